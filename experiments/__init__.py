@@ -1,0 +1,22 @@
+"""One module per published table or figure: the axes of a sweep and the table that it fills, nothing else.
+
+A module has a docstring (what it regenerates, the command, the figure to expect), `TIMES` (size -> how long it takes on
+two cores or one GPU) and `run(size, workspace)`.
+"""
+
+import importlib
+
+NAMES = ("sbd_table_5_1",)
+
+
+def load(name: str):
+    """The experiment's module.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name; the message lists them.
+    """
+    if name not in NAMES:
+        raise ValueError(f"no experiment named {name!r}; there are {', '.join(NAMES)}")
+    return importlib.import_module(f"experiments.{name}")

@@ -1,0 +1,76 @@
+"""Where an experiment finds its data sets and trained networks, and where its records go."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stemjax import datasets, presets
+from stemjax.train import Outcome, load_run, train
+
+SMOKE = Path("scratch/smoke")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Folders of one checkout.
+
+    Parameters
+    ----------
+    data : path
+        Simulated data sets, one folder each; made when missing.
+    runs : path
+        Trained networks, shared by all experiments.
+    results : path
+        Records and tables. Those of size `smoke` go to a folder of their own and are never published.
+    time_limit : float or None
+        Seconds that the trainings of one call may take before they are left for the next.
+    """
+
+    data: Path = Path("data")
+    runs: Path = Path("runs")
+    results: Path = Path("results")
+    time_limit: float | None = None
+
+    @classmethod
+    def for_size(cls, size: str, time_limit: float | None = None) -> "Workspace":
+        """The folders of the checkout, or a scratch folder at size `smoke`."""
+        if size == "smoke":
+            return cls(SMOKE / "data", SMOKE / "runs", SMOKE / "results", time_limit)
+        return cls(time_limit=time_limit)
+
+    def pt_ceo2(self, size: str) -> datasets.DataSet:
+        """The Pt/CeO2 exit waves of a size, simulated first if they are not there."""
+        folder = self.data / f"pt-ceo2-{size}"
+        if not (folder / "manifest.json").is_file():
+            from simulation.make import make_pt_ceo2  # abTEM is needed here alone
+
+            make_pt_ceo2(folder, size)
+        return datasets.open_data_set(folder)
+
+    def trained(self, run, data: datasets.DataSet, label: str) -> tuple[dict, dict, Outcome]:
+        """The variables of a run, trained to the end first if it is not: (variables, info, outcome).
+
+        Raises
+        ------
+        TimeoutError
+            If the time limit or a signal came first; the message says how to go on.
+        """
+        print(f"{label}: run {run.hash}", flush=True)
+        outcome = train(run, data, self.runs, time_limit=self.time_limit, log=_print_validation)
+        if outcome.stopped:
+            raise TimeoutError(f"{label} stopped at step {outcome.step} of {run.steps} ({outcome.stopped}); run again to go on")
+        _, variables, info = load_run(outcome.folder)
+        return variables, info, outcome
+
+
+def _print_validation(event: dict) -> None:
+    if "validation_psnr_db" in event:
+        print(
+            f"  step {event['step']:6d}  loss {event['loss']:.4f}  validation {event['validation_psnr_db']:.2f} dB  "
+            f"{event['time_s']:.0f} s",
+            flush=True,
+        )
+
+
+def preset_denoiser(name: str, size: str):
+    """The denoiser of a preset at the width of a size."""
+    return presets.find_preset(name).at(size)

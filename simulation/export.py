@@ -1,0 +1,149 @@
+"""Write the clean images of a data set as files, for programs that want files.
+
+    python -m simulation.export data/gpu --out images
+
+One float32 TIFF in counts per exit wave and defocus, with its pixel size where ImageJ looks for it, and `images.csv`
+with all conditions. The full grid is 17,955 images of 4 MB. A killed export goes on where it stopped.
+"""
+
+import argparse
+import csv
+import io
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from simulation.contrast import DEFOCI
+from simulation.folder import locked, reporter
+from stemjax import datasets
+from stemjax.optics import Optics, image
+
+_images = partial(jax.jit, static_argnums=(2, 3, 4))(image)
+
+
+def export_images(
+    folder: str | Path,
+    out: str | Path,
+    pixels: int = 1024,
+    counts: float = 0.45,
+    defocus: tuple[float, ...] = DEFOCI,
+    progress: bool = True,
+) -> Path:
+    """Render every exit wave of a data set at every defocus.
+
+    Parameters
+    ----------
+    folder : path
+        Data set of exit waves.
+    out : path
+        Folder of the images; existing ones of the same export are kept.
+    pixels : int
+        Pixels per side; the sampling is cell / pixels.
+    counts : float
+        Electrons per vacuum pixel.
+    defocus : tuple of float
+        [Å].
+
+    Returns
+    -------
+    Path
+        The table `images.csv`, written last.
+
+    Raises
+    ------
+    OSError
+        If another process writes there, or the disk is full.
+    ValueError
+        If `out` holds another export.
+    """
+    data, out = datasets.open_data_set(folder), Path(out)
+    options = {"recipe_hash": data.recipe_hash, "pixels": pixels, "counts": counts, "defocus": list(defocus)}
+    with locked(out):
+        _claim(out, json.loads(json.dumps(options)))
+        sampling = data.band.cell / pixels
+        table = [[_row(item, c10, sampling, counts) for c10 in defocus] for item in data.items]
+        with reporter("exit waves", 0, len(table), progress) as report:
+            for index, rows in enumerate(table):
+                if not all((out / row["file"]).is_file() for row in rows):
+                    wave = data.waves([index])[0]
+                    clean = counts * np.asarray(_images(wave, np.float32(defocus), data.band, Optics(), pixels))
+                    for row, picture in zip(rows, clean, strict=True):
+                        _write_tiff(out / row["file"], picture, sampling)
+                report(index + 1)
+        return _write_csv(out / "images.csv", [row for rows in table for row in rows])
+
+
+def _claim(out: Path, options: dict) -> None:
+    """Note what is exported into this folder; refuse one that holds another export."""
+    path = out / "export.json"
+    if path.is_file() and json.loads(path.read_text()) != options:
+        raise ValueError(f"{out}: holds another export (see export.json); choose another folder or delete this one")
+    datasets.write_whole(path, lambda stream: stream.write(json.dumps(options, indent=1).encode()))
+
+
+def _row(item: dict, defocus: float, sampling: float, counts: float) -> dict:
+    """All conditions of one image."""
+    copied = ("id", "unit", "split", "particle", "defect", "support", "thickness_angstrom")
+    contrast = dict(zip(DEFOCI, item["contrast"], strict=True))
+    return (
+        {"file": f"{item['id']}-defocus{defocus:+g}.tif"}
+        | {key: item[key] for key in copied}
+        | {
+            "tilt_about_x_deg": item["tilt_deg"][0],
+            "tilt_about_y_deg": item["tilt_deg"][1],
+            "defocus_angstrom": defocus,
+            "contrast": contrast.get(defocus, ""),
+            "pixel_size_angstrom": sampling,
+            "counts_per_vacuum_pixel": counts,
+            "dose_per_square_angstrom": counts / sampling**2,
+        }
+    )
+
+
+def _write_tiff(path: Path, picture: np.ndarray, sampling: float) -> None:
+    """ImageJ TIFF with the pixel size in nm, whole or not at all."""
+    import tifffile
+
+    per_nm, buffer = 10 / sampling, io.BytesIO()
+    tifffile.imwrite(buffer, picture, imagej=True, resolution=(per_nm, per_nm), metadata={"unit": "nm", "axes": "YX"})
+    datasets.write_whole(path, lambda stream: stream.write(buffer.getvalue()))
+
+
+def _write_csv(path: Path, rows: list[dict]) -> Path:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    datasets.write_whole(path, lambda stream: stream.write(text.getvalue().encode()))
+    return path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of ``python -m simulation.export``; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m simulation.export", description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path, help="data set of exit waves")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the images")
+    parser.add_argument("--pixels", type=int, default=1024, help="pixels per side")
+    parser.add_argument("--counts", type=float, default=0.45, help="electrons per vacuum pixel")
+    parser.add_argument(
+        "--defocus", type=float, nargs="+", default=DEFOCI, help="in Å (default: 0 to 200 in steps of 10)"
+    )
+    chosen = parser.parse_args(arguments)
+    try:
+        table = export_images(chosen.folder, chosen.out, chosen.pixels, chosen.counts, tuple(chosen.defocus))
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to continue", file=sys.stderr)
+        return 130
+    print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

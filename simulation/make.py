@@ -1,0 +1,349 @@
+"""Make a data set of Pt/CeO2 exit waves, on every core, in a way that a kill cannot spoil.
+
+    python -m simulation.make pt-ceo2 --size smoke --out data/smoke
+
+One task is one structure under all its tilts. A task writes its shard `NAME.npy`, then its marker `markers/NAME.json`
+(digest of the shard, items with their conditions). What has a sound marker is never made again; the truth table and the
+manifest are assembled from the markers at the end, so an interrupted and resumed run ends with the same manifest.
+"""
+
+import argparse
+import json
+import math
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+
+import numpy as np
+
+from simulation import structures as models
+from simulation.contrast import DEFOCI, contrast_classes
+from simulation.folder import locked, reporter
+from simulation.microscope import Multislice, exit_waves
+from simulation.structures import Structure
+from stemjax import datasets
+from stemjax.optics import Band, to_band
+
+RECIPE_VERSION = 1  # raise it when structures, microscope or contrast change what they make
+CELL = 50.1  # Å
+SIZES = ("smoke", "cpu", "gpu")
+SPLITS = ("train", "validation", "test")
+NAMES = ("pt-ceo2", "pt-ceo2-surface")
+
+ALL_TILTS = ((0, 0), *((t, 0) for t in range(1, 5)), *((0, t) for t in range(1, 5)))  # deg about (x, y)
+CPU_TILTS = ((0, 0), (3, 0), (0, 2))
+SURFACE_TILTS = ((3, -1),)
+SMOKE_TILTS = {30: (3, 0), 40: (3, 0), 50: (0, 2), 60: (0, 2)}  # white contrast at 50 to 100 Å of defocus
+SMOKE = (
+    *("PtNp1-D0-faceted-40", "PtNp2-Dh-faceted-50", "PtNp2-D2-faceted-30", "PtNp3-D2-faceted-60"),  # train
+    *("PtNp4-D0-faceted-40", "PtNp4-D0-defected-50"),  # train
+    *("PtNp2-D0-defected-50", "PtNp3-D1-faceted-40"),  # validation
+    *("PtNp2-D1-faceted-40", "PtNp4-D2-faceted-50"),  # test
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a data set consists of: a structure, each with its tilts (about x, about y) [deg], in a square cell [Å]."""
+
+    name: str
+    cell: float
+    multislice: Multislice
+    tasks: tuple[tuple[Structure, tuple[tuple[int, int], ...]], ...]
+
+    @property
+    def band(self) -> Band:
+        return Band(self.cell, energy=self.multislice.energy)
+
+    def recipe(self) -> dict:
+        """Everything that decides what is in the files, as a JSON value."""
+        table = [asdict(structure) | {"tilts_deg": tilts} for structure, tilts in self.tasks]
+        recipe = {
+            "name": self.name,
+            "version": RECIPE_VERSION,
+            "software": {package: _version(package) for package in ("abtem", "ase")},
+            "multislice": asdict(self.multislice),
+            "band": asdict(self.band),
+            "defocus_angstrom": DEFOCI,
+            "structures": table,
+        }
+        return json.loads(json.dumps(recipe))  # tuples become lists, as after a reading
+
+
+def plan(name: str, size: str, cell: float = CELL) -> Plan:
+    """The plan of a data set by name and size; larger cells keep the sampling.
+
+    gpu is the whole grid of 855 waves; the waves of cpu are some of them; smoke is coarser and takes seconds.
+    """
+    if name not in NAMES or size not in SIZES:
+        raise ValueError(f"no data set {name!r} of size {size!r}; names: {', '.join(NAMES)}; sizes: {', '.join(SIZES)}")
+    finest = Multislice(pixels=_fast_length(512 * cell / CELL))
+    coarse = Multislice(pixels=_fast_length(256 * cell / CELL), slice_thickness=1.0)
+    if name == "pt-ceo2-surface":
+        chosen = models.pt_ceo2_surface_structures()[:: 11 if size == "smoke" else 1]
+        tasks = [(structure, SURFACE_TILTS) for structure in chosen]
+    elif size == "smoke":
+        chosen = [structure for structure in models.pt_ceo2_structures() if structure.name in SMOKE]
+        tasks = [(structure, (SMOKE_TILTS[structure.thickness],)) for structure in chosen]
+    else:
+        tasks = [(structure, ALL_TILTS if size == "gpu" else CPU_TILTS) for structure in models.pt_ceo2_structures()]
+    return Plan(name, cell, coarse if size == "smoke" else finest, tuple(tasks))
+
+
+def make_pt_ceo2(
+    out: str | Path,
+    size: str = "smoke",
+    workers: int | None = None,
+    cell: float = CELL,
+    progress: bool = True,
+    name: str = "pt-ceo2",
+) -> datasets.DataSet:
+    """Make the Pt/CeO2 data set in the folder `out`, or finish it; a finished one is checked and mended.
+
+    Parameters
+    ----------
+    out : path
+        Folder of this data set alone; made if missing.
+    size : str
+        "smoke" (10 waves, seconds), "cpu" (285 waves, minutes) or "gpu" (855 waves, the whole grid).
+    workers : int, optional
+        Processes of one thread each; default: one per core.
+    cell : float
+        Side of the square cell [Å].
+    progress : bool
+        Report progress on stderr.
+    name : str
+        "pt-ceo2", or "pt-ceo2-surface" for the 44 structures with atoms removed from or added to the surface.
+
+    Raises
+    ------
+    OSError
+        If another process writes to the folder, the disk is full, or a worker dies.
+    ValueError
+        If the folder holds data of another recipe, or name, size or cell are impossible.
+    """
+    out, work = Path(out), plan(name, size, cell)
+    recipe = work.recipe()
+    identity = datasets.recipe_hash(recipe)
+    for structure, _ in work.tasks:
+        models.columns(structure, cell)  # an impossible cell is refused before anything is written
+    with locked(out):
+        _refuse_other_recipe(out, identity)
+        (out / "markers").mkdir(exist_ok=True)
+        todo = [task for task in work.tasks if _sound_marker(out, task[0]) is None]
+        _run(todo, out, work, identity, workers or len(os.sched_getaffinity(0)), progress)
+        _finish(out, work, recipe, identity)
+    return datasets.open_data_set(out, identity)
+
+
+# ---------------------------------------------------------------------------------------------------- one task
+def _make_shard(out: Path, task, cell: float, band: Band, multislice: Multislice, identity: str) -> str:
+    """Simulate one structure under its tilts; write its shard and then its marker."""
+    structure, tilts = task
+    waves = exit_waves(models.build_atoms(structure, cell), tilts, multislice)
+    records = datasets.encode_waves(to_band(waves, band))
+    stored = datasets.decode_waves(records)
+    items = [
+        _item(structure, tilt, row, cell, wave, band)
+        for row, (tilt, wave) in enumerate(zip(tilts, stored, strict=True))
+    ]
+    digest = datasets.write_array(out / f"{structure.name}.npy", records)
+    marker = json.dumps({"recipe_hash": identity, "file": digest, "items": items}, indent=1)
+    datasets.write_whole(_marker_path(out, structure), lambda stream: stream.write(marker.encode()))
+    return structure.name
+
+
+def _item(structure: Structure, tilt: tuple[int, int], row: int, cell: float, wave: np.ndarray, band: Band) -> dict:
+    """The manifest's description of one exit wave."""
+    truth = truth_rows(structure, tilt, cell)
+    platinum = truth[truth["species"] == b"Pt"]
+    x, y = platinum["x_angstrom"], platinum["y_angstrom"]
+    return {
+        "id": f"{structure.name}-tilt{tilt[0]:+d}{tilt[1]:+d}",
+        "shard": f"{structure.name}.npy",
+        "index": row,
+        "unit": structure.unit,
+        "split": structure.split,
+        "particle": structure.particle,
+        "defect": structure.defect,
+        "support": structure.support,
+        "thickness_angstrom": structure.thickness,
+        "tilt_deg": list(tilt),
+        "particle_box_angstrom": [round(float(edge), 3) for edge in (x.min(), y.min(), x.max(), y.max())],
+        "contrast": contrast_classes(wave, truth, band),
+    }
+
+
+def truth_rows(structure: Structure, tilt: tuple[float, float], cell: float, item: int = 0) -> np.ndarray:
+    """Projected columns at their positions in the image (`stemjax.datasets.TRUTH`).
+
+    The image shows the exit face. Under a tilt a column whose mean height is z appears displaced by (depth - z)
+    tan(tilt), (depth / 2) tan(tilt) if it is centred: down for a tilt about x, to the right for one about y.
+    What leaves the cell on one side comes in on the other, as in the image.
+    """
+    columns, depth = models.columns(structure, cell), models.depth(structure)
+    down, right = (math.tan(math.radians(angle)) for angle in tilt)
+    rows = np.zeros(len(columns), datasets.TRUTH)
+    below = depth - np.array([np.mean(column.heights) for column in columns])
+    rows["item"] = item
+    rows["x_angstrom"] = (np.array([column.x for column in columns]) + below * right) % cell
+    rows["y_angstrom"] = (np.array([column.y for column in columns]) + below * down) % cell
+    rows["species"] = [column.species for column in columns]
+    rows["count"] = [len(column.heights) for column in columns]
+    rows["surface"] = [column.surface for column in columns]
+    return rows
+
+
+# ---------------------------------------------------------------------------------------------------- all tasks
+def _run(todo: list, out: Path, work: Plan, identity: str, workers: int, progress: bool) -> None:
+    """Make the shards that are missing, in processes of one thread each."""
+    if not todo:
+        return
+    todo = sorted(todo, key=lambda task: -task[0].thickness)  # the longest first, so that all workers end together
+    arguments = work.cell, work.band, work.multislice, identity
+    total = len(work.tasks)
+    with _one_thread_each(), reporter("structures", total - len(todo), total, progress) as report:
+        pool = ProcessPoolExecutor(min(workers, len(todo)), get_context("spawn"), initializer=_start_worker)
+        try:
+            pending = {pool.submit(_make_shard, out, task, *arguments) for task in todo}
+            while pending:
+                done, pending = wait(pending, timeout=1, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                report(total - len(pending))
+        except BrokenProcessPool as error:
+            raise OSError(f"{out}: a worker died (out of memory?); run again with fewer workers to continue") from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OSError(f"{out}: {reason}; mend that and run again to continue") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, and end with it even if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end_with_parent():
+        connection.wait([parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+@contextmanager
+def _one_thread_each():
+    """Environment of the workers: one thread each (the last bits depend on it), and no accelerator."""
+    threads = ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    settings = dict.fromkeys(threads, "1") | {"JAX_PLATFORMS": "cpu"}
+    before = {key: os.environ.get(key) for key in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            os.environ.pop(key) if value is None else os.environ.update({key: value})
+
+
+# ---------------------------------------------------------------------------------------------------- the folder
+def _refuse_other_recipe(out: Path, identity: str) -> None:
+    for path in [out / "manifest.json", *sorted(out.glob("markers/*.json"))]:
+        found = _read_json(path).get("recipe_hash", identity)
+        if found != identity:
+            fix = "choose another folder or delete this one"
+            raise ValueError(f"{out}: holds data of another recipe ({found}, not {identity}); {fix}")
+
+
+def _marker_path(out: Path, structure: Structure) -> Path:
+    return out / "markers" / f"{structure.name}.json"
+
+
+def _sound_marker(out: Path, structure: Structure) -> dict | None:
+    """The marker of a structure, if it is readable and the shard is the one it describes."""
+    marker, shard = _read_json(_marker_path(out, structure)), out / f"{structure.name}.npy"
+    return marker if marker and shard.is_file() and datasets.file_digest(shard) == marker["file"] else None
+
+
+def _read_json(path: Path) -> dict:
+    """A JSON file's value; empty if it is missing or damaged, since then what it describes is made again."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _finish(out: Path, work: Plan, recipe: dict, identity: str) -> None:
+    """Write the truth table and the manifest from the markers."""
+    items, files, truth = [], {}, []
+    for structure, tilts in work.tasks:
+        marker = _read_json(_marker_path(out, structure))
+        files[f"{structure.name}.npy"] = marker["file"]
+        truth += [truth_rows(structure, tilt, work.cell, len(items) + row) for row, tilt in enumerate(tilts)]
+        items += marker["items"]
+    files["truth.npy"] = datasets.write_array(out / "truth.npy", np.concatenate(truth))
+    splits = {split: sorted({item["unit"] for item in items if item["split"] == split}) for split in SPLITS}
+    datasets.write_manifest(
+        out,
+        {
+            "format": datasets.FORMAT,
+            "format_version": datasets.FORMAT_VERSION,
+            "name": work.name,
+            "units": {"length": "Å", "angle": "mrad", "tilt": "deg", "energy": "eV", "intensity": "1 = incident"},
+            "axes": {"x": "right", "y": "down", "wave": "coefficients in the order of Band.indices (ky, kx)"},
+            "defocus_angstrom": list(DEFOCI),
+            "recipe": recipe,
+            "recipe_hash": identity,
+            "band": asdict(work.band),
+            "items": items,
+            "splits": splits,
+            "files": files,
+        },
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        raise OSError(f"{package} is not installed; install the extra: pip install 'stemjax[simulation]'") from None
+
+
+def _fast_length(pixels: float) -> int:
+    """The next even number of pixels whose only prime factors are 2, 3 and 5, for a fast Fourier transform."""
+    from scipy.fft import next_fast_len
+
+    return 2 * next_fast_len(math.ceil(round(pixels, 6) / 2), real=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of ``python -m simulation.make``; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m simulation.make", description=__doc__.split("\n")[0])
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--out", required=True, type=Path, help="folder of the data set")
+    parser.add_argument("--size", choices=SIZES, default="smoke")
+    parser.add_argument("--workers", type=int, help="processes (default: one per core)")
+    parser.add_argument("--cell", type=float, default=CELL, help="side of the cell in Å")
+    chosen = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        data = make_pt_ceo2(chosen.out, chosen.size, chosen.workers, chosen.cell, name=chosen.name)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to continue", file=sys.stderr)
+        return 130
+    print(f"{data.folder}: {len(data.items)} exit waves, recipe {data.recipe_hash}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

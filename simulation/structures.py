@@ -1,0 +1,262 @@
+"""The atomic models: Pt nanoparticles on a CeO2 (111) surface, seen along CeO2 [1-10] and Pt [110].
+
+Coordinates are those of the image: x to the right, y **down**, z along the beam (it enters at z = 0), all in Å. A model
+is a list of projected atomic columns; the ASE atoms and the true column positions both come from that list.
+
+A particle is a stack of rows of columns, counted from the top; columns are counted from the right. Row r of the
+particle (first, left, peak) has columns of
+
+    first + r, first + r + 1, ..., first + r + peak, ..., first + left + 1, first + left      atoms.
+
+Each row is shifted by a third of the pitch to the right of the row above and is one column longer, so the right side is
+an edge-on {111} facet and the left side an edge-on {100} facet. Every column is centred on the middle of the support.
+
+``python -m simulation.structures`` prints the table of all models.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from math import sqrt
+
+import numpy as np
+
+CERIA_LATTICE = 5.411
+CERIA_PITCH = CERIA_LATTICE * sqrt(6) / 4  # Ce to Ce along x
+CERIA_ROW = CERIA_LATTICE / sqrt(3)  # Ce row to Ce row along y
+CERIA_PLANE = CERIA_LATTICE / (2 * sqrt(2))  # half the repeat along the beam
+CERIA_PLANES = {30: 16, 40: 20, 50: 26, 60: 32}  # support thickness [Å] -> atomic planes along the beam
+
+PLATINUM_PITCH, PLATINUM_ROW, PLATINUM_REPEAT = 2.442, 2.3025, 2.820
+INTERFACE_GAP = 2.46  # last Pt row to first Ce row
+INTERFACE_OFFSET = 0.50  # rightmost Pt column of the last row to the nearest Ce column on its left, along x
+VACUUM = 0.22  # part of the cell above the top Pt row: 11 Å of 50.1 Å
+
+
+@dataclass(frozen=True)
+class Particle:
+    """Shape of a particle; see the module's docstring. `missing` are (row, column) sites that are always empty."""
+
+    first: int
+    left: int
+    peak: int
+    rows: int
+    missing: tuple[tuple[int, int], ...] = ()
+
+    def width(self, row: int) -> int:
+        """Number of columns in a row."""
+        return 2 * self.peak - self.left + row + 1
+
+    def atoms(self, row: int, column: int) -> int:
+        """Atoms in a column of the perfect particle."""
+        return self.first + row + min(column, 2 * self.peak - column)
+
+
+PARTICLES = {
+    "PtNp1": Particle(first=3, left=2, peak=4, rows=5),  # 2 nm
+    "PtNp2": Particle(first=3, left=2, peak=4, rows=5, missing=((4, -1),)),  # one interface column fewer
+    "PtNp3": Particle(first=2, left=1, peak=2, rows=3),  # 1 nm
+    "PtNp4": Particle(first=3, left=2, peak=5, rows=6),  # 3 nm
+}
+
+HALF = -1  # atoms kept: half of them
+DEFECTS = {  # (row, column) -> atoms kept; column -1 is the left end of its row
+    "D0": {},  # none
+    "D1": {(0, -1): 0},  # one surface column removed
+    "D2": {(0, -1): 0, (0, -2): 0},  # two surface columns removed
+    "Dh": {(1, -1): HALF},  # one surface column at half occupancy
+    "Ds": {(0, 0): 1},  # one surface column reduced to a single atom
+}
+
+# The sites of the surface set on PtNp2, each with the empty site beside it that takes the added atom.
+SURFACE_SITES = {
+    **{f"top{c}": ((0, c), (-1, c)) for c in range(6)},
+    **{f"left{r}": ((r, 7 + r), (r, 8 + r)) if r else ((0, 6), (0, 7)) for r in range(3)},
+    **{f"right{r}": ((r, 0), (r, -1)) for r in range(1, 3)},
+}
+SURFACE_KINDS = ("minus1", "minus2", "single", "plus1")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One row of the table of structures.
+
+    Parameters
+    ----------
+    particle, defect, support : str
+        Names; support is "faceted" (perfect surface) or "defected" (one Ce column of the top layer missing beside the
+        particle, with its oxygen).
+    thickness : int
+        Nominal thickness of the support along the beam [Å].
+    kept : tuple of ((row, column), atoms)
+        Pt columns that differ from the perfect particle, and the atoms that they keep.
+    added : (row, column) or None
+        Site outside the particle that holds one more atom.
+    split : str
+        "train", "validation" or "test".
+    """
+
+    particle: str
+    defect: str
+    support: str
+    thickness: int
+    kept: tuple = ()
+    added: tuple[int, int] | None = None
+    split: str = "test"
+
+    @property
+    def unit(self) -> str:
+        """What is split: all thicknesses, tilts and defoci of a unit are in the same split."""
+        return f"{self.particle}-{self.defect}-{self.support}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.unit}-{self.thickness}"
+
+
+def split_of(unit_number: int) -> str:
+    """Split of the n-th of the 35 units, in the order of `pt_ceo2_structures`: 20 train, 5 validation, 10 test.
+
+    A particle on a support has 5 defects and there are 7 of those, so n modulo 7 gives every defect 4, 1 and 2 units.
+    """
+    return {4: "validation", 3: "test", 6: "test"}.get(unit_number % 7, "train")
+
+
+def pt_ceo2_structures() -> list[Structure]:
+    """The 95 structures: 4 particles x 5 defects x 4 thicknesses on faceted ceria, 3 x 5 at 50 Å on defected ceria."""
+    bases = [(particle, "faceted", (30, 40, 50, 60)) for particle in PARTICLES]
+    bases += [(particle, "defected", (50,)) for particle in ("PtNp1", "PtNp2", "PtNp4")]
+    units = [(particle, defect, support, depths) for (particle, support, depths), defect in product(bases, DEFECTS)]
+    return [
+        Structure(particle, defect, support, thickness, tuple(DEFECTS[defect].items()), None, split_of(number))
+        for number, (particle, defect, support, thicknesses) in enumerate(units)
+        for thickness in thicknesses
+    ]
+
+
+def pt_ceo2_surface_structures() -> list[Structure]:
+    """The 44 structures of the surface set: 11 surface sites of PtNp2 x 4 removals or additions, all of them test."""
+    structures = []
+    for (site, (column, beside)), kind in product(SURFACE_SITES.items(), SURFACE_KINDS):
+        atoms = PARTICLES["PtNp2"].atoms(*column)
+        kept = {"minus1": atoms - 1, "minus2": atoms - 2, "single": 1}
+        edit = ((column, kept[kind]),) if kind in kept else ()
+        structures.append(Structure("PtNp2", f"{site}_{kind}", "faceted", 40, edit, None if edit else beside))
+    return structures
+
+
+def reference_structure() -> Structure:
+    """PtNp2 as in the published Dr. Probe image: the left ends of rows 3 and 4 hold 4 and 2 of their 5 atoms."""
+    return Structure("PtNp2", "reference", "faceted", 40, (((2, -1), 4), ((3, -1), 2)))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A projected atomic column at (x, y) with atoms at the heights z [Å]; `surface` says whether it faces vacuum."""
+
+    x: float
+    y: float
+    species: str
+    heights: tuple[float, ...]
+    surface: bool
+
+
+def depth(structure: Structure) -> float:
+    """Depth of the model along the beam [Å]: its atomic planes times their distance."""
+    return CERIA_PLANES[structure.thickness] * CERIA_PLANE
+
+
+def columns(structure: Structure, cell: float = 50.1) -> list[Column]:
+    """All atomic columns of a structure in a square cell of side `cell` [Å]; the particle is centred in x.
+
+    A larger cell has more vacuum above the particle and more support around and below it.
+
+    Raises
+    ------
+    ValueError
+        If the cell is too small for the particle.
+    """
+    particle = PARTICLES[structure.particle]
+    span = (particle.width(particle.rows - 1) - 1) * PLATINUM_PITCH
+    if span + 2 * CERIA_PITCH + 5 > cell:
+        raise ValueError(f"a cell of {cell:g} Å is too small for {structure.particle}; use {span + 12:.0f} Å or more")
+    platinum = _platinum(structure, x=(cell + span) / 2, y=VACUUM * cell)
+    last = [column for column in platinum if column.y > VACUUM * cell + (particle.rows - 1.5) * PLATINUM_ROW]
+    return platinum + _ceria(structure, cell, last)
+
+
+def _platinum(structure: Structure, x: float, y: float) -> list[Column]:
+    """Columns of the particle whose last row ends at `x` on the right and whose top row is at height `y`."""
+    particle = PARTICLES[structure.particle]
+    atoms = {(r, c): particle.atoms(r, c) for r in range(particle.rows) for c in range(particle.width(r))}
+    for row, column in particle.missing:
+        del atoms[row, column % particle.width(row)]
+    limit = int(structure.thickness / PLATINUM_REPEAT)
+    # Neighbouring columns differ by half a repeat in height, hence by an odd number of atoms: keep the parity.
+    sites = {site: count if count <= limit else limit - (count - limit) % 2 for site, count in atoms.items()}
+    kept = dict(sites)
+    for (row, column), count in structure.kept:
+        site = row, column % particle.width(row)
+        kept[site] = sites[site] // 2 if count == HALF else min(count, sites[site])
+    if structure.added:
+        row, column = structure.added
+        sites[structure.added], kept[structure.added] = 2 - (particle.atoms(row, column) % 2), 1
+
+    middle, columns = depth(structure) / 2, []
+    for (row, column), count in kept.items():
+        if count == 0:
+            continue
+        start = (sites[row, column] - count + 1) // 2  # the central atoms stay
+        heights = middle + PLATINUM_REPEAT * (np.arange(start, start + count) - (sites[row, column] - 1) / 2)
+        around = [(row, column - 1), (row, column + 1), (row - 1, column), (row - 1, column - 1)]
+        if row < particle.rows - 1:
+            around += [(row + 1, column), (row + 1, column + 1)]
+        across = x + (row - particle.rows + 1) * PLATINUM_PITCH / 3 - column * PLATINUM_PITCH
+        surface = any(not kept.get(site) for site in around)
+        columns.append(Column(across, y + row * PLATINUM_ROW, "Pt", tuple(heights.tolist()), surface))
+    return columns
+
+
+def _ceria(structure: Structure, cell: float, interface: list[Column]) -> list[Column]:
+    """Columns of the support, oxygen-terminated, from below the `interface` row of Pt down to the cell's lower edge.
+
+    A row holds as many whole pitches as fit into the cell; the remaining misfit lies at the cell's left and right edge.
+    """
+    left, right = min(column.x for column in interface), max(column.x for column in interface)
+    x0, y0 = right - INTERFACE_OFFSET, interface[0].y + INTERFACE_GAP
+    width, planes = int(cell / CERIA_PITCH), CERIA_PLANES[structure.thickness]
+    rows = int((cell - y0 - CERIA_ROW / 4) / CERIA_ROW) + 1
+    vacancy = (0, 1) if structure.support == "defected" else None
+
+    columns = []
+    for row in range(rows):
+        first = int(np.ceil((cell / 2 - x0 + row * CERIA_PITCH / 3) / CERIA_PITCH - width / 2))
+        for column in range(first, first + width):
+            if (row, column) == vacancy:
+                continue
+            x, y = x0 + (column - row / 3) * CERIA_PITCH, y0 + row * CERIA_ROW
+            bare = not left - PLATINUM_PITCH / 2 < x < right + PLATINUM_PITCH / 2
+            around = [(row, column - 1), (row, column + 1), (row - 1, column), (row - 1, column - 1)]
+            surface = (row == 0 and bare) or vacancy in around
+            parity = (row + column) % 2
+            cerium, oxygen = (CERIA_PLANE * (np.arange(p, planes, 2) + 0.5) for p in (parity, 1 - parity))
+            columns.append(Column(x, y, "Ce", tuple(cerium.tolist()), surface))
+            for side in (1, -1):
+                place = (x + side * CERIA_PITCH / 3) % cell, y - side * CERIA_ROW / 4
+                columns.append(Column(*place, "O", tuple(oxygen.tolist()), surface))
+    return columns
+
+
+def build_atoms(structure: Structure, cell: float = 50.1):
+    """ASE atoms of a structure in a cell of ``cell x cell x depth(structure)`` [Å]."""
+    from ase import Atoms
+
+    parts = columns(structure, cell)
+    symbols = [column.species for column in parts for _ in column.heights]
+    positions = [(column.x, column.y, z) for column in parts for z in column.heights]
+    return Atoms(symbols, positions, cell=(cell, cell, depth(structure)), pbc=True)
+
+
+if __name__ == "__main__":
+    for number, structure in enumerate(pt_ceo2_structures() + pt_ceo2_surface_structures(), start=1):
+        fields = structure.particle, structure.defect, structure.support, structure.thickness, structure.split
+        print("{:4d}  {:6s} {:14s} {:9s} {:3d} Å  {}".format(number, *fields))

@@ -1,0 +1,7 @@
+"""`python -m stemjax` is `stemjax`."""
+
+import sys
+
+from stemjax.cli import main
+
+sys.exit(main())

@@ -1,0 +1,180 @@
+"""Batches and test images: pure functions of (data set, key, step), made on the device inside the jitted step.
+
+    exit wave -> clean image of the whole cell -> crop under flip, rotation and scale -> counts -> noise
+
+Since a batch depends on the key and the step alone, a run that is resumed at step n sees the batches that it would have
+seen, and a batch is the same on one device and on many.
+"""
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stemjax.datasets import DataSet, Images
+from stemjax.noise import Poisson
+from stemjax.optics import Band, Optics, image
+
+VACUUM_COUNTS = 0.45  # counts per pixel of vacuum in the paper's images; the unit of the `sbd` metric contract
+VALIDATION_NOISE, TEST_NOISE = 1_000_001, 1_000_002  # seeds of the fixed noise, the same for every method and run
+
+
+@dataclass(frozen=True)
+class Imaging:
+    """How an exit wave becomes an image of counts.
+
+    Parameters
+    ----------
+    sampling : float
+        Pixel size [Å/px] of test images; rounded so that a whole number of pixels fits the cell.
+    counts : float
+        Mean counts per pixel of vacuum.
+    margin : float
+        Strip at the edges of the cell kept out of crops and test images [Å]. The lattice does not fit the periodic cell
+        there, and a tilted wave wraps around.
+    """
+
+    sampling: float = 0.0624
+    counts: float = VACUUM_COUNTS
+    margin: float = 2.0
+    optics: Optics = field(default_factory=Optics)
+    noise: Poisson = field(default_factory=Poisson)
+
+    @property
+    def dose_scale(self) -> float:
+        """Counts per intensity of the paper's images, whose vacuum is 0.45: the `dose_scale` of the metrics."""
+        return self.counts / VACUUM_COUNTS
+
+    def dose(self) -> float:
+        """Electron dose [e/Å²]."""
+        return self.counts / self.sampling**2
+
+
+@dataclass(frozen=True)
+class Crops:
+    """The paper's augmentation: a batch of square crops, each from a random image, place, pixel size and orientation.
+
+    The paper resizes a 1024 px image by U(0.75, 0.82), rotates it by U(-45, 45) degrees, cuts the largest inscribed
+    square and crops that. Here position, rotation and scale are one affine map, sampled bilinearly from an image
+    rendered at `render` px, so nothing is interpolated twice and no corner is filled. Crops lie inside the cell's
+    margin wherever they fit.
+
+    Parameters
+    ----------
+    size : int
+        Side of a crop [px].
+    count : int
+        Crops in a batch.
+    scale : tuple of float
+        Range of the pixel size relative to the imaging's sampling.
+    rotation : float
+        Largest rotation, either way [degrees].
+    flip : bool
+        Mirror in both directions at random.
+    render : int
+        Pixels per side of the rendered cell.
+    counts_range : tuple of float
+        Range of the dose relative to the imaging's counts, log-uniform; (1, 1) is the fixed dose of the paper.
+    """
+
+    size: int = 400
+    count: int = 32
+    scale: tuple[float, float] = (0.957, 1.046)
+    rotation: float = 45.0
+    flip: bool = True
+    render: int = 1024
+    counts_range: tuple[float, float] = (1.0, 1.0)
+
+    def batch(self, arrays: dict, key: jax.Array, step: jax.Array, band: Band, imaging: Imaging) -> dict:
+        """The batch of one step.
+
+        Parameters
+        ----------
+        arrays : dict
+            From `device_arrays`.
+        key : typed key
+            The run's key for batches.
+        step : int32 []
+            Number of the step.
+
+        Returns
+        -------
+        dict
+            ``clean`` and ``noisy``, float32 [count, size, size, 1], in counts.
+        """
+        key = jax.random.fold_in(key, step)
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(self.count))
+        clean = jax.vmap(lambda k: self._crop(arrays, k, band, imaging))(keys)[..., None]
+        return {"clean": clean, "noisy": imaging.noise.sample(jax.random.fold_in(key, self.count), clean)}
+
+    def _crop(self, arrays: dict, key: jax.Array, band: Band, imaging: Imaging) -> jax.Array:
+        choice, place, turn, size, mirror, dose = jax.random.split(key, 6)
+        row = jax.random.randint(choice, (), 0, len(arrays["defocus"]))
+        intensity = image(
+            arrays["waves"][arrays["wave"][row]], arrays["defocus"][row], band, imaging.optics, self.render
+        )
+        angle = jnp.deg2rad(jax.random.uniform(turn, (), minval=-self.rotation, maxval=self.rotation))
+        sampling = imaging.sampling * jax.random.uniform(size, (), minval=self.scale[0], maxval=self.scale[1])
+        signs = jnp.where(self.flip & jax.random.bernoulli(mirror, 0.5, (2,)), -1.0, 1.0)
+        counts = imaging.counts * jnp.exp(
+            jax.random.uniform(dose, (), minval=np.log(self.counts_range[0]), maxval=np.log(self.counts_range[1]))
+        )
+        cos, sin = jnp.cos(angle), jnp.sin(angle)
+        reach = sampling * self.size / 2 * (jnp.abs(cos) + jnp.abs(sin))
+        room = jnp.maximum(band.cell / 2 - imaging.margin - reach, 0.0)
+        centre = band.cell / 2 + room * jax.random.uniform(place, (2,), minval=-1.0, maxval=1.0)
+        grid = (jnp.arange(self.size) - (self.size - 1) / 2) * sampling
+        v, u = signs[0] * grid[:, None], signs[1] * grid[None, :]
+        y, x = centre[0] + cos * v + sin * u, centre[1] - sin * v + cos * u
+        return counts * _bilinear(intensity, y * (self.render / band.cell), x * (self.render / band.cell))
+
+
+def _bilinear(periodic: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
+    """Bilinear samples of a periodic image [n, n] at positions [px]."""
+    n = periodic.shape[0]
+    y0, x0 = jnp.floor(y), jnp.floor(x)
+    dy, dx = y - y0, x - x0
+    y0, x0 = y0.astype(jnp.int32) % n, x0.astype(jnp.int32) % n
+    y1, x1 = (y0 + 1) % n, (x0 + 1) % n
+    top = periodic[y0, x0] * (1 - dx) + periodic[y0, x1] * dx
+    bottom = periodic[y1, x0] * (1 - dx) + periodic[y1, x1] * dx
+    return top * (1 - dy) + bottom * dy
+
+
+def device_arrays(data: DataSet, images: Images) -> dict:
+    """What `Crops.batch` draws from: the exit waves that the images need, and the list of images, as JAX arrays."""
+    needed, wave = np.unique(images.item, return_inverse=True)
+    return {
+        "waves": jnp.asarray(data.waves(needed)),
+        "wave": jnp.asarray(wave, jnp.int32),
+        "defocus": jnp.asarray(images.defocus),
+    }
+
+
+def clean_images(data: DataSet, images: Images, imaging: Imaging) -> np.ndarray:
+    """Whole clean images inside the margin, rendered exactly at the imaging's sampling.
+
+    Returns
+    -------
+    float32 [M, P, P, 1]
+        Counts; P is a multiple of 16, so that networks with up to 4 scales need no padding.
+    """
+    pixels = round(data.band.cell / imaging.sampling)
+    side = int((data.band.cell - 2 * imaging.margin) / data.band.cell * pixels) // 16 * 16
+    start = (pixels - side) // 2
+    render = jax.jit(lambda wave, defocus: image(wave, defocus, data.band, imaging.optics, pixels))
+    waves = data.waves(images.item)
+    cut = slice(start, start + side)
+    rendered = [
+        np.asarray(render(wave, defocus))[cut, cut] for wave, defocus in zip(waves, images.defocus, strict=True)
+    ]
+    return imaging.counts * np.stack(rendered)[..., None]
+
+
+def noisy_images(clean: np.ndarray, imaging: Imaging, seed: int) -> np.ndarray:
+    """One noise draw of each test image [M, P, P, 1]; image i depends on (seed, i) alone, so every method sees the same
+    noisy pixels, and a longer list begins with a shorter one."""
+    key = jax.random.key(seed)
+    draw = jax.jit(lambda index, image: imaging.noise.sample(jax.random.fold_in(key, index), image))
+    return np.stack([np.asarray(draw(index, image)) for index, image in enumerate(clean)])

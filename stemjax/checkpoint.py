@@ -1,0 +1,157 @@
+"""Checkpoints of a run: Orbax, with the checksums and the lock that it lacks.
+
+Orbax stores arrays without a checksum, and a flipped bit would be loaded as a wrong weight. A sha256 over path, dtype,
+shape and bytes of every leaf stands beside each checkpoint; one that does not match is moved aside, and the step before
+it is used.
+"""
+
+import fcntl
+import hashlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from stemjax.datasets import canonical_json
+
+
+class CheckpointError(OSError):
+    """No checkpoint could be read, or none fits what was asked for."""
+
+
+def digest(tree, note=None) -> str:
+    """sha256 over path, dtype, shape and bytes of every leaf of a tree of arrays, and over a JSON value."""
+    total = hashlib.sha256(canonical_json(note).encode())
+    for path, leaf in _flat(tree).items():
+        array = np.asarray(leaf)
+        total.update(f"{path} {array.dtype} {array.shape}\n".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
+
+
+def _flat(tree) -> dict:
+    """Leaves by their path, as text."""
+    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold a folder for one writer.
+
+    Raises
+    ------
+    OSError
+        At once, if another process holds it.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(f"{folder}: in use by another process; wait for it or choose another folder") from None
+        yield
+
+
+class Checkpointer:
+    """The checkpoints of one folder, at most `keep` of them.
+
+    Parameters
+    ----------
+    folder : path
+        Made if missing.
+    keep : int
+        Older steps beyond this number are deleted.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2):
+        self.folder = Path(folder).resolve()
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, enable_async_checkpointing=False, cleanup_tmp_directories=True
+        )
+        self._manager = ocp.CheckpointManager(self.folder, options=options)
+
+    def save(self, step: int, state: dict, progress: dict) -> None:
+        """Save a tree of arrays and a JSON value under a step later than those there.
+
+        Raises
+        ------
+        CheckpointError
+            If nothing was written.
+        """
+        leaves = _flat(jax.device_get(state))
+        # Leaves by number, their paths in the JSON item: a tree of any shape comes back without a template.
+        meta = {"progress": progress, "paths": list(leaves), "digest": digest(leaves, progress)}
+        numbered = {f"{i:05d}": np.asarray(leaf) for i, leaf in enumerate(leaves.values())}
+        items = ocp.args.Composite(state=ocp.args.StandardSave(numbered), meta=ocp.args.JsonSave(meta))
+        if not self._manager.save(step, args=items, force=True):
+            raise CheckpointError(f"{self.folder}: step {step} was not saved, since a later one is there")
+        self._manager.wait_until_finished()
+
+    def steps(self) -> list[int]:
+        """Steps on disk, oldest first."""
+        self._manager.reload()
+        return sorted(self._manager.all_steps())
+
+    def restore(self, like=None) -> tuple[int, dict, dict] | None:
+        """The newest sound checkpoint: (step, state, progress); None where there is none at all.
+
+        Parameters
+        ----------
+        like : tree of arrays or jax.ShapeDtypeStruct, optional
+            Structure, shapes and dtypes expected. Without it the state is a flat dict of arrays by path.
+
+        Raises
+        ------
+        CheckpointError
+            If there are checkpoints but none is sound, or a sound one is of another network.
+        """
+        found = self.steps()
+        for step in reversed(found):
+            try:
+                state, meta = self._read(step)
+            except Exception as error:  # noqa: BLE001  Orbax and tensorstore raise many kinds for damaged files
+                self._set_aside(step, error)
+                continue
+            if like is not None:
+                state = _fit(state, like, self.folder / str(step))
+            return step, state, meta["progress"]
+        if found:
+            raise CheckpointError(f"{self.folder}: none of its checkpoints is readable; delete the folder to start anew")
+        return None
+
+    def _read(self, step: int) -> tuple[dict, dict]:
+        items = ocp.args.Composite(state=ocp.args.StandardRestore(), meta=ocp.args.JsonRestore())
+        restored = self._manager.restore(step, args=items)
+        meta = restored["meta"]
+        numbered = jax.device_get(restored["state"])
+        leaves = {path: np.asarray(numbered[f"{i:05d}"]) for i, path in enumerate(meta["paths"])}
+        if digest(leaves, meta["progress"]) != meta["digest"]:
+            raise CheckpointError("its checksum differs")
+        return leaves, meta
+
+    def _set_aside(self, step: int, error: Exception) -> None:
+        aside = self.folder / f"damaged-{step}"
+        (self.folder / str(step)).rename(aside)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        print(f"warning: {self.folder / str(step)}: damaged ({reason[:120]}); moved to {aside.name}", file=sys.stderr)
+
+    def close(self) -> None:
+        self._manager.close()
+
+
+def _fit(leaves: dict, like, where: Path):
+    """The leaves in the structure of `like`; CheckpointError where a path, shape or dtype differs."""
+    expected = _flat(like)
+    different = sorted(set(leaves) ^ set(expected)) or [
+        path
+        for path, leaf in expected.items()
+        if leaves[path].shape != leaf.shape or leaves[path].dtype != leaf.dtype
+    ]
+    if different:
+        raise CheckpointError(f"{where}: a checkpoint of another network or optimiser (first difference: {different[0]})")
+    return jax.tree.unflatten(jax.tree.structure(like), [leaves[path] for path in expected])

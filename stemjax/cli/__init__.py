@@ -1,0 +1,91 @@
+"""The command `stemjax`: one file per verb, and one line here.
+
+A verb lives in the module of its name, as the function of its name (or a dict of functions, its sub-verbs). Its arguments
+and its help are the function's signature and docstring; it returns the exit status, None for success.
+"""
+
+import os
+import sys
+from importlib import import_module
+
+VERBS = {
+    "denoise": "denoise images and movies: TIFF, npy, microscope formats",
+    "models": "list the models: parameters, field of view, paper",
+    "simulate": "make a data set of simulated micrographs; export it as images",
+    "verify": "check every file of a data set against its manifest",
+    "train": "train a model on a data set, or go on with it",
+    "doctor": "show what stemjax finds on this machine",
+}
+HELP = """usage: stemjax VERB ...
+
+Simulate, train, denoise and rank: benchmarks of denoising for atomic-resolution electron microscopy.
+
+{verbs}
+
+  stemjax VERB --help    what a verb takes
+  stemjax --version      the version
+  --traceback            with any verb: show where an error arose (also: STEMJAX_TRACEBACK=1)
+
+example: stemjax denoise micrograph.tif --png
+"""
+FAULTS = (OSError, ValueError, MemoryError, FloatingPointError)  # what the library raises with a line for the user
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; returns the exit status: 2 after an error, which is one line on stderr."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    traceback = "--traceback" in arguments or bool(os.environ.get("STEMJAX_TRACEBACK"))
+    arguments = [argument for argument in arguments if argument != "--traceback"]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP.format(verbs="\n".join(f"  {verb:<12}{about}" for verb, about in VERBS.items())), end="")
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        from stemjax import __version__
+
+        print(f"stemjax {__version__}")
+        return 0
+    verb, *rest = arguments
+    if verb not in VERBS:
+        return fail(f"no verb {verb!r}{_nearest(verb)} `stemjax --help` lists them")
+    try:
+        return _run(verb, rest) or 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except FAULTS as error:
+        if traceback:
+            raise
+        return fail(error)
+
+
+def fail(reason: object) -> int:
+    """Print an error as one line; returns the exit status for it."""
+    text = str(reason)
+    if isinstance(reason, OSError) and reason.filename and reason.strerror:
+        text = f"{reason.filename}: {reason.strerror}"  # without Python's number of the error
+    print("error:", " ".join(text.split()) or type(reason).__name__, file=sys.stderr)
+    return 2
+
+
+def _run(verb: str, arguments: list[str]) -> int | None:
+    import tyro
+
+    command = getattr(import_module(f"stemjax.cli.{verb.replace('-', '_')}"), verb.replace("-", "_"))
+    if not {"-h", "--help"} & set(arguments):
+        from stemjax.parallel import enable_compilation_cache
+
+        enable_compilation_cache()
+    settings = {"prog": f"stemjax {verb}", "args": arguments, "config": (tyro.conf.FlagCreatePairsOff,)}
+    if isinstance(command, dict):
+        return tyro.extras.subcommand_cli_from_dict(command, **settings)
+    return tyro.cli(command, **settings)
+
+
+def _nearest(verb: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(verb, VERBS, 1)
+    return f": did you mean {near[0]!r}?" if near else ";"

@@ -1,0 +1,18 @@
+"""How arguments look in the help of a verb."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+def named(metavar: str):
+    """Annotation: what stands for the value in the help. Its default, where it has one worth knowing, is in the text."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
+
+
+Flag = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]
+Folder = Annotated[Path, named("FOLDER")]
+Files = Annotated[tuple[Path, ...], tyro.conf.Positional, named("FILE...")]
+Count = Annotated[int, named("N")]
+MaybeCount = Annotated[int | None, named("N")]

@@ -1,0 +1,47 @@
+"""`stemjax models`: the list of models."""
+
+import sys
+
+
+def models() -> None:
+    """List the models: name, parameters, field of view, paper. Any name will do for `stemjax denoise --model NAME`."""
+    from stemjax.presets import PRESETS
+
+    header = ("model", "weights", "parameters", "field of view", "what it is", "paper")
+    rows = [(name, _weights(name, preset), *_size(preset), preset.about, preset.paper) for name, preset in PRESETS.items()]
+    if not sys.stdout.isatty():
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for row in (header, *rows):
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, box=None, header_style="bold", pad_edge=False)
+    for column in table.columns[2:4]:
+        column.justify = "right"
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+    print("\nParameters and field of view are those of the paper's size.")
+
+
+def _weights(name: str, preset) -> str:
+    """Whether `stemjax denoise` can use the model at once."""
+    from stemjax.presets import WEIGHTS
+
+    if not hasattr(preset.denoiser, "init"):
+        return "none needed"
+    return "included" if (WEIGHTS / f"{name}.json").is_file() else "train first"
+
+
+def _size(preset) -> tuple[str, str]:
+    """Parameters as the papers count them, and field of view."""
+    from stemjax.metrics.field_of_view import field_of_view
+    from stemjax.networks.weights import parameter_count
+
+    network = getattr(preset.denoiser, "network", None)
+    if network is None:
+        return "-", "-"
+    return f"{parameter_count(network, published=True):,}", f"{field_of_view(network.geometry())} px"

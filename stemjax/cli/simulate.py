@@ -1,0 +1,51 @@
+"""`stemjax simulate`: make a data set from atoms; export one as images."""
+
+from typing import Literal
+
+from stemjax.cli.arguments import Folder, MaybeCount
+
+
+def pt_ceo2(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke", workers: MaybeCount = None) -> None:
+    """Simulate Pt nanoparticles on CeO2 with abTEM: exit waves, column positions and manifest. Stopped, it continues.
+
+    Args:
+        out: Folder of the data set.
+        size: smoke is 10 exit waves in seconds, cpu 285 in minutes, gpu the paper's whole grid of 855.
+        workers: Processes. Default: one per core.
+    """
+    make = _from_checkout("simulation.make")
+    data = make.make_pt_ceo2(out, size, workers)
+    print(f"{data.folder}: {len(data.items)} exit waves, recipe {data.recipe_hash}")
+
+
+def export_images(data: Folder, /, out: Folder) -> None:
+    """Write a data set as float32 TIFF images with pixel size, and a CSV of their conditions.
+
+    Args:
+        data: Folder of the data set.
+        out: Folder of the images.
+    """
+    _from_checkout("simulation.export").export_images(data, out)
+    print(out)
+
+
+simulate = {"pt-ceo2": pt_ceo2, "export-images": export_images}
+
+
+def _from_checkout(module: str):
+    """A module of `simulation`, which is not part of the installed package.
+
+    Raises
+    ------
+    OSError
+        If there is no checkout, or it lacks a package.
+    """
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    if find_spec("simulation") is None:
+        raise OSError("simulation is used from a checkout: clone the project and run this there")
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise OSError(f"{error.name or error} is not installed: pip install 'stemjax[simulation]'") from error

@@ -1,0 +1,24 @@
+"""`stemjax verify`: check a data set."""
+
+import sys
+
+from stemjax.cli.arguments import Folder
+
+
+def verify(folder: Folder, /) -> int:
+    """Check every file of a data set against its manifest; exits 1 if anything is missing or changed.
+
+    Args:
+        folder: Folder of the data set.
+    """
+    from stemjax import datasets
+
+    problems = datasets.verify(folder)
+    for problem in problems:
+        print(f"{folder}: {problem}", file=sys.stderr)
+    data = datasets.open_data_set(folder)
+    if problems:
+        print(f"{len(problems)} problems; `stemjax simulate` into the same folder remakes what is damaged", file=sys.stderr)
+        return 1
+    print(f"{folder}: sound, {data.name}, {len(data.items)} items, {len(data.manifest['files'])} files, {data.recipe_hash}")
+    return 0

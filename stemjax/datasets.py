@@ -1,0 +1,297 @@
+"""A data set on disk: a manifest, shards of exit waves, and the true positions of the atoms.
+
+    DIR/manifest.json   units, axes, recipe and its hash, items with their conditions, splits, sha256 of every file
+    DIR/*.npy           shards of exit waves (or movies), one row per item
+    DIR/truth.npy       projected atomic columns: item, frame, x, y, species, number of atoms, surface or bulk
+
+The `recipe_hash` (parameters, structures, versions) is the identity of a data set everywhere; the sha256 of the files
+guards this copy only, since two machines differ in the last bits of a Fourier transform.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from stemjax.optics import Band
+
+FORMAT = "stemjax data set"
+FORMAT_VERSION = 1
+TRUTH = np.dtype(
+    [
+        ("item", "<i4"),
+        ("frame", "<i4"),
+        ("x_angstrom", "<f4"),
+        ("y_angstrom", "<f4"),
+        ("species", "S2"),
+        ("count", "<i2"),
+        ("surface", "?"),
+    ]
+)
+_HALF_RANGE = 32768.0  # largest stored magnitude: half of what float16 can hold
+
+
+# ---------------------------------------------------------------------------------------------------- exit waves
+def wave_dtype(count: int) -> np.dtype:
+    """Stored form of one exit wave of `count` coefficients: the zero frequency in complex64, the others as float16
+    pairs (real, imaginary) times one float32 scale. It errs by about 1e-4 of vacuum in the image."""
+    return np.dtype([("zero", "<c8"), ("scale", "<f4"), ("band", "<f2", (count - 1, 2))])
+
+
+def encode_waves(coefficients: np.ndarray) -> np.ndarray:
+    """Pack exit waves complex64 [n, K] into records [n] of `wave_dtype(K)`."""
+    rest = np.stack([coefficients[:, 1:].real, coefficients[:, 1:].imag], axis=-1)
+    scale = np.abs(rest).max(axis=(1, 2), initial=0.0) / _HALF_RANGE
+    scale[scale == 0] = 1.0  # a vacuum wave
+    records = np.empty(len(coefficients), wave_dtype(coefficients.shape[1]))
+    records["zero"] = coefficients[:, 0]
+    records["scale"] = scale
+    records["band"] = rest / records["scale"][:, None, None]
+    return records
+
+
+def decode_waves(records: np.ndarray) -> np.ndarray:
+    """Unpack records [n] into exit waves complex64 [n, K]."""
+    rest = records["band"].astype(np.float32) * records["scale"][:, None, None]
+    return np.concatenate([records["zero"][:, None], rest[..., 0] + 1j * rest[..., 1]], axis=1).astype(np.complex64)
+
+
+# ---------------------------------------------------------------------------------------------------- writing
+def canonical_json(value) -> str:
+    """JSON with sorted keys and no spaces: the same value always gives the same text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def recipe_hash(recipe: dict) -> str:
+    """Identity of a recipe (or of any other JSON value): the first 16 hexadecimal digits of the sha256 of its canonical JSON."""
+    return hashlib.sha256(canonical_json(recipe).encode()).hexdigest()[:16]
+
+
+def file_digest(path: Path) -> dict:
+    """``{"sha256", "bytes"}`` of a file."""
+    with open(path, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"sha256": digest, "bytes": path.stat().st_size}
+
+
+def write_whole(path: Path, write) -> None:
+    """Write a file so that it is whole or absent: `write(stream)` to a temporary name, fsync, rename."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_array(path: Path, array: np.ndarray) -> dict:
+    """Write one `.npy` file whole or not at all; returns its digest."""
+    write_whole(path, lambda stream: np.save(stream, array, allow_pickle=False))
+    return file_digest(Path(path))
+
+
+def write_manifest(folder: Path, manifest: dict) -> None:
+    """Write `manifest.json` with its own digest, whole or not at all.
+
+    It comes last: a folder without it is an unfinished data set.
+    """
+    manifest = manifest | {"manifest_digest": recipe_hash(manifest)}
+    text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    write_whole(Path(folder) / "manifest.json", lambda stream: stream.write(text.encode()))
+
+
+# ---------------------------------------------------------------------------------------------------- reading
+@dataclass(frozen=True)
+class DataSet:
+    """An opened data set. Arrays are read when asked for; see `open_data_set`."""
+
+    folder: Path
+    manifest: dict
+
+    @property
+    def name(self) -> str:
+        return self.manifest["name"]
+
+    @property
+    def recipe_hash(self) -> str:
+        return self.manifest["recipe_hash"]
+
+    @property
+    def items(self) -> list[dict]:
+        return self.manifest["items"]
+
+    @cached_property
+    def band(self) -> Band:
+        return Band(**self.manifest["band"])
+
+    @cached_property
+    def truth(self) -> np.ndarray:
+        """Structured array of `TRUTH`, one row per projected column and item."""
+        return self.array("truth.npy")
+
+    def array(self, name: str) -> np.ndarray:
+        """Memory map of one of the files, after a check of its size.
+
+        Raises
+        ------
+        OSError
+            If the file is missing, truncated or unreadable; the message names it and the fix.
+        """
+        path = self.folder / name
+        fix = "run `stemjax verify` on the folder, then `stemjax simulate` again to remake what is damaged"
+        if not path.is_file():
+            raise OSError(f"{path}: missing; {fix}")
+        if path.stat().st_size != self.manifest["files"][name]["bytes"]:
+            raise OSError(f"{path}: truncated or replaced (size differs from the manifest); {fix}")
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except ValueError as error:
+            raise OSError(f"{path}: not a readable .npy file ({error}); {fix}") from error
+
+    def waves(self, indices=None) -> np.ndarray:
+        """Exit waves complex64 [n, K] of the items `indices` (default all), each checked to be finite."""
+        indices = range(len(self.items)) if indices is None else indices
+        waves = np.empty((len(indices), len(self.band.indices)), np.complex64)
+        shards = {}
+        for row, index in enumerate(indices):
+            item = self.items[index]
+            shard = shards.setdefault(item["shard"], self.array(item["shard"]))
+            waves[row] = decode_waves(shard[item["index"] : item["index"] + 1])[0]
+        if not np.isfinite(waves).all():
+            raise OSError(f"{self.folder}: an exit wave holds NaN or Inf; run `stemjax verify` on the folder")
+        return waves
+
+
+def open_data_set(folder: str | Path, expected: str | None = None) -> DataSet:
+    """Open the data set in `folder`.
+
+    Parameters
+    ----------
+    expected : str, optional
+        The recipe hash that the caller expects.
+
+    Raises
+    ------
+    OSError
+        If there is no finished data set in the folder, or its manifest cannot be read.
+    ValueError
+        If it is of another format or of another recipe.
+    """
+    folder = Path(folder)
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise OSError(f"{folder}: no finished data set here (no manifest.json); make one with `stemjax simulate`")
+    try:
+        manifest = json.loads(path.read_text())
+    except ValueError as error:
+        raise OSError(f"{path}: not readable as JSON ({error}); make the data set again") from error
+    if manifest.get("format") != FORMAT or manifest.get("format_version") != FORMAT_VERSION:
+        raise ValueError(f"{path}: not a data set of format version {FORMAT_VERSION}; make it again")
+    if manifest.pop("manifest_digest", None) != recipe_hash(manifest):
+        raise OSError(f"{path}: damaged or edited (its digest differs); make the data set again")
+    if expected is not None and manifest["recipe_hash"] != expected:
+        found = manifest["recipe_hash"]
+        raise ValueError(f"{folder}: recipe {found}, but {expected} is expected; use the folder it was made in")
+    return DataSet(folder, manifest)
+
+
+def verify(folder: str | Path) -> list[str]:
+    """Every difference between a data set's files and its manifest, one line each; an empty list means sound."""
+    data = open_data_set(folder)
+    problems = []
+    if recipe_hash(data.manifest["recipe"]) != data.recipe_hash:
+        problems.append("manifest.json: the recipe does not match its recipe_hash")
+    for name, expected in sorted(data.manifest["files"].items()):
+        path = data.folder / name
+        if not path.is_file():
+            problems.append(f"{name}: missing")
+            continue
+        found = file_digest(path)
+        if found["bytes"] != expected["bytes"]:
+            problems.append(f"{name}: {found['bytes']} bytes instead of {expected['bytes']}")
+        elif found["sha256"] != expected["sha256"]:
+            problems.append(f"{name}: contents changed (sha256 differs)")
+    return problems
+
+
+# ---------------------------------------------------------------------------------------------------- choosing images
+@dataclass(frozen=True)
+class Selection:
+    """Which images of a data set of exit waves: every combination of item and defocus that meets the conditions.
+
+    An empty tuple means "any". With `per_unit`, at most so many images of each unit, spread evenly over its list.
+
+    Parameters
+    ----------
+    contrast : tuple of str
+        Classes of `white`, `black`, `intermediate`.
+    defocus : tuple of float
+        Lowest and highest defocus [Å], both included.
+    thickness : tuple of int
+        Thicknesses [Å].
+    """
+
+    contrast: tuple[str, ...] = ("white",)
+    particle: tuple[str, ...] = ()
+    defect: tuple[str, ...] = ()
+    support: tuple[str, ...] = ()
+    thickness: tuple[int, ...] = ()
+    defocus: tuple[float, float] = (0.0, 200.0)
+    per_unit: int = 0
+
+    def images(self, data: DataSet, split: str) -> "Images":
+        """The chosen images of one split, in the order of items and defocus.
+
+        Raises
+        ------
+        ValueError
+            If no image meets the conditions.
+        """
+        chosen = {}
+        for index, item in enumerate(data.items):
+            if item["split"] == split and self._admits(item):
+                for contrast, defocus in zip(item["contrast"], data.manifest["defocus_angstrom"], strict=True):
+                    admitted = not self.contrast or contrast in self.contrast
+                    if admitted and self.defocus[0] <= defocus <= self.defocus[1]:
+                        chosen.setdefault(item["unit"], []).append((index, defocus))
+        if not chosen:
+            raise ValueError(f"no image of split {split!r} in {data.folder} meets {self}; widen the selection")
+        rows = [(unit, *row) for unit, rows in chosen.items() for row in _spread(rows, self.per_unit)]
+        units, items, defocus = zip(*rows, strict=True)
+        return Images(np.array(items, np.int32), np.array(defocus, np.float32), np.array(units))
+
+    def _admits(self, item: dict) -> bool:
+        conditions = {
+            "particle": self.particle,
+            "defect": self.defect,
+            "support": self.support,
+            "thickness_angstrom": self.thickness,
+        }
+        return all(not wanted or item[name] in wanted for name, wanted in conditions.items())
+
+
+@dataclass(frozen=True)
+class Images:
+    """A list of images: exit wave (index into the items), defocus C10 [Å] and split unit, each [M]."""
+
+    item: np.ndarray
+    defocus: np.ndarray
+    unit: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+
+def _spread(rows: list, count: int) -> list:
+    """At most `count` of the rows, evenly spaced; all of them where count is 0."""
+    if not count or len(rows) <= count:
+        return rows
+    return [rows[i] for i in np.linspace(0, len(rows) - 1, count).round().astype(int)]

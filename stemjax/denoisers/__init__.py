@@ -1,0 +1,65 @@
+"""Denoising methods: one file, one frozen dataclass each.
+
+A denoiser has a pure method ``denoise(variables, noisy, key=None) -> denoised`` on float32 [B, H, W, C] in counts.
+Trainable ones add ``init(key, sample) -> variables`` and ``loss(variables, batch, key) -> (loss, (new_state,
+measurements))``; a trainable one that needs statistics of a whole image takes them in ``prepare(variables, noisy) ->
+variables``, before the image is cut in tiles. Classical filters have no variables, and a class attribute `tunable` with
+the values to try on the validation split.
+
+A configuration is plain JSON: ``{"class": "supervised.Supervised", "network": {"class": "unet.UNet", ...}, ...}`` with
+the fields that differ from their defaults, so a new field with its default changes neither a configuration nor its hash.
+"""
+
+import dataclasses
+import importlib
+import importlib.util
+
+_PACKAGES = ("stemjax.denoisers", "stemjax.networks", "stemjax")
+_FLAX_FIELDS = ("parent", "name")
+
+
+def to_config(denoiser) -> dict:
+    """The JSON form of a denoiser or network: its class and the fields that differ from their defaults."""
+    module = type(denoiser).__module__.rpartition(".")[2]
+    config = {"class": f"{module}.{type(denoiser).__name__}"}
+    for field in dataclasses.fields(denoiser):
+        value = getattr(denoiser, field.name)
+        if field.name in _FLAX_FIELDS or not field.init or value == _default(field):
+            continue
+        config[field.name] = to_config(value) if dataclasses.is_dataclass(value) else value
+    return config
+
+
+def from_config(config: dict):
+    """The denoiser or network that `to_config` described.
+
+    Raises
+    ------
+    ValueError
+        If the class or one of its fields is unknown here; the message names it.
+    """
+    fields = dict(config)
+    module_name, _, class_name = fields.pop("class").rpartition(".")
+    cls = next((c for p in _PACKAGES if (c := _find(f"{p}.{module_name}", class_name))), None)
+    if cls is None:
+        raise ValueError(f"unknown method or network {config['class']!r}; this version of stemjax does not have it")
+    unknown = set(fields) - {field.name for field in dataclasses.fields(cls)}
+    if unknown:
+        raise ValueError(f"{config['class']} has no field {sorted(unknown)[0]!r} in this version of stemjax")
+    values = {
+        name: from_config(value) if isinstance(value, dict) else tuple(value) if isinstance(value, list) else value
+        for name, value in fields.items()
+    }
+    return cls(**values)
+
+
+def _find(module: str, name: str):
+    if not module.rpartition(".")[2].isidentifier() or importlib.util.find_spec(module) is None:
+        return None
+    return getattr(importlib.import_module(module), name, None)
+
+
+def _default(field: dataclasses.Field):
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default

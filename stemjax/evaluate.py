@@ -1,0 +1,121 @@
+"""Scores of a method on the images of a split, and the choice of a filter's parameter on the validation split."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from stemjax import batches, datasets
+from stemjax.inference import denoise_image
+from stemjax.metrics.image import score
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Clean and noisy images of one split, the same pixels for every method.
+
+    Parameters
+    ----------
+    clean, noisy : float32 [M, P, P, 1]
+        Counts.
+    images : datasets.Images
+        Item, defocus and split unit of each.
+    name : list of str
+        Item and defocus of each.
+    imaging : batches.Imaging
+    """
+
+    clean: np.ndarray
+    noisy: np.ndarray
+    images: datasets.Images
+    name: list[str]
+    imaging: batches.Imaging
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def image_set(
+    data: datasets.DataSet, selection: datasets.Selection, split: str, per_unit: int, imaging: batches.Imaging
+) -> ImageSet:
+    """At most `per_unit` images of every structure of a split, with the fixed noise of that split."""
+    images = dataclasses.replace(selection, per_unit=per_unit).images(data, split)
+    clean = batches.clean_images(data, images, imaging)
+    seed = batches.TEST_NOISE if split == "test" else batches.VALIDATION_NOISE
+    names = [f"{data.items[item]['id']}-defocus{c10:g}" for item, c10 in zip(images.item, images.defocus, strict=True)]
+    return ImageSet(clean, batches.noisy_images(clean, imaging, seed), images, names, imaging)
+
+
+def denoise_all(denoiser, variables: dict, noisy: np.ndarray) -> np.ndarray:
+    """Denoised images [M, P, P, C], one after the other."""
+    return np.stack([denoise_image(denoiser, variables, image) for image in noisy])
+
+
+def scores(denoised: np.ndarray, images: ImageSet, clamp: bool = True) -> list[dict]:
+    """PSNR, SSIM and NRMSE of each image under the `sbd` contract; `clamp` is off for the raw row alone.
+
+    Returns
+    -------
+    list of dict
+        One row per image, as `records.new_record` takes them: ``image``, ``unit`` and the scores.
+    """
+    scale = images.imaging.dose_scale
+    names = zip(images.name, images.images.unit, strict=True)
+    return [
+        {"image": name, "unit": str(unit)}
+        | score(true[..., 0], test[..., 0], "sbd", dose_scale=scale, clamp=clamp)
+        for (name, unit), true, test in zip(names, images.clean, denoised, strict=True)
+    ]
+
+
+def psnr_db(denoised: np.ndarray, images: ImageSet) -> float:
+    """Mean PSNR [dB] over structures."""
+    return unit_mean(np.array([row["psnr_db"] for row in scores(denoised, images)]), images.images.unit)
+
+
+def unit_mean(values: np.ndarray, units: np.ndarray) -> float:
+    """Mean over units of the mean of each unit: a structure with more images does not weigh more."""
+    return float(np.mean([np.mean(values[units == unit]) for unit in np.unique(units)]))
+
+
+def tune(denoiser, validation: ImageSet, refinements: int = 2) -> tuple[object, dict]:
+    """The value of a filter's tunable field with the best mean PSNR on the validation images.
+
+    The candidates come first; then, `refinements` times, the geometric means between the best value so far and its
+    neighbours (for fields that are real numbers).
+
+    Returns
+    -------
+    (denoiser, tuning)
+        The tuned filter; and per field the values tried, their PSNR [dB], the choice, and whether it lies at an end of
+        the values, so that a grid too narrow is seen.
+    """
+    tuning = {}
+    for field, candidates in getattr(denoiser, "tunable", {}).items():
+        tried: dict[float, float] = {}
+        for _ in range(1 + refinements):
+            for value in candidates:
+                candidate = dataclasses.replace(denoiser, **{field: value})
+                tried[value] = psnr_db(denoise_all(candidate, {}, validation.noisy), validation)
+            values = sorted(tried)
+            best = max(range(len(values)), key=lambda i: tried[values[i]])
+            neighbours = values[max(best - 1, 0)], values[best], values[min(best + 1, len(values) - 1)]
+            pairs = [(a, b) for a, b in zip(neighbours, neighbours[1:], strict=False) if a != b]
+            candidates = [float(np.sqrt(a * b)) for a, b in pairs if isinstance(a, float)]
+        denoiser = dataclasses.replace(denoiser, **{field: values[best]})
+        tuning[field] = {
+            "values": values,
+            "validation_psnr_db": [round(tried[value], 3) for value in values],
+            "chosen": values[best],
+            "at_an_end": best in (0, len(values) - 1),
+        }
+    return denoiser, tuning
+
+
+def timed(function, *arguments):
+    """(result, wall time [s]) of a call, the device's work included."""
+    start = time.monotonic()
+    result = jax.block_until_ready(function(*arguments))
+    return result, time.monotonic() - start

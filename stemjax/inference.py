@@ -1,0 +1,246 @@
+"""Apply a denoiser to whole images of any size: at once where they fit, in tiles where they do not.
+
+    image -> prepare (statistics of the whole image) -> tiles with a halo -> denoise -> keep the middles -> denoised image
+
+A tile sees its core and a halo around it at least as wide as the network's reach, and starts at a multiple of the
+network's pooling period, so that its pooling blocks are those of the whole image. The result is that of the whole image.
+
+What a network may still compute differently in a tile is interpolation that depends on the size of the array: the UNet's
+corner-aligned upsampling maps pixel i of 2 s to i (s - 1) / (2 s - 1). So each tile comes with the variables
+``place = {"origin": [2], "size": [2]}``: where it lies, and the size of the whole image [px]. A network that interpolates so
+must read them; DnCNN and DURR have nothing to read.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stemjax.metrics.field_of_view import supports
+
+MEMORY = 4e9  # bytes that the activations of one call may take
+BYTES_PER_CHANNEL = 32  # of a pixel and a channel at full resolution: skips, their concatenations, convolution buffers
+PAPER_TILE, PAPER_STEP = 400, 350  # px
+HALO, AVERAGE = "halo", "average"
+
+
+def denoise_image(
+    denoiser: Any,
+    variables: dict,
+    image: np.ndarray,
+    *,
+    tile: int | None = None,
+    halo: int | None = None,
+    blend: str = HALO,
+    step: int | None = None,
+) -> np.ndarray:
+    """Denoise one image or movie of any size.
+
+    Parameters
+    ----------
+    denoiser : a denoiser
+        With a field `network` it may be tiled; filters are always applied to the whole image.
+    variables : dict
+    image : float32 [H, W, C] or [T, H, W, C]
+        In counts. The frames of a movie are denoised one by one; a constant one is returned as it is.
+    tile : int, optional
+        Side of the tiles [px], halo included; enlarged where the halo needs it. By default the whole image, or what fits
+        into about 4 GB.
+    halo : int, optional
+        Width of the border that a tile sees and does not keep [px]; by default the network's reach.
+    blend : {"halo", "average"}
+        Keep the middle of each tile, which equals the whole image's result; or the papers' way: overlapping tiles, each
+        as if it were an image, averaged with equal weights (default tile 400 px, step 350 px).
+    step : int, optional
+        Distance between tiles of ``blend="average"`` [px].
+
+    Returns
+    -------
+    float32, the shape of `image`
+
+    Raises
+    ------
+    ValueError
+        If the options contradict each other.
+    MemoryError
+        If even the smallest tile does not fit.
+
+    Notes
+    -----
+    Tiles agree with the whole image to rounding (1e-5 of the largest value) for DnCNN, DURR and the UNet. Without `place` a UNet would
+    not: its upsampling would be off by up to half a pixel of each scale.
+
+    An image smaller than the network's coarsest pixel is continued by reflection and cropped afterwards. Out of memory,
+    the tile is halved and the frame begun anew.
+
+    One program is compiled for each shape of tile. Their sides differ by less than the pooling period, so that tiles both
+    start at its multiples and end with the image.
+
+    Examples
+    --------
+    >>> from stemjax.denoisers.gaussian import Gaussian
+    >>> denoise_image(Gaussian(sigma=2.0), {}, np.ones((32, 32, 1), np.float32)).shape
+    (32, 32, 1)
+    """
+    if blend not in (HALO, AVERAGE):
+        raise ValueError(f"blend {blend!r} is not one of {HALO!r}, {AVERAGE!r}")
+    if min([n for n in (tile, step) if n is not None], default=1) < 1 or (halo or 0) < 0:
+        raise ValueError("tile and step must be positive, and halo must not be negative")
+    if blend == HALO and step is not None:
+        raise ValueError(f"step belongs to blend={AVERAGE!r}; with {HALO!r} the tiles touch")
+    if image.ndim == 4:
+        options = {"tile": tile, "halo": halo, "blend": blend, "step": step}
+        return np.stack([denoise_image(denoiser, variables, frame, **options) for frame in image])
+    if image.min() == image.max():
+        return image.copy()
+    image = np.asarray(image, np.float32)
+    network = getattr(denoiser, "network", None)
+    variables = _prepare(denoiser, variables, image)
+    while True:
+        try:
+            if network is None:
+                return _apply(denoiser, variables, image)
+            if blend == AVERAGE:
+                return _average(denoiser, variables, image, tile or PAPER_TILE, step or _paper_step(tile))
+            return _in_tiles(denoiser, variables, image, tile or _default_tile(network, image.shape), halo)
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            tile = _smaller(denoiser, image.shape, tile, halo, blend)
+
+
+# ---------------------------------------------------------------------------------------------------- tiles and halo
+def _in_tiles(denoiser, variables: dict, image: np.ndarray, tile: int, halo: int | None) -> np.ndarray:
+    period = pooling_period(denoiser.network)
+    height, width = image.shape[:2]
+    padded = _pad_to(image, period, "symmetric")
+    if halo is None:
+        halo = reach(denoiser.network, max(padded.shape[:2]))
+    rows, columns = (_tiles(n, tile, halo, period) for n in padded.shape[:2])
+    size = np.array(padded.shape[:2], np.float32)
+    denoised = np.empty_like(padded)
+    for top, bottom, first_row, last_row in rows:
+        for left, right, first_column, last_column in columns:
+            place = {"origin": np.array([top, left], np.float32), "size": size}
+            part = _apply(denoiser, variables | {"place": place}, padded[top:bottom, left:right])
+            core = part[first_row - top : last_row - top, first_column - left : last_column - left]
+            denoised[first_row:last_row, first_column:last_column] = core
+    return denoised[:height, :width]
+
+
+def _tiles(size: int, tile: int, halo: int, period: int) -> list[tuple[int, int, int, int]]:
+    """Tiles of one axis: (start, stop, first pixel kept, last pixel kept + 1).
+
+    All are equally long, start at multiples of `period`, and the last one ends with the image.
+    """
+    halo = _ceil(halo, period)
+    tile = max(_ceil(tile, period), 2 * halo + period) + size % period
+    if tile >= size:
+        return [(0, size, 0, size)]
+    stride = (tile - size % period - 2 * halo) // period * period
+    starts = [*range(0, size - tile, stride), size - tile]
+    firsts = [0] + [start + halo for start in starts[1:]]
+    return [
+        (start, start + tile, first, last)
+        for start, first, last in zip(starts, firsts, [*firsts[1:], size], strict=True)
+    ]
+
+
+def pooling_period(network) -> int:
+    """Distance [px] over which a network repeats itself: 2 to the power of its halvings."""
+    depth, deepest = 0, 0
+    for name, *_ in network.geometry():
+        depth += {"pool": 1, "stride": 1, "upsample": -1, "transposed": -1}.get(name, 0)
+        deepest = max(deepest, depth)
+    return 2**deepest
+
+
+def reach(network, size: int) -> int:
+    """How far [px] an output pixel of an image of `size` pixels may see, to either side, wherever it lies.
+
+    For corner-aligned upsampling this is more than half the field of view, which is stated for the image's middle.
+    """
+    first, last = supports(network.geometry(), size)
+    place = np.arange(size)
+    return int(max((place - first).max(), (last - place).max()))
+
+
+def _default_tile(network, shape: Sequence[int]) -> int:
+    pixels = MEMORY / (BYTES_PER_CHANNEL * getattr(network, "width", 64))
+    return max(shape[:2]) if shape[0] * shape[1] <= pixels else int(pixels**0.5)
+
+
+# ---------------------------------------------------------------------------------------------------- the papers' way
+def _average(denoiser, variables: dict, image: np.ndarray, tile: int, step: int) -> np.ndarray:
+    """Mean over all tiles that cover a pixel; a side shorter than a tile is padded by zeros, half before and half behind."""
+    tile = max(tile, pooling_period(denoiser.network))
+    margins = [(max(tile - n, 0) // 2, (max(tile - n, 0) + 1) // 2) for n in image.shape[:2]]
+    padded = np.pad(image, [*margins, (0, 0)])
+    total, count = np.zeros_like(padded), np.zeros((*padded.shape[:2], 1), np.float32)
+    rows, columns = (_starts(n, tile, step) for n in padded.shape[:2])
+    for top in rows:
+        for left in columns:
+            window = slice(top, top + tile), slice(left, left + tile)
+            total[window] += _apply(denoiser, variables, padded[window])
+            count[window] += 1
+    (above, _), (before, _) = margins
+    return (total / count)[above : above + image.shape[0], before : before + image.shape[1]]
+
+
+def _starts(size: int, tile: int, step: int) -> list[int]:
+    """0, step, 2 step, ..., and one more so that the last tile ends with the image."""
+    if step > tile:
+        raise ValueError(f"a step of {step} px leaves gaps between tiles of {tile} px: choose a smaller step")
+    starts = list(range(0, size - tile + 1, step))
+    return starts if starts[-1] + tile == size else [*starts, size - tile]
+
+
+def _paper_step(tile: int | None) -> int:
+    return max(1, (tile or PAPER_TILE) * PAPER_STEP // PAPER_TILE)
+
+
+# ---------------------------------------------------------------------------------------------------- one call
+@partial(jax.jit, static_argnums=0)
+def _denoise(denoiser, variables: dict, noisy: jax.Array) -> jax.Array:
+    return denoiser.denoise(variables, noisy)
+
+
+def _apply(denoiser, variables: dict, image: np.ndarray) -> np.ndarray:
+    return np.asarray(_denoise(denoiser, variables, jnp.asarray(image)[None])[0])
+
+
+def _prepare(denoiser, variables: dict, image: np.ndarray) -> dict:
+    """Variables with the statistics of the whole image, where the denoiser takes any."""
+    return denoiser.prepare(variables, jnp.asarray(image)[None]) if hasattr(denoiser, "prepare") else variables
+
+
+def _smaller(denoiser, shape: Sequence[int], tile: int | None, halo: int | None, blend: str) -> int:
+    """Half the tile that did not fit.
+
+    Raises
+    ------
+    MemoryError
+        If the half would not do: smaller than halo and period allow, or a filter, which takes the whole image.
+    """
+    network = getattr(denoiser, "network", None)
+    if network is None:
+        raise MemoryError(f"{shape[0]} x {shape[1]} pixels do not fit into memory: cut the image")
+    half = (tile or (PAPER_TILE if blend == AVERAGE else min(_default_tile(network, shape), max(shape[:2])))) // 2
+    period = pooling_period(network)
+    border = reach(network, max(shape[:2])) if halo is None else halo
+    least = period if blend == AVERAGE else 2 * _ceil(border, period) + period
+    if half < least:
+        raise MemoryError(f"even tiles of {2 * half} px do not fit into memory: use a smaller network or another device")
+    return half
+
+
+def _pad_to(image: np.ndarray, least: int, mode: str) -> np.ndarray:
+    margins = [(0, max(least - n, 0)) for n in image.shape[:2]]
+    return np.pad(image, [*margins, (0, 0)], mode=mode) if any(after for _, after in margins) else image
+
+
+def _ceil(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple

@@ -1,0 +1,184 @@
+"""Named models: each published network, as its method at the paper's size and at sizes that a laptop trains.
+
+A new method is one file in `denoisers/` and one line here; the contract tests find it.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from stemjax import batches, datasets
+from stemjax.checkpoint import digest
+from stemjax.denoisers import from_config
+from stemjax.denoisers.constant import Constant
+from stemjax.denoisers.gaussian import Gaussian
+from stemjax.denoisers.low_pass import LowPass
+from stemjax.denoisers.supervised import Supervised
+from stemjax.denoisers.total_variation import TotalVariation
+from stemjax.denoisers.wiener import Wiener
+from stemjax.networks import DURR, DnCNN, UNet
+from stemjax.train import Optimiser, Run, load_run
+
+WEIGHTS = Path(__file__).parent / "weights"
+SHIPPED = "sbd-unet-small"
+SBD = "Mohan et al. 2020, arXiv:2010.12970"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named method.
+
+    Parameters
+    ----------
+    denoiser : at the paper's size
+    about, paper : str
+    cpu : the same method at the width that size `cpu` trains; None for methods that are not trained
+    """
+
+    denoiser: Any
+    about: str
+    paper: str
+    cpu: Any = None
+
+    def at(self, size: str):
+        """The denoiser that `size` uses: the paper's for `gpu`, the narrow one for `cpu` and `smoke`."""
+        return self.denoiser if size == "gpu" or self.cpu is None else self.cpu
+
+
+def _narrow(network) -> Supervised:
+    """Sizes below the paper's start from a centred, damped network: in a short training it makes all the difference."""
+    return Supervised(network.clone(last_layer_scale=0.1), centre=True)
+
+
+PRESETS = {
+    "constant": Preset(Constant(), "Mean of the noisy image: the row that every method must beat", "-"),
+    "gaussian": Preset(Gaussian(), "Gaussian filter", "-"),
+    "low-pass": Preset(LowPass(), "Radial low-pass filter", SBD),
+    "wiener": Preset(Wiener(), "Adaptive Wiener filter", SBD),
+    "tv": Preset(TotalVariation(), "Total variation (Chambolle)", "Thornley et al. (Noise2Void for STEM)"),
+    "sbd-dncnn": Preset(
+        Supervised(DnCNN(bias=True)), "DnCNN, 20 layers, supervised", SBD, cpu=_narrow(DnCNN(width=32))
+    ),
+    "sbd-small-unet": Preset(
+        Supervised(DURR()), "Small UNet (DURR), supervised", SBD, cpu=_narrow(DURR(width=16, bias=False))
+    ),
+    "sbd-unet-4x32": Preset(
+        Supervised(UNet(scales=4, width=32)),
+        "UNet, 4 scales, 32 base channels, supervised",
+        SBD,
+        cpu=_narrow(UNet(scales=4, width=16)),
+    ),
+    "sbd-unet-6x128": Preset(
+        Supervised(UNet(scales=6, width=128)),
+        "UNet, 6 scales, 128 base channels, supervised: the paper's best",
+        SBD,
+        cpu=_narrow(UNet(scales=6, width=8)),
+    ),
+    SHIPPED: Preset(_narrow(UNet(scales=4, width=32)), "The network that ships with stemjax", SBD),
+}
+
+# The paper's conditions are the defaults of the dataclasses. Size cpu keeps the paper's electrons per area (about
+# 188 e/Å²) on pixels twice as large, so that a field of view of 41 px stays below the Pt spacing, as in the paper.
+_COARSE = batches.Imaging(sampling=0.0979, counts=1.8)
+_COARSE_CROPS = batches.Crops(size=128, count=4, render=512)
+_SHORT = Optimiser(learning_rate=2e-3, schedule="cosine", warmup=20)
+SBD_TRAINING = {
+    "gpu": {"optimiser": Optimiser(learning_rate=1e-3), "steps": 40_000, "validate_every": 500, "early_stopping": 12},
+    "cpu": {
+        "imaging": _COARSE,
+        "crops": _COARSE_CROPS,
+        "optimiser": _SHORT,
+        "steps": 1500,
+        "validate_every": 100,
+    },
+    "smoke": {
+        "imaging": _COARSE,
+        "crops": batches.Crops(size=64, count=4, render=512),
+        "optimiser": _SHORT,
+        "steps": 40,
+        "validate_every": 20,
+        "validation_per_unit": 1,
+    },
+}
+
+
+def sbd_run(denoiser, size: str, recipe_hash: str, seed: int = 0, **changes) -> Run:
+    """The training of a supervised denoiser at one of the sizes, with `changes` to the fields of `Run`."""
+    return Run(denoiser=denoiser, recipe_hash=recipe_hash, seed=seed, **SBD_TRAINING[size] | changes)
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message lists them.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"no model named {name!r}; there are {', '.join(PRESETS)}, or give a run's folder")
+    return PRESETS[name]
+
+
+def load_model(model: str) -> tuple[Any, dict, dict]:
+    """A model ready to use: (denoiser, variables, info), from a preset's name or a run's folder.
+
+    Raises
+    ------
+    ValueError
+        If the preset has no weights here.
+    OSError
+        If the folder holds no sound run.
+    """
+    if model not in PRESETS and Path(model).exists():
+        run, variables, info = load_run(model)
+        return run.denoiser, variables, info | {"imaging": run.imaging}
+    preset = find_preset(model)
+    if not hasattr(preset.denoiser, "init"):
+        return preset.denoiser, {}, {}
+    if not (WEIGHTS / f"{model}.json").is_file():
+        raise ValueError(f"{model} has no weights of its own; train it (`stemjax train {model}`) and give the run's folder")
+    return read_weights(WEIGHTS / model)
+
+
+# ---------------------------------------------------------------------------------------------------- shipped weights
+def write_weights(path: Path, denoiser_config: dict, variables: dict, info: dict) -> None:
+    """Store variables as float16 in `path`.npz beside `path`.json (denoiser, digest, where they come from)."""
+    leaves = {"/".join(keys): np.asarray(leaf, np.float16) for keys, leaf in _flatten(variables)}
+    meta = {"denoiser": denoiser_config, "digest": digest(leaves), **info}
+    datasets.write_whole(path.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **leaves))
+    text = json.dumps(meta, indent=1, sort_keys=True) + "\n"
+    datasets.write_whole(path.with_suffix(".json"), lambda stream: stream.write(text.encode()))
+
+
+def read_weights(path: Path) -> tuple[Any, dict, dict]:
+    """(denoiser, variables, info) of a file that `write_weights` made.
+
+    Raises
+    ------
+    OSError
+        If the arrays are not the ones that were written.
+    """
+    info = json.loads(path.with_suffix(".json").read_text())
+    with np.load(path.with_suffix(".npz"), allow_pickle=False) as stored:
+        leaves = {name: stored[name] for name in sorted(stored.files)}
+    if digest(leaves) != info["digest"]:
+        raise OSError(f"{path.with_suffix('.npz')}: damaged (checksum differs); install stemjax again")
+    variables: dict = {}
+    for name, leaf in leaves.items():
+        *parents, last = name.split("/")
+        node = variables
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = jnp.asarray(leaf, jnp.float32)
+    return from_config(info.pop("denoiser")), variables, info
+
+
+def _flatten(tree: dict, above: tuple = ()):
+    for name in sorted(tree):
+        value = tree[name]
+        yield from _flatten(value, (*above, name)) if isinstance(value, dict) else [((*above, name), value)]

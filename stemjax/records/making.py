@@ -1,0 +1,152 @@
+"""A new record: what was measured, and on what code, software and hardware."""
+
+import importlib.metadata
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stemjax import __version__
+from stemjax.datasets import recipe_hash
+from stemjax.denoisers import to_config
+from stemjax.records.schema import BENCHMARK_VERSION, MACHINE_PATH, SCHEMA_VERSION, digest
+from stemjax.records.scores import intervals, means, rounded, scores_text
+
+
+def new_record(
+    *,
+    experiment: str,
+    method: str,
+    denoiser,
+    data_set,
+    imaging,
+    protocol: str,
+    size: str,
+    scores: list[dict],
+    split: str = "test",
+    seed: int | None = None,
+    run: str | None = None,
+    checkpoint: str | None = None,
+    parameters: int = 0,
+    field_of_view: int | None = None,
+    learning_curve: list[dict] = (),
+    tuning: dict | None = None,
+    wall_s: float | None = None,
+    compile_s: float | None = None,
+    supersedes: str | None = None,
+) -> dict:
+    """A record without its id; means and interval come from the scores, the rest is gathered from code and machine.
+
+    Parameters
+    ----------
+    method : str
+        Label of the row in the table.
+    denoiser, imaging : dataclasses
+    data_set : datasets.DataSet
+    scores : list of dict
+        One row per image: ``image`` (a name), ``unit`` (its structure or movie) and scores named in `RANGES`.
+    seed : int, optional
+        Seed of the training; None for a method that is not trained.
+    run, checkpoint : str, optional
+        Hash of the training run, digest of the weights.
+    field_of_view : int, optional
+        [px]; None where a method has none (a global filter).
+    learning_curve : list of dict
+        ``crops`` and ``validation_psnr_db`` of each validation.
+    tuning : dict, optional
+        For each tuned field the ``values`` tried, their ``validation_psnr_db``, and which was ``chosen``.
+    wall_s, compile_s : float, optional
+        Time to train, or to denoise the split, and to compile [s]. Never printed as a measurement of speed.
+    """
+    config, rows = to_config(denoiser), rounded(scores)
+    if not rows:
+        raise ValueError(f"{experiment}, {method}: a record needs the scores of at least one image")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "benchmark_version": BENCHMARK_VERSION,
+        "experiment": experiment,
+        "method": method,
+        "denoiser": config,
+        "denoiser_hash": recipe_hash(config),
+        "run": run,
+        "seed": seed,
+        "data_set": {"name": data_set.name, "recipe_hash": data_set.recipe_hash},
+        "imaging": _explicit(imaging),
+        "protocol": protocol,
+        "size": size,
+        "split": split,
+        "units": sorted({row["unit"] for row in rows}),
+        "images": len(rows),
+        "checkpoint": checkpoint,
+        "scores": means(rows),
+        "scores_sha256": digest(scores_text(rows)),
+        "interval": intervals(rows),
+        "learning_curve": list(learning_curve),
+        "tuning": tuning,
+        "parameters": parameters,
+        "field_of_view": field_of_view,
+        "code": code_version(),
+        "software": _software(),
+        "hardware": _hardware(),
+        "wall_s": wall_s,
+        "compile_s": compile_s,
+        "command": _command(),
+        "time_utc": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "supersedes": supersedes,
+    }
+
+
+def _explicit(value):
+    """A dataclass as JSON with every field and the names of the classes, readable without the code."""
+    if is_dataclass(value):
+        return {"class": type(value).__name__} | {f.name: _explicit(getattr(value, f.name)) for f in fields(value)}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def code_version() -> dict:
+    """Commit of the checkout and whether its files differ from it; both None for an installed package."""
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", root, *arguments], capture_output=True, text=True, check=True, timeout=30
+        ).stdout.strip()
+
+    commit = dirty = None
+    if (root / ".git").exists():
+        try:
+            commit = git("describe", "--always", "--tags", "--abbrev=40", "--match=v*")
+            # Writing records must not make the next one dirty.
+            dirty = bool(git("status", "--porcelain", "--", ".", ":!results"))
+        except (OSError, subprocess.SubprocessError):
+            pass  # no git on this machine, or no commit yet
+    return {"version": __version__, "commit": commit, "dirty": dirty}
+
+
+def _software() -> dict:
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scipy", "scikit-image")
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
+
+
+def _hardware() -> dict:
+    import jax
+
+    cpu = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), cpu)
+    except OSError:
+        pass  # not Linux
+    devices = Counter(device.device_kind for device in jax.devices())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cpu": cpu, "cores": cores, "devices": dict(sorted(devices.items()))}
+
+
+def _command() -> str:
+    """The command line, with paths of this machine cut to their last part."""
+    return MACHINE_PATH.sub(lambda found: Path(found[0]).name, shlex.join(sys.orig_argv))

@@ -1,0 +1,147 @@
+"""What a record holds, and what makes one sound."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from stemjax.datasets import canonical_json, recipe_hash
+from stemjax.records.scores import RANGES, intervals, means, scores_text
+
+SCHEMA_VERSION = 1
+BENCHMARK_VERSION = 0  # 0 until the benchmark is frozen as version 1
+SIZES = ("smoke", "cpu", "gpu")
+PROTOCOLS = ("sbd", "stem", "photo", "glyph", "movie")
+# Records that agree in all of these measure the same thing: the newest supersedes the others.
+IDENTITY = ("benchmark_version", "experiment", "method", "seed", "data_set", "imaging", "protocol", "size", "split")
+
+_TEXT, _COUNT, _SECONDS = (str,), (int,), (int, float, type(None))
+_SCHEMA = {
+    "schema_version": _COUNT,
+    "benchmark_version": _COUNT,
+    "experiment": _TEXT,
+    "method": _TEXT,
+    "denoiser": (dict,),
+    "denoiser_hash": _TEXT,
+    "run": (str, type(None)),
+    "seed": (int, type(None)),
+    "data_set": (dict,),
+    "imaging": (dict,),
+    "protocol": _TEXT,
+    "size": _TEXT,
+    "split": _TEXT,
+    "units": (list,),
+    "images": _COUNT,
+    "checkpoint": (str, type(None)),
+    "scores": (dict,),
+    "scores_sha256": _TEXT,
+    "interval": (dict, type(None)),
+    "learning_curve": (list,),
+    "tuning": (dict, type(None)),
+    "parameters": _COUNT,
+    "field_of_view": (int, type(None)),
+    "code": (dict,),
+    "software": (dict,),
+    "hardware": (dict,),
+    "wall_s": _SECONDS,
+    "compile_s": _SECONDS,
+    "command": _TEXT,
+    "time_utc": _TEXT,
+    "supersedes": (str, type(None)),
+}
+MACHINE_PATH = re.compile(r"""(?<![^\s=:,;'"(\[])(?:/|~/|[A-Za-z]:[\\/])[^\s=:,;'")\]]+""")
+
+
+def digest(text: str) -> str:
+    """sha256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def record_id(record: dict) -> str:
+    """sha256 of the canonical JSON of a record without its id."""
+    bare = {name: value for name, value in record.items() if name != "id"}
+    return digest(canonical_json(bare))
+
+
+def find_faults(record: dict, rows: list[dict]) -> list[str]:
+    """What is wrong with a record without its id and with its scores, one line each; an empty list means sound."""
+    different = sorted(set(_SCHEMA) ^ set(record))
+    if different:
+        return [f"{name}: {'missing' if name in _SCHEMA else 'unknown field'}" for name in different]
+    mistyped = [
+        f"{name}: {record[name]!r} is not {' or '.join(t.__name__ for t in types)}"
+        for name, types in _SCHEMA.items()
+        if not isinstance(record[name], types) or isinstance(record[name], bool)
+    ]
+    if mistyped:
+        return mistyped
+    seconds = [record["wall_s"] or 0, record["compile_s"] or 0]
+    claims = {
+        f"schema_version is {SCHEMA_VERSION}": record["schema_version"] == SCHEMA_VERSION,
+        f"size is one of {', '.join(SIZES)}": record["size"] in SIZES,
+        f"protocol is one of {', '.join(PROTOCOLS)}": record["protocol"] in PROTOCOLS,
+        "experiment is a name of small letters, digits and _": re.fullmatch("[a-z0-9_]+", record["experiment"]),
+        "denoiser_hash is the hash of denoiser": record["denoiser_hash"] == recipe_hash(record["denoiser"]),
+        "recipe_hash has 16 hexadecimal digits": _is_hex(record["data_set"].get("recipe_hash"), 16),
+        "run has 16 hexadecimal digits": record["run"] is None or _is_hex(record["run"], 16),
+        "checkpoint has 64 hexadecimal digits": record["checkpoint"] is None or _is_hex(record["checkpoint"], 64),
+        "supersedes has 64 hexadecimal digits": record["supersedes"] is None or _is_hex(record["supersedes"], 64),
+        "every image has a name of its own, a unit and the same scores": _are_complete(rows),
+        "scores are finite and plausible": all(
+            _in_range(name, row[name]) for row in rows for name in set(row) & set(RANGES)
+        ),
+        "each tuned value is one of those tried, all of which have a score": _is_tuning(record["tuning"]),
+        "the learning curve is finite and goes forward": _is_curve(record["learning_curve"]),
+        "counts and times are not negative": min(record["images"], record["parameters"], *seconds) >= 0,
+    }
+    problems = [f"it is not so that {claim}" for claim, holds in claims.items() if not holds]
+    if not problems:
+        stated = record["scores"], record["interval"], record["scores_sha256"]
+        if stated != (means(rows), intervals(rows), digest(scores_text(rows))):
+            problems = ["its scores are not those of the images"]
+    return problems + [f"it names a path of this machine: {path}" for path in sorted(set(_machine_paths(record)))]
+
+
+def _are_complete(rows: list[dict]) -> bool:
+    names = [row.get("image") for row in rows]
+    complete = all(row.get("image") and row.get("unit") and list(row) == list(rows[0]) for row in rows)
+    return bool(rows) and complete and len(set(names)) == len(names) and bool(set(rows[0]) & set(RANGES))
+
+
+def _is_tuning(tuning: dict | None) -> bool:
+    return all(
+        {"values", "validation_psnr_db", "chosen"} <= set(tried)
+        and len(tried["values"]) == len(tried["validation_psnr_db"])
+        and tried["chosen"] in tried["values"]
+        and all(map(_is_psnr, tried["validation_psnr_db"]))
+        for tried in (tuning or {}).values()
+    )
+
+
+def _is_curve(curve: list[dict]) -> bool:
+    if not all(
+        {"crops", "validation_psnr_db"} <= set(point) and _is_psnr(point["validation_psnr_db"]) for point in curve
+    ):
+        return False
+    return all(before["crops"] < after["crops"] for before, after in pairwise(curve))
+
+
+def _is_psnr(value: float) -> bool:
+    return _in_range("psnr_db", value)
+
+
+def _is_hex(text, digits: int) -> bool:
+    return isinstance(text, str) and re.fullmatch(f"[0-9a-f]{{{digits}}}", text) is not None
+
+
+def _in_range(name: str, value: float) -> bool:
+    low, high = RANGES[name]
+    return low <= value <= high  # false for NaN
+
+
+def _machine_paths(value) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from MACHINE_PATH.findall(value)
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _machine_paths(part)

@@ -1,0 +1,55 @@
+"""Tables: pure functions of the records, the same bytes on every machine.
+
+A table of one size is a file ``results/tables/<name>.<size>.md`` to read, with a ``.csv`` of the same figures.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from stemjax import records
+from stemjax.datasets import write_whole
+from stemjax.tables.sbd import sbd_table_5_1
+from stemjax.tables.table import Table
+
+# Name of the experiment whose records make the table -> the function that makes it. A new table is one line here.
+TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {"sbd_table_5_1": sbd_table_5_1}
+
+
+def render(results: str | Path) -> dict[Path, str]:
+    """Every table that the records in ``results/records`` make: path -> text.
+
+    The results of the checkout itself are the published ones: size `smoke` has no place there.
+    """
+    results = Path(results)
+    found = records.current(records.load(results / "records"))
+    is_published = results.resolve() == Path(__file__).resolve().parents[2] / "results"
+    texts = {}
+    for name, make in TABLES.items():
+        for size in records.SIZES:
+            chosen = [record for record in found if (record["experiment"], record["size"]) == (name, size)]
+            if chosen and not (is_published and size == "smoke"):
+                table = make(chosen, records.load_scores(results / "records", chosen))
+                texts[results / "tables" / f"{name}.{size}.md"] = table.markdown()
+                texts[results / "tables" / f"{name}.{size}.csv"] = table.csv()
+    return texts
+
+
+def write(results: str | Path) -> list[Path]:
+    """Render every table to its file; returns the files."""
+    texts = render(results)
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda stream, text=text: stream.write(text.encode()))
+    return list(texts)
+
+
+def check(results: str | Path) -> list[str]:
+    """Every table that is not, byte by byte, what the records say, one line each; an empty list means all is well."""
+    results, texts = Path(results), render(results)
+    problems = [
+        f"{path}: {'differs from' if path.exists() else 'missing, though it is in'} the records; run `stemjax tables`"
+        for path, text in texts.items()
+        if not path.exists() or path.read_bytes() != text.encode()
+    ]
+    present = [path for path in sorted((results / "tables").glob("*")) if path.suffix in (".md", ".csv")]
+    return problems + [f"{path}: no record makes this table; delete it" for path in present if path not in texts]

@@ -1,0 +1,169 @@
+"""Tables of Mohan et al., "Deep Denoising for Scientific Discovery" (SBD), arXiv:2010.12970."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from stemjax.batches import VACUUM_COUNTS, Imaging
+from stemjax.metrics import bootstrap
+from stemjax.tables.rows import Row, gather, ranks
+from stemjax.tables.table import Grid, Table
+
+PUBLISHED = json.loads((Path(__file__).parents[1] / "published.json").read_text("utf-8"))["sbd"]
+NOT_RUN = "not run"
+
+
+def _published_sbd() -> dict[str, dict]:
+    """Rows in the paper's order with its figures; those of the UNet with 4 scales stand in its Table 3.1."""
+    table = {row["method"]: row for row in PUBLISHED["table_5_1"]}
+    networks = {row["model"]: row for row in PUBLISHED["table_3_1_tem"]}
+    largest = table.pop("SBD + UNet, 6 scales, 128 base channels")
+    filters = {name: row for name, row in table.items() if not name.startswith("SBD")}
+    return {
+        "Raw": filters.pop("Raw"),
+        "Constant": {},
+        **filters,
+        "Gaussian filter": {},
+        "Total variation": {},
+        "SBD + DnCNN": networks["DnCNN"] | table["SBD + DnCNN"],
+        "SBD + Small UNet": networks["Small UNet (DURR)"] | table["SBD + Small UNet"],
+        "SBD + UNet": networks["UNet, 4 scales, 32 base channels"],
+        "SBD + UNet, 6 scales, 128 base channels": networks["UNet, 6 scales, 128 base channels"] | largest,
+    }
+
+
+def sbd_table_5_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+    """Table 5.1 of the SBD paper, from the current records of one size."""
+    rows, published = gather(found, scores), _published_sbd()
+    order = [method for method in published if published[method] or method in rows]
+    order += sorted(set(rows) - set(published))
+    ranked = ranks(rows)
+    data = tuple(_figures(method, rows.get(method), published.get(method, {}), ranked) for method in order)
+    columns = ["Method", "Parameters", "Field of view [px]", "Published PSNR [dB]", "Published SSIM"]
+    columns += ["PSNR [dB]" + (", 95 % interval" if ranked else ""), "SSIM", "Seeds: PSNR [dB]"]
+    columns += ["Rank"] * bool(ranked) + ["PSNR - published [dB]"]
+    grids = [Grid(tuple(columns), tuple(_printed(figures, ranked is not None) for figures in data))]
+    units = tuple(dict.fromkeys(next(iter(rows.values())).units))
+    if ranked is None:
+        values = tuple(
+            (f["method"], *(f"{f[f'psnr_db {unit}']:.2f}" for unit in units)) for f in data if f["psnr_db"] != ""
+        )
+        grids.append(Grid(("PSNR [dB] of each structure", *units), values))
+    caption = f"{_conditions(found, rows)} {_narrower(rows, published)}".strip()
+    title = f"Table 5.1 of {PUBLISHED['citation'].partition(',')[0]}, regenerated at size {found[0]['size']}"
+    return Table(title, caption, tuple(grids), tuple(_notes(rows, ranked is not None)), data)
+
+
+def _figures(method: str, row: Row | None, published: dict, ranked: dict | None) -> dict:
+    """The figures of one row by name, an empty text where there is none."""
+    figures = {
+        "method": method,
+        "parameters": published.get("parameters", ""),
+        "field_of_view_px": published.get("fov", ""),
+        "published_psnr_db": published.get("psnr", ""),
+        "published_ssim": published.get("ssim", ""),
+    }
+    names = ("psnr_db", "psnr_db_low", "psnr_db_high", "ssim", "nrmse", "seeds", "seed_lowest_db", "seed_highest_db")
+    figures |= dict.fromkeys((*names, "rank", "letters", "difference_db", "records"), "")
+    if row is None:
+        return figures
+    unit_means = bootstrap.unit_means(row.scores["psnr_db"], row.units)
+    estimate = bootstrap.interval(row.scores["psnr_db"], row.units)
+    trained = row.records[0]["seed"] is not None
+    figures |= {
+        "parameters": row.records[0]["parameters"],
+        "field_of_view_px": _or_empty(row.records[0]["field_of_view"]),
+        **{name: round(row.mean(name), 4) for name in ("psnr_db", "ssim", "nrmse")},
+        "psnr_db_low": round(estimate[1], 4) if estimate else "",
+        "psnr_db_high": round(estimate[2], 4) if estimate else "",
+        "seeds": len(row.records) if trained else "",
+        "seed_lowest_db": round(min(row.seed_means), 4) if trained else "",
+        "seed_highest_db": round(max(row.seed_means), 4) if trained else "",
+        "rank": ranked[method][0] if ranked else "",
+        "letters": ranked[method][1] if ranked else "",
+        "difference_db": round(row.mean("psnr_db") - published["psnr"], 4) if "psnr" in published else "",
+        "records": " ".join(record["id"][:16] for record in row.records),
+    }
+    return figures | {f"psnr_db {unit}": round(value, 4) for unit, value in unit_means.items()}
+
+
+def _or_empty(value):
+    return "" if value is None else value
+
+
+def _printed(figures: dict, is_ranked: bool) -> tuple[str, ...]:
+    def text(name: str, form: str) -> str:
+        return "" if figures[name] == "" else format(figures[name], form)
+
+    if figures["psnr_db"] == "":
+        ours = [NOT_RUN, "", ""] + [""] * is_ranked + [""]
+    else:
+        interval = f" [{text('psnr_db_low', '.2f')}, {text('psnr_db_high', '.2f')}]" * is_ranked
+        spread = f"{figures['seeds']}"
+        if figures["seeds"] not in ("", 1):
+            spread += f": {text('seed_lowest_db', '.2f')} to {text('seed_highest_db', '.2f')}"
+        ours = [text("psnr_db", ".2f") + interval, text("ssim", ".3f"), spread]
+        ours += [f"{figures['rank']} {figures['letters']}"] * is_ranked + [text("difference_db", "+.2f")]
+    parameters = figures["parameters"]
+    parameters = f"{parameters:,}" if isinstance(parameters, int) else parameters
+    published = [text("published_psnr_db", ".2f"), text("published_ssim", ".2f")]
+    return (figures["method"], parameters, str(figures["field_of_view_px"]), *published, *ours)
+
+
+def _conditions(found: list[dict], rows: dict[str, Row]) -> str:
+    imaging, row = found[0]["imaging"], next(iter(rows.values()))
+    dose = imaging["counts"] / imaging["sampling"] ** 2
+    return (
+        f"Data set {found[0]['data_set']['name']}, recipe {found[0]['data_set']['recipe_hash']}; {len(row.units)} "
+        f"images of {len(set(row.units))} structures of the {found[0]['split']} split, which no method saw. Pixels of "
+        f"{imaging['sampling']:g} Å, {imaging['counts']:g} electrons per pixel of vacuum ({dose:.0f} e/Å²), "
+        f"{imaging['noise']['class']} noise; scores by protocol `{found[0]['protocol']}`."
+    )
+
+
+def _narrower(rows: dict[str, Row], published: dict[str, dict]) -> str:
+    """What is smaller here than in the paper, and how much the networks saw."""
+    imaging, paper = next(iter(rows.values())).records[0]["imaging"], Imaging()
+    sentences = []
+    if imaging["sampling"] != paper.sampling or imaging["counts"] != paper.counts:
+        sentences.append(f"The paper's pixels are {paper.sampling:g} Å with {VACUUM_COUNTS} electrons.")
+    smaller = [
+        f"{method} {row.records[0]['parameters']:,} (paper: {published[method]['parameters']})"
+        for method, row in rows.items()
+        if _is_smaller(row.records[0]["parameters"], published.get(method, {}).get("parameters"))
+    ]
+    if smaller:
+        sentences.append(f"Networks with fewer parameters than the paper's: {', '.join(smaller)}.")
+    crops = {r["learning_curve"][-1]["crops"] for row in rows.values() for r in row.records if r["learning_curve"]}
+    if len(crops) == 1:
+        sentences.append(f"Every network saw the same {crops.pop():,} crops in the same order.")
+    elif crops:
+        sentences.append(f"The networks did not see equally many crops ({min(crops):,} to {max(crops):,}).")
+    return " ".join(sentences)
+
+
+def _is_smaller(count: int, printed: str | None) -> bool:
+    """Whether a count is below one printed as 668K or 1.41M, beyond rounding."""
+    if printed is None:
+        return False
+    return count < 0.99 * float(printed[:-1]) * {"K": 1e3, "M": 1e6}[printed[-1]]
+
+
+def _notes(rows: dict[str, Row], is_ranked: bool) -> Iterable[str]:
+    yield "Means over structures. The papers' figures are of other images: compare the order, not the decibels."
+    if is_ranked:
+        yield "95 % intervals: bootstrap over structures; methods that share a letter cannot be told apart (paired)."
+    else:
+        yield f"Fewer than {bootstrap.FEWEST_UNITS} structures: the values of each instead of intervals and ranks."
+    if any(row.records[0]["seed"] is not None for row in rows.values()):
+        yield "A trained method scores the mean over its seeds on every image; its lowest and highest seed are given."
+    yield "Published figures of SBD + UNet: Table 3.1, 4 scales and 32 base channels."
+    if "Raw" in rows:
+        yield "Raw is scored without clamping to [0, 255], as in the paper; every other row is clamped."
+    tuned = [
+        f"{method} {field} = {tried['chosen']:.3g}{' (at an end of the values tried)' * bool(tried.get('at_an_end'))}"
+        for method, row in rows.items()
+        for field, tried in (row.records[0]["tuning"] or {}).items()
+    ]
+    if tuned:
+        yield f"Tuned on the validation structures: {', '.join(tuned)}."

@@ -1,0 +1,365 @@
+"""Training: what a run is, its jitted step, and the one loop that all methods share.
+
+A run lives in ``runs/<hash>/``: `config.json` (the run, whose hash names the folder), `checkpoints/` (the newest, to go
+on from), `best/` (the best by validation PSNR, to use) and `log.jsonl`. Going on after a stop of any kind gives the same
+bits as never having stopped, on the same machine.
+"""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh
+
+from stemjax import batches, checkpoint, datasets, parallel
+from stemjax.denoisers import from_config, to_config
+from stemjax.metrics.image import score
+
+# Roles folded into the run's one key.
+INIT, BATCH, LOSS = range(3)
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """Adam with a warm-up and one of two schedules.
+
+    Parameters
+    ----------
+    learning_rate : float
+    schedule : {"plateau", "cosine"}
+        ``plateau`` multiplies the rate by `factor` after `patience` validations without a gain (the paper's);
+        ``cosine`` falls to zero over the run's steps. Both follow steps, never the clock.
+    warmup : int
+        Steps of linear rise from zero.
+    clip : float
+        Largest global norm of a gradient; 0 is no limit.
+    """
+
+    learning_rate: float = 1e-3
+    schedule: str = "plateau"
+    warmup: int = 0
+    factor: float = 0.5
+    patience: int = 3
+    clip: float = 0.0
+
+    def transformation(self, steps: int) -> optax.GradientTransformation:
+        if self.schedule not in ("plateau", "cosine"):
+            raise ValueError(f"schedule {self.schedule!r} is not one of 'plateau', 'cosine'")
+        # Arrays, not Python floats, so that a change of value does not compile the step anew.
+        rate = optax.constant_schedule(self.learning_rate)
+        if self.schedule == "cosine":
+            rate = optax.cosine_decay_schedule(self.learning_rate, max(steps - self.warmup, 1))
+        if self.warmup:
+            rise = optax.linear_schedule(self.learning_rate / self.warmup, self.learning_rate, self.warmup)
+            rate = optax.join_schedules([rise, rate], [self.warmup])
+        clip = optax.clip_by_global_norm(self.clip) if self.clip else optax.identity()
+        return optax.chain(clip, optax.adam(rate))
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that decides the result of a training, and nothing else.
+
+    Parameters
+    ----------
+    denoiser : a trainable denoiser
+    recipe_hash : str
+        The data set it is trained on.
+    steps : int
+        Updates; with `crops.count` it fixes how many crops the network sees.
+    validate_every : int
+        Steps between validations; also between checkpoints.
+    validation_per_unit : int
+        Validation images per structure.
+    early_stopping : int
+        Validations without a new best before the run ends; 0 is never.
+    """
+
+    denoiser: Any
+    recipe_hash: str
+    imaging: batches.Imaging = field(default_factory=batches.Imaging)
+    crops: batches.Crops = field(default_factory=batches.Crops)
+    selection: datasets.Selection = field(default_factory=datasets.Selection)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    steps: int = 100_000
+    validate_every: int = 1000
+    validation_per_unit: int = 3
+    early_stopping: int = 0
+    seed: int = 0
+
+    @property
+    def hash(self) -> str:
+        return datasets.recipe_hash(to_config(self))
+
+
+@dataclass
+class Progress:
+    """What the schedules remember, kept in every checkpoint."""
+
+    best_db: float | None = None
+    best_step: int = 0
+    learning_rate_scale: float = 1.0
+    plateau: int = 0
+    since_best: int = 0
+    train_time_s: float = 0.0
+    compile_time_s: float = 0.0
+
+    def update(self, psnr_db: float, step: int, optimiser: Optimiser) -> bool:
+        """Take in one validation; True where it is a new best."""
+        if self.best_db is None or psnr_db > self.best_db + 1e-4 * abs(self.best_db):
+            self.best_db, self.best_step, self.plateau, self.since_best = psnr_db, step, 0, 0
+            return True
+        self.plateau += 1
+        self.since_best += 1
+        if optimiser.schedule == "plateau" and self.plateau > optimiser.patience:
+            self.learning_rate_scale *= optimiser.factor
+            self.plateau = 0
+        return False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call of `train` ended. `stopped` is None for a finished run, or what stopped it."""
+
+    folder: Path
+    step: int
+    progress: Progress
+    stopped: str | None = None
+
+
+# ---------------------------------------------------------------------------------------------------- the jitted step
+def initial_state(run: Run) -> dict:
+    """Variables, optimiser state and step number of a run that has not begun."""
+    key = jax.random.fold_in(jax.random.key(run.seed), INIT)
+    sample = jnp.zeros((1, run.crops.size, run.crops.size, 1), jnp.float32)
+    variables = jax.jit(run.denoiser.init)(key, sample)
+    optimiser = run.optimiser.transformation(run.steps).init(variables["params"])
+    return {
+        "variables": variables,
+        "optimiser": optimiser,
+        "step": jnp.int32(0),
+        "learning_rate_scale": jnp.float32(1.0),
+    }
+
+
+def make_step(run: Run, band, mesh: Mesh, steps: int = 1) -> Callable:
+    """The jitted function (state, arrays) -> (state, measurements) of `steps` updates, the state donated.
+
+    It makes its own batches, so the device never waits for Python; measurements are means over the updates.
+    """
+    root = jax.random.key(run.seed)
+    batch_key, loss_key = jax.random.fold_in(root, BATCH), jax.random.fold_in(root, LOSS)
+    transformation = run.optimiser.transformation(run.steps)
+
+    def update(state, arrays):
+        batch = run.crops.batch(arrays, batch_key, state["step"], band, run.imaging)
+        batch = parallel.constrain_batch(batch, mesh)
+        rest = {name: value for name, value in state["variables"].items() if name != "params"}
+
+        def loss(params):
+            return run.denoiser.loss(rest | {"params": params}, batch, jax.random.fold_in(loss_key, state["step"]))
+
+        params = state["variables"]["params"]
+        (_, (new_rest, measurements)), gradients = jax.value_and_grad(loss, has_aux=True)(params)
+        updates, optimiser = transformation.update(gradients, state["optimiser"], params)
+        updates = jax.tree.map(lambda u: state["learning_rate_scale"] * u, updates)
+        new_state = state | {
+            "variables": rest | new_rest | {"params": optax.apply_updates(params, updates)},
+            "optimiser": optimiser,
+            "step": state["step"] + 1,
+        }
+        return new_state, measurements
+
+    def several(state, arrays):
+        state, measurements = jax.lax.scan(lambda s, _: update(s, arrays), state, length=steps)
+        return state, jax.tree.map(jnp.mean, measurements)
+
+    whole = parallel.replicated(mesh)
+    return jax.jit(several if steps > 1 else update, donate_argnums=0, out_shardings=(whole, whole))
+
+
+# ---------------------------------------------------------------------------------------------------- the loop
+def train(
+    run: Run,
+    data: datasets.DataSet,
+    root: str | Path = "runs",
+    *,
+    time_limit: float | None = None,
+    log: Callable[[dict], None] = lambda event: None,
+    devices: int | None = None,
+    steps_per_call: int = 1,
+) -> Outcome:
+    """Train a run, or go on with it, until it is finished, stopped by a signal, or `time_limit` [s] is over.
+
+    Parameters
+    ----------
+    log : callable
+        Called with every line of the log: step, loss, or step and validation PSNR.
+    devices : int, optional
+        Devices to use; by default as many as divide the batch evenly.
+
+    Raises
+    ------
+    ValueError
+        If the data set is of another recipe.
+    OSError
+        If the run's folder is in use, or none of its checkpoints is sound.
+    """
+    begin = time.monotonic()
+    if data.recipe_hash != run.recipe_hash:
+        raise ValueError(f"{data.folder}: recipe {data.recipe_hash}, but the run is for {run.recipe_hash}")
+    folder = Path(root) / run.hash
+    mesh = parallel.batch_mesh(devices or parallel.largest_divisor(run.crops.count, len(jax.devices())))
+    with checkpoint.lock(folder), _stop_signal() as stop:
+        datasets.write_whole(folder / "config.json", lambda s: s.write(_config_text(run).encode()))
+        newest, best = checkpoint.Checkpointer(folder / "checkpoints"), checkpoint.Checkpointer(folder / "best", keep=1)
+        state, progress = _restore(run, newest)
+        journal = _Journal(folder / "log.jsonl", int(state["step"]), log)
+        if int(state["step"]) >= run.steps or _exhausted(run, progress):
+            return Outcome(folder, int(state["step"]), progress)
+
+        arrays = batches.device_arrays(data, run.selection.images(data, "train"))
+        arrays = jax.device_put(arrays, parallel.replicated(mesh))
+        state = jax.device_put(state, parallel.replicated(mesh))
+        start = time.monotonic()
+        step_function = make_step(run, data.band, mesh, steps_per_call).lower(state, arrays).compile()
+        progress.compile_time_s += time.monotonic() - start
+        validate = _validation(run, data)
+
+        step, saved, losses, mark = int(state["step"]), int(state["step"]), [], time.monotonic()
+        while step < run.steps and not _exhausted(run, progress):
+            state, measurements = step_function(state, arrays)
+            step += steps_per_call
+            losses.append(measurements)
+            out_of_time = time_limit is not None and time.monotonic() - begin > time_limit
+            due = step % run.validate_every == 0 or step >= run.steps
+            if not (due or stop or out_of_time):
+                continue
+            means = {name: float(np.mean([m[name] for m in losses])) for name in losses[0]}
+            if not np.isfinite(means["loss"]):
+                raise FloatingPointError(
+                    f"{folder}: the loss is not finite near step {step}; lower the learning rate or clip gradients"
+                )
+            progress.train_time_s += time.monotonic() - mark
+            losses = []
+            event = {"step": step, "crops": step * run.crops.count, "time_s": round(progress.train_time_s, 3)} | means
+            if due:
+                event["validation_psnr_db"] = validate(state["variables"])
+                if progress.update(event["validation_psnr_db"], step, run.optimiser):
+                    best.save(step, state["variables"], {"validation_psnr_db": event["validation_psnr_db"]})
+                state["learning_rate_scale"] = jax.device_put(
+                    jnp.float32(progress.learning_rate_scale), parallel.replicated(mesh)
+                )
+            newest.save(step, state, asdict(progress))
+            journal.write(event)
+            saved, mark = step, time.monotonic()
+            if stop or out_of_time:
+                break
+    finished = saved >= run.steps or _exhausted(run, progress)
+    return Outcome(folder, saved, progress, None if finished else (stop[0] if stop else "time limit"))
+
+
+def _config_text(run: Run) -> str:
+    return json.dumps(to_config(run), indent=1, sort_keys=True) + "\n"
+
+
+def _exhausted(run: Run, progress: Progress) -> bool:
+    return bool(run.early_stopping) and progress.since_best >= run.early_stopping
+
+
+def _restore(run: Run, newest: checkpoint.Checkpointer) -> tuple[dict, Progress]:
+    state = initial_state(run)
+    found = newest.restore(state)
+    if found is None:
+        return state, Progress()
+    _, state, progress = found
+    return state, Progress(**progress)
+
+
+def _validation(run: Run, data: datasets.DataSet) -> Callable[[dict], float]:
+    """The function variables -> mean PSNR [dB] (protocol `sbd`) over the validation images, on fixed noise."""
+    chosen = datasets.Selection(**asdict(run.selection) | {"per_unit": run.validation_per_unit})
+    clean = batches.clean_images(data, chosen.images(data, "validation"), run.imaging)
+    noisy = batches.noisy_images(clean, run.imaging, seed=batches.VALIDATION_NOISE)
+    denoise = jax.jit(run.denoiser.denoise)
+
+    def validate(variables: dict) -> float:
+        variables = jax.device_get(variables)
+        scores = [
+            score(c[0], np.asarray(denoise(variables, n))[0], "sbd", dose_scale=run.imaging.dose_scale)["psnr_db"]
+            for c, n in zip(np.split(clean, len(clean)), np.split(noisy, len(noisy)), strict=True)
+        ]
+        return float(np.mean(scores))
+
+    return validate
+
+
+class _Journal:
+    """The run's log on disk: one JSON line per event. Lines later than the step resumed from are dropped."""
+
+    def __init__(self, path: Path, step: int, also: Callable[[dict], None]):
+        self.path, self.also = path, also
+        if path.exists():
+            kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step]
+            datasets.write_whole(path, lambda s: s.write("".join(line + "\n" for line in kept).encode()))
+
+    def write(self, event: dict) -> None:
+        with open(self.path, "a") as stream:
+            stream.write(json.dumps(event) + "\n")
+        self.also(event)
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError):
+        return np.inf  # a line cut short by a kill
+
+
+@contextmanager
+def _stop_signal() -> Iterator[list[str]]:
+    """Collect SIGINT and SIGTERM instead of dying of them: the loop looks, saves and leaves."""
+    caught: list[str] = []
+    previous = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.signal(number, lambda n, _: caught.append(signal.Signals(n).name))
+    except ValueError:
+        pass  # not the main thread: signals stay with whoever owns it
+    try:
+        yield caught
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+# ---------------------------------------------------------------------------------------------------- using a run
+def load_run(folder: str | Path) -> tuple[Run, dict, dict]:
+    """A trained run: (run, variables of its best checkpoint, info).
+
+    Raises
+    ------
+    OSError
+        If the folder holds no run, or none of its checkpoints is sound.
+    """
+    folder = Path(folder)
+    path = folder / "config.json"
+    if not path.is_file():
+        raise OSError(f"{folder}: not a run (no config.json); give a folder made by `stemjax train`")
+    run = from_config(json.loads(path.read_text()))
+    like = jax.eval_shape(run.denoiser.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32))
+    found = checkpoint.Checkpointer(folder / "best", keep=1).restore(like)
+    if found is None:
+        raise OSError(f"{folder}: no checkpoint yet; go on with `stemjax train`")
+    step, variables, info = found
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return run, variables, info | {"step": step, "digest": checkpoint.digest(variables), "log": log}

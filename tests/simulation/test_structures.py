@@ -1,0 +1,155 @@
+"""The table of structures and the atoms and columns built from it."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from simulation import structures
+from simulation.structures import DEFECTS, PARTICLES, Structure
+
+PERFECT = Structure("PtNp2", "D0", "faceted", 40)
+
+
+def rows_of(columns, species):
+    """Numbers of atoms row by row from the top, each row from the right."""
+    chosen = [column for column in columns if column.species == species]
+    heights = sorted({round(column.y, 2) for column in chosen})
+    rows = [[column for column in chosen if round(column.y, 2) == y] for y in heights]
+    return [[len(column.heights) for column in sorted(row, key=lambda c: -c.x)] for row in rows]
+
+
+def test_columns_of_ptnp2_are_those_of_the_published_image():
+    rows = rows_of(structures.columns(PERFECT), "Pt")
+    assert rows == [
+        [3, 4, 5, 6, 7, 6, 5],
+        [4, 5, 6, 7, 8, 7, 6, 5],
+        [5, 6, 7, 8, 9, 8, 7, 6, 5],
+        [6, 7, 8, 9, 10, 9, 8, 7, 6, 5],
+        [7, 8, 9, 10, 11, 10, 9, 8, 7, 6],
+    ]
+
+
+def test_other_particles_and_their_defects():
+    def rows(particle, defect, thickness=50):
+        return rows_of(
+            structures.columns(structures.Structure(particle, defect, "faceted", thickness, kept(defect))), "Pt"
+        )
+
+    def kept(defect):
+        return tuple(DEFECTS[defect].items())
+
+    assert rows("PtNp1", "D0")[-1] == [7, 8, 9, 10, 11, 10, 9, 8, 7, 6, 5]
+    assert rows("PtNp3", "D0") == [[2, 3, 4, 3], [3, 4, 5, 4, 3], [4, 5, 6, 5, 4, 3]]
+    assert rows("PtNp2", "D1")[0] == [3, 4, 5, 6, 7, 6]
+    assert rows("PtNp2", "D2")[0] == [3, 4, 5, 6, 7]
+    assert rows("PtNp2", "Dh")[1] == [4, 5, 6, 7, 8, 7, 6, 2]
+    assert rows("PtNp2", "Ds")[0] == [1, 4, 5, 6, 7, 6, 5]
+    assert max(map(max, rows("PtNp4", "D0", 50))) == 13
+    assert max(map(max, rows("PtNp4", "D0", 30))) == 10  # capped at thickness / 2.82
+
+
+def test_ceria_is_fluorite():
+    """Distances between the atoms inside the built support against ASE's crystal of space group 225."""
+    spacegroup = pytest.importorskip("ase.spacegroup", reason="ASE is not installed (extra `simulation`)")
+    from scipy.spatial import cKDTree
+
+    atoms = structures.build_atoms(PERFECT)
+    ceria = atoms[[a.symbol != "Pt" for a in atoms]]
+    a = structures.CERIA_LATTICE
+    crystal = spacegroup.crystal(
+        ["Ce", "O"], [(0, 0, 0), (0.25, 0.25, 0.25)], spacegroup=225, cellpar=[a] * 3 + [90] * 3
+    )
+    crystal = crystal.repeat(5)
+
+    def distances(model, centre, symbol):
+        points = model.positions[[s == symbol for s in model.symbols]]
+        found = cKDTree(points).query(centre, k=40)[0]
+        return np.sort(found[(found > 1e-3) & (found < 5.9)])
+
+    inner = np.array([25.0, 38.0, structures.depth(PERFECT) / 2])
+    for symbol in ("Ce", "O"):
+        here = min(
+            (p for p, s in zip(ceria.positions, ceria.symbols, strict=True) if s == symbol),
+            key=lambda p: np.linalg.norm(p - inner),
+        )
+        middle = crystal.cell.sum(axis=0) / 2
+        there = min(
+            (p for p, s in zip(crystal.positions, crystal.symbols, strict=True) if s == symbol),
+            key=lambda p: np.linalg.norm(p - middle),
+        )
+        for other in ("Ce", "O"):
+            ours, theirs = distances(ceria, here, other), distances(crystal, there, other)
+            assert len(ours) == len(theirs) > 10
+            np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+def test_no_two_atoms_are_too_close():
+    pytest.importorskip("ase", reason="ASE is not installed (extra `simulation`)")
+    from scipy.spatial import cKDTree
+
+    for structure in structures.pt_ceo2_structures()[::9] + structures.pt_ceo2_surface_structures():
+        positions = structures.build_atoms(structure).positions
+        assert cKDTree(positions).query(positions, k=2)[0][:, 1].min() > 1.5, structure.name
+
+
+def test_table_has_95_structures_in_35_units_split_by_unit():
+    table = structures.pt_ceo2_structures()
+    assert len(table) == len({structure.name for structure in table}) == 95
+    split = {structure.unit: structure.split for structure in table}
+    assert all(split[structure.unit] == structure.split for structure in table)
+    assert Counter(split.values()) == {"train": 20, "validation": 5, "test": 10}
+    for position, names in ((0, PARTICLES), (1, DEFECTS), (2, ("faceted", "defected"))):
+        for name in names:
+            found = {role for unit, role in split.items() if unit.split("-")[position] == name}
+            assert {"train", "test"} <= found, name
+    assert {unit.split("-")[0] for unit, role in split.items() if role == "validation"} == set(PARTICLES)
+
+
+def test_surface_set_has_44_structures():
+    table = structures.pt_ceo2_surface_structures()
+    assert len({structure.name for structure in table}) == 44
+    perfect = sum(sum(row) for row in rows_of(structures.columns(PERFECT), "Pt"))
+    for structure in table:
+        atoms = sum(sum(row) for row in rows_of(structures.columns(structure), "Pt"))
+        lost = {"minus1": 1, "minus2": 2, "plus1": -1}.get(structure.defect.split("_")[1])
+        assert atoms == perfect - lost if lost else atoms < perfect, structure.name
+
+
+def test_columns_hold_all_atoms():
+    pytest.importorskip("ase", reason="ASE is not installed (extra `simulation`)")
+    for structure in structures.pt_ceo2_structures()[::7]:
+        counts = Counter()
+        for column in structures.columns(structure):
+            counts[column.species] += len(column.heights)
+        assert counts == Counter(structures.build_atoms(structure).symbols)
+
+
+def test_defected_support_lacks_one_column_beside_the_particle():
+    faceted, defected = (
+        structures.columns(Structure("PtNp2", "D0", support, 50)) for support in ("faceted", "defected")
+    )
+    lost = {(c.x, c.y, c.species) for c in faceted} - {(c.x, c.y, c.species) for c in defected}
+    assert sorted(species for *_, species in lost) == ["Ce", "O", "O"]
+    right = max(column.x for column in faceted if column.species == "Pt")
+    assert all(right < x < right + 5 for x, *_ in lost)
+
+
+def test_surface_columns_are_the_outline():
+    columns = structures.columns(PERFECT)
+    surface = [column for column in columns if column.species == "Pt" and column.surface]
+    assert len(surface) == 7 + 2 * 4  # the top row and both ends of the others
+    assert not any(column.surface for column in columns if column.species == "Ce" and column.y > 25)
+
+
+@pytest.mark.parametrize("cell", [50.1, 69, 87, 107])
+def test_larger_cells_extend_support_and_vacuum(cell):
+    columns = structures.columns(Structure("PtNp4", "D0", "faceted", 60), cell)
+    x, y = np.array([(column.x, column.y) for column in columns]).T
+    assert 0 <= x.min() < 3 and cell - 3 < x.max() <= cell
+    assert y.min() >= 10 and cell - 4 < y.max() <= cell
+
+
+def test_a_cell_that_is_too_small_is_refused():
+    with pytest.raises(ValueError, match="too small for PtNp4; use 4[0-9] Å or more"):
+        structures.columns(Structure("PtNp4", "D0", "faceted", 60), 35)

@@ -1,0 +1,155 @@
+"""Imports run one way, from simulated physics to the leaderboard. Read from the source: no function hides an import."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A layer may import from itself and from those before it.
+LAYERS = (
+    "files noise optics render drift metrics datasets batches networks denoisers checkpoint parallel train inference "
+    "evaluate records tables leaderboard presets cli"
+).split()
+ON_TOP = ("simulation", "experiments")  # imported by the CLI alone, inside functions
+# What `import stemjax` may load at the top of a module; SciPy and tifffile come with scikit-image.
+CORE = {"jax", "flax", "optax", "orbax", "numpy", "skimage", "scipy", "tifffile", "stemjax"} | sys.stdlib_module_names
+# Packages and the only places that import them.
+CONFINED = {
+    "abtem": ("simulation",),
+    "ase": ("simulation",),
+    "orbax": ("stemjax.checkpoint",),
+    "tyro": ("stemjax.cli", "experiments"),
+    "wandb": ("stemjax.train",),
+    "flax.linen": ("stemjax.networks",),
+}
+LONGEST = 400  # lines
+
+
+@dataclass(frozen=True)
+class Import:
+    target: str  # dotted name: `from a import b` is a.b
+    line: int
+    lazy: bool  # inside a function, or for the type checker only
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def find_imports(tree: ast.AST, package: str, lazy: bool = False) -> Iterator[Import]:
+    """Every import below `tree`, relative ones made absolute against `package`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, node.lineno, lazy) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join(parents + ([node.module] if node.module else []))
+            yield from (Import(f"{origin}.{alias.name}", node.lineno, lazy) for alias in node.names)
+        else:
+            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            inside |= isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            yield from find_imports(node, package, lazy or inside)
+
+
+def layer(name: str) -> str | None:
+    """The layer of a dotted name inside stemjax; None for the package itself and what it defines."""
+    second = name.split(".")[1] if within(name, "stemjax") and "." in name else None
+    return second if second in LAYERS else None
+
+
+def faults_of_import(module: str, item: Import) -> Iterator[str]:
+    target, here = item.target, layer(module)
+    in_library = within(module, "stemjax")
+    if here and (there := layer(target)) and LAYERS.index(there) > LAYERS.index(here):
+        yield f"layer {here} imports {target} from the later layer {there}"
+    for top in ON_TOP:
+        if within(target, top) and not within(module, top) and not (here == "cli" and item.lazy):
+            yield f"imports {target}: only the CLI does, inside a function"
+    for package, places in CONFINED.items():
+        if within(target, package) and not any(within(module, place) for place in places):
+            yield f"imports {package}, which belongs in {' or '.join(places)} alone"
+    if in_library and here != "cli" and not item.lazy and target.split(".")[0] not in CORE | set(ON_TOP):
+        yield f"imports {target} at the top of the module: move it into the function that needs it"
+
+
+def find_faults(root: Path) -> list[str]:
+    """One line for every import that points the wrong way and every file that has outgrown one sitting."""
+    faults = []
+    for path in sorted(
+        path for top in ("stemjax", *ON_TOP, "benchmarks", "tests") for path in root.glob(f"{top}/**/*.py")
+    ):
+        parts = path.relative_to(root).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        module = ".".join(parts[:-1] if is_package else parts)
+        package = module if is_package else ".".join(parts[:-1])
+        place = path.relative_to(root).as_posix()
+        source = path.read_text(encoding="utf-8")
+        if (length := source.count("\n")) > LONGEST:
+            faults.append(f"{place}: {length} lines, more than {LONGEST}: split it")
+        if parts[0] == "stemjax" and len(parts) > 1 and parts[1] not in (*LAYERS, "__init__", "__main__"):
+            faults.append(f"{place}: {parts[1]} has no place in LAYERS of tests/test_layers.py")
+        if parts[0] in ("stemjax", *ON_TOP):
+            for item in find_imports(ast.parse(source), package):
+                faults += [f"{place}:{item.line}: {fault}" for fault in faults_of_import(module, item)]
+    return faults
+
+
+def write_tree(root: Path, files: dict[str, str]) -> Path:
+    for name, source in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(source, encoding="utf-8")
+    return root
+
+
+def test_imports_run_one_way():
+    assert find_faults(ROOT) == []
+
+
+def test_a_sound_tree_has_no_faults(tmp_path):
+    sound = {
+        "stemjax/__init__.py": "__version__ = '1'",
+        "stemjax/noise.py": "import jax\nimport numpy as np",
+        "stemjax/batches.py": "from . import noise\nfrom .datasets import DataSet\nfrom stemjax import __version__",
+        "stemjax/networks/unet.py": "import flax.linen as nn\nfrom .layers import conv\nfrom . import layers",
+        "stemjax/train.py": "def log():\n    import wandb\n    import rich",
+        "stemjax/cli/train.py": "import tyro\nfrom .. import train\ndef simulate():\n    import simulation.make",
+        "simulation/make.py": "import abtem\nfrom stemjax import datasets",
+        "experiments/table.py": "import tyro\nfrom stemjax import records\nfrom experiments import zoo",
+    }
+    assert find_faults(write_tree(tmp_path, sound)) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("stemjax/noise.py", "from stemjax import train"),
+        ("stemjax/noise.py", "import stemjax.optics"),
+        ("stemjax/noise.py", "from .optics import image"),
+        ("stemjax/noise.py", "def sample():\n    from . import batches"),
+        ("stemjax/metrics/image.py", "from ..networks.unet import UNet"),
+        ("stemjax/metrics/__init__.py", "from ..networks import UNet"),
+        ("stemjax/metrics/image.py", "from .. import records"),
+        ("stemjax/train.py", "def run():\n    import simulation.make"),
+        ("stemjax/cli/simulate.py", "from simulation import make"),
+        ("experiments/table.py", "import simulation"),
+        ("simulation/make.py", "def run():\n    import experiments.zoo"),
+        ("stemjax/optics.py", "def check():\n    import abtem"),
+        ("experiments/table.py", "from ase import Atoms"),
+        ("stemjax/train.py", "import orbax.checkpoint as ocp"),
+        ("stemjax/presets.py", "def parse():\n    import tyro"),
+        ("stemjax/records.py", "def log():\n    import wandb"),
+        ("stemjax/denoisers/sbd.py", "from flax import linen as nn"),
+        ("stemjax/tables.py", "import matplotlib.pyplot as plt"),
+        ("stemjax/tables.py", "class Table:\n    from rich import print"),
+        ("stemjax/helpers.py", ""),
+        ("stemjax/noise.py", "\n" * 401),
+    ],
+)
+def test_a_planted_fault_is_found(tmp_path, place, source):
+    faults = find_faults(write_tree(tmp_path, {place: source}))
+    assert len(faults) == 1 and faults[0].startswith(place)

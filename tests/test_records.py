@@ -1,0 +1,261 @@
+"""Records: what enters is sound, and whatever is done to them afterwards is found and named."""
+
+import json
+import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stemjax import records
+from stemjax.batches import Imaging
+from stemjax.denoisers.gaussian import Gaussian
+
+
+@dataclass(frozen=True)
+class NamedData:
+    name: str = "pt-ceo2"
+    recipe_hash: str = "0123456789abcdef"
+
+
+def some_scores(level: float = 30.0, units: int = 12, images: int = 2, seed: int = 0) -> list[dict]:
+    rng = np.random.default_rng(seed)
+    return [
+        {
+            "image": f"u{unit:02d}-{image}",
+            "unit": f"u{unit:02d}",
+            "psnr_db": level + rng.normal(),
+            "ssim": rng.uniform(0.5, 0.9),
+            "nrmse": rng.uniform(0.01, 0.1),
+        }
+        for unit in range(units)
+        for image in range(images)
+    ]
+
+
+def a_record(scores: list[dict], **changes) -> dict:
+    facts = {
+        "experiment": "sbd_table_5_1",
+        "method": "Gaussian filter",
+        "denoiser": Gaussian(sigma=8.0),
+        "data_set": NamedData(),
+        "imaging": Imaging(),
+        "protocol": "sbd",
+        "size": "cpu",
+        "tuning": {"sigma": {"values": [4.0, 8.0], "validation_psnr_db": [28.0, 30.0], "chosen": 8.0}},
+    }
+    return records.new_record(**facts | changes, scores=scores)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("results") / "records"
+    for seed in range(3):
+        for experiment in ("sbd_table_5_1", "doses"):
+            scores = some_scores(30 + seed, seed=seed)
+            records.append(folder, a_record(scores, experiment=experiment, seed=seed), scores)
+    return folder
+
+
+def copy_of(folder: Path, target: Path) -> Path:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            (target / path.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+            (target / path.relative_to(folder)).write_bytes(path.read_bytes())
+    return target
+
+
+def test_a_record_comes_back_as_it_went_in(tmp_path):
+    scores = some_scores()
+    record = a_record(scores)
+    found_id = records.append(tmp_path, record, scores)
+    (found,) = records.load(tmp_path)
+    assert found["id"] == found_id == records.record_id(found)
+    assert {**found, "id": None} == json.loads(json.dumps({**record, "id": None}))
+    rows = records.load_scores(tmp_path, [found])[found_id]
+    assert [row["psnr_db"] for row in rows] == pytest.approx([row["psnr_db"] for row in scores], abs=1e-6)
+    assert found["scores"]["psnr_db"] == pytest.approx(np.mean([row["psnr_db"] for row in scores]), abs=1e-5)
+    low, high = found["interval"]["psnr_db"]
+    assert low < found["scores"]["psnr_db"] < high
+    assert found["imaging"]["noise"] == {"class": "Poisson"}
+
+
+def test_the_mean_is_over_units_not_images():
+    scores = [{"image": "a", "unit": "1", "psnr_db": 10.0}] + [
+        {"image": f"b{i}", "unit": "2", "psnr_db": 20.0} for i in range(3)
+    ]
+    record = a_record(scores)
+    assert record["scores"] == {"psnr_db": 15.0}
+    assert record["interval"] is None  # two units
+
+
+def test_a_second_measurement_supersedes_the_first(tmp_path):
+    first = records.append(tmp_path, a_record(some_scores()), some_scores())
+    other = records.append(tmp_path, a_record(some_scores(), seed=1), some_scores())
+    again = records.append(tmp_path, a_record(some_scores(31)), some_scores(31))
+    found = records.load(tmp_path)
+    assert [r["id"] for r in found] == [first, other, again]
+    assert [r["id"] for r in records.current(found)] == [other, again]
+    assert found[-1]["supersedes"] == first
+
+
+def test_an_append_killed_before_the_index_is_finished_by_the_next(tmp_path):
+    records.append(tmp_path, a_record(some_scores()), some_scores())
+    index = (tmp_path / "index.txt").read_text()
+    records.append(tmp_path, a_record(some_scores(), seed=1), some_scores())
+    (tmp_path / "index.txt").write_text(index)
+    with pytest.raises(ValueError, match="not in index.txt"):
+        records.load(tmp_path)
+    records.append(tmp_path, a_record(some_scores(), seed=2), some_scores())
+    assert len(records.load(tmp_path)) == 3
+
+
+def test_writers_wait_for_each_other(tmp_path):
+    def write(writer: int) -> None:
+        for seed in range(10 * writer, 10 * writer + 5):
+            records.append(tmp_path, a_record(some_scores(), seed=seed), some_scores())
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, range(2)))
+    assert sorted(record["seed"] for record in records.load(tmp_path)) == [*range(5), *range(10, 15)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"size": "huge"}, "size is one of"),
+        ({"protocol": "mine"}, "protocol is one of"),
+        ({"experiment": "../escape"}, "experiment is a name"),
+        ({"seed": "0"}, "seed: '0' is not int"),
+        ({"seed": True}, "seed: True is not int"),
+        ({"parameters": 1.5}, "parameters: 1.5 is not int"),
+        ({"parameters": -1}, "not negative"),
+        ({"run": "0123"}, "run has 16"),
+        ({"checkpoint": "x" * 64}, "checkpoint has 64"),
+        ({"denoiser_hash": "0" * 16}, "hash of denoiser"),
+        ({"data_set": {"name": "mine"}}, "recipe_hash"),
+        ({"supersedes": "0" * 64}, "no record 0000000000000000"),
+        ({"scores": {"psnr_db": 99.0}}, "not those of the images"),
+        ({"interval": None}, "not those of the images"),
+        ({"learning_curve": [{"crops": 2, "validation_psnr_db": float("nan")}]}, "learning curve"),
+        ({"tuning": {"sigma": {"values": [1], "validation_psnr_db": [3.0], "chosen": 2}}}, "tuned value"),
+        ({"command": "python /data/me/run.py"}, "a path of this machine: /data/me/run.py"),
+        ({"surprise": 1}, "surprise: unknown field"),
+    ],
+)
+def test_unsound_records_are_refused(tmp_path, changes, reason):
+    with pytest.raises(ValueError, match=reason) as caught:
+        records.append(tmp_path, a_record(some_scores()) | changes, some_scores())
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e4, -1e4])
+def test_impossible_scores_are_refused(tmp_path, value):
+    scores = some_scores()
+    scores[3]["psnr_db"] = value
+    with pytest.raises(ValueError, match="finite and plausible"):
+        records.append(tmp_path, a_record(some_scores()), scores)
+
+
+def test_the_command_holds_no_path(monkeypatch, tmp_path):
+    argv = ["/opt/py/bin/python3", "-m", "experiments.sbd", "--data=/data/x y/set", "--out", str(tmp_path), "../runs"]
+    monkeypatch.setattr(sys, "orig_argv", argv)
+    command = a_record(some_scores())["command"]
+    assert command.startswith("python3 -m experiments.sbd") and command.endswith(f"--out {tmp_path.name} ../runs")
+    assert "/data" not in command
+
+
+# ---------------------------------------------------------------------------------------------------- altered records
+def flip_a_character(folder: Path, rng: random.Random) -> str:
+    """Change one character of a line of records, so that the result is another text."""
+    path = rng.choice(sorted(folder.glob("*.jsonl")))
+    lines = path.read_text().splitlines()
+    number = rng.randrange(len(lines))
+    place = rng.randrange(len(lines[number]))
+    named = json.loads(lines[number])["id"]
+    replaced = rng.choice([c for c in '0123456789abcxyz"{}, ' if c != lines[number][place]])
+    lines[number] = lines[number][:place] + replaced + lines[number][place + 1 :]
+    path.write_text("".join(line + "\n" for line in lines))
+    return named
+
+
+def change_a_value(folder: Path, rng: random.Random) -> str:
+    """Raise a score, with the id left as it was or made to fit."""
+    path = rng.choice(sorted(folder.glob("*.jsonl")))
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    record = rng.choice(found)
+    named = record["id"]
+    record["scores"]["psnr_db"] += 0.01
+    if rng.random() < 0.5:
+        record["id"] = records.record_id(record)
+    lines = [json.dumps(r, sort_keys=True, separators=(",", ":"), ensure_ascii=False) for r in found]
+    path.write_text("".join(line + "\n" for line in lines))
+    return named
+
+
+def drop_a_record(folder: Path, rng: random.Random) -> str:
+    path = rng.choice(sorted(folder.glob("*.jsonl")))
+    lines = path.read_text().splitlines()
+    named = json.loads(lines.pop(rng.randrange(len(lines))))["id"]
+    path.write_text("".join(line + "\n" for line in lines))
+    return named
+
+
+def copy_a_record(folder: Path, rng: random.Random) -> str:
+    line = rng.choice(rng.choice(sorted(folder.glob("*.jsonl"))).read_text().splitlines())
+    with open(rng.choice(sorted(folder.glob("*.jsonl"))), "a") as stream:
+        stream.write(line + "\n")
+    return json.loads(line)["id"]
+
+
+def alter_scores(folder: Path, rng: random.Random) -> str:
+    path = rng.choice(sorted(folder.glob("scores/*.csv")))
+    if rng.random() < 0.3:
+        path.unlink()
+    else:
+        path.write_text(path.read_text().replace("0.", "1.", 1))
+    return path.stem
+
+
+def alter_index(folder: Path, rng: random.Random) -> str:
+    path = folder / "index.txt"
+    lines = path.read_text().splitlines()
+    line = rng.choice(lines)
+    changed = rng.choice([[], [line, line], [line[:20] + ("0" if line[20] != "0" else "1") + line[21:]], [line + "x"]])
+    path.write_text("".join(one + "\n" for old in lines for one in (changed if old == line else [old])))
+    return line.split()[0]
+
+
+ALTERATIONS = (flip_a_character, change_a_value, drop_a_record, copy_a_record, alter_scores, alter_index)
+
+
+def test_100_alterations_are_found_and_named(sound, tmp_path):
+    for trial in range(100):
+        folder = copy_of(sound, tmp_path / str(trial))
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        named = ALTERATIONS[trial % len(ALTERATIONS)](folder, random.Random(trial))
+        assert before != {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        with pytest.raises(ValueError) as caught:
+            records.load(folder)
+        assert named[:16] in str(caught.value)
+
+
+def test_every_altered_record_is_named(sound, tmp_path):
+    folder = copy_of(sound, tmp_path)
+    named = [
+        alter(folder, random.Random(7 + n)) for n, alter in enumerate((alter_scores, drop_a_record, copy_a_record))
+    ]
+    with pytest.raises(ValueError) as caught:
+        records.load(folder)
+    assert all(one[:16] in str(caught.value) for one in named)
+
+
+def test_nothing_is_added_to_altered_records(sound, tmp_path):
+    folder = copy_of(sound, tmp_path)
+    drop_a_record(folder, random.Random(0))
+    with pytest.raises(ValueError, match="altered records"):
+        records.append(folder, a_record(some_scores(), seed=9), some_scores())

@@ -1,0 +1,233 @@
+"""Training: resuming is bitwise, devices do not matter, and what goes wrong is said in one line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from stemjax import batches, checkpoint, datasets, train
+from stemjax.denoisers import from_config, to_config
+from stemjax.denoisers.supervised import Supervised
+from stemjax.networks import UNet
+from tests.toy import make_toy
+
+ROOT = Path(__file__).parent.parent
+IMAGING = batches.Imaging(sampling=0.2, counts=1.8, margin=1.0)
+CROPS = batches.Crops(size=32, count=8, render=128)
+
+
+def small_run(data, **changes) -> train.Run:
+    fields = {
+        "denoiser": Supervised(UNet(scales=2, width=4), centre=True),
+        "imaging": IMAGING,
+        "crops": CROPS,
+        "optimiser": train.Optimiser(schedule="cosine", warmup=2),
+        "steps": 12,
+        "validate_every": 4,
+        "validation_per_unit": 1,
+    }
+    return train.Run(recipe_hash=data.recipe_hash, **fields | changes)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_toy(tmp_path_factory.mktemp("toy"))
+
+
+def final_digest(folder: Path) -> str:
+    step, state, _ = checkpoint.Checkpointer(folder / "checkpoints").restore()
+    return f"{step} {checkpoint.digest(state)}"
+
+
+def test_a_batch_is_a_function_of_key_and_step(data):
+    arrays = batches.device_arrays(data, datasets.Selection().images(data, "train"))
+    key = jax.random.key(3)
+    first, again, other = (CROPS.batch(arrays, key, step, data.band, IMAGING) for step in (5, 5, 6))
+    np.testing.assert_array_equal(first["noisy"], again["noisy"])
+    assert not np.array_equal(first["clean"], other["clean"])
+    assert first["clean"].shape == first["noisy"].shape == (8, 32, 32, 1)
+    # Each crop is of its own: no two of the batch are alike.
+    assert len({np.asarray(crop).tobytes() for crop in first["clean"]}) == 8
+
+
+def test_crops_show_the_rendered_image(data):
+    """Without augmentation at the pixel size of the rendering, a crop is a piece of the clean image."""
+    plain = batches.Crops(size=32, count=1, scale=(1.0, 1.0), rotation=0.0, flip=False, render=125)
+    imaging = batches.Imaging(sampling=0.2, counts=1.8, margin=0.0)
+    images = datasets.Selection(defocus=(60.0, 60.0)).images(data, "train")
+    arrays = batches.device_arrays(data, datasets.Images(images.item[:1], images.defocus[:1], images.unit[:1]))
+    crop = np.asarray(plain.batch(arrays, jax.random.key(0), 0, data.band, imaging)["clean"])[0, ..., 0]
+    whole = batches.clean_images(data, datasets.Images(images.item[:1], images.defocus[:1], images.unit[:1]), imaging)
+    whole = whole[0, ..., 0]
+    # Bilinear sampling at a fractional offset: compare with the best integer placement through the correlation.
+    windows = np.lib.stride_tricks.sliding_window_view(whole, (32, 32))
+    correlation = [np.corrcoef(w.ravel(), crop.ravel())[0, 1] for row in windows[::1] for w in row[::1]]
+    assert max(correlation) > 0.97
+
+
+def test_training_improves_on_the_start(data, tmp_path):
+    outcome = train.train(small_run(data, steps=60, validate_every=20), data, tmp_path)
+    log = [json.loads(line) for line in (outcome.folder / "log.jsonl").read_text().splitlines()]
+    assert outcome.stopped is None
+    assert [event["step"] for event in log] == [20, 40, 60]
+    assert log[-1]["loss"] < log[0]["loss"]
+    assert log[-1]["crops"] == 60 * 8
+    _, variables, info = train.load_run(outcome.folder)
+    assert info["step"] == outcome.progress.best_step
+    assert info["validation_psnr_db"] == pytest.approx(max(event["validation_psnr_db"] for event in log), abs=0.01)
+
+
+def test_going_on_after_a_time_limit_is_bitwise(data, tmp_path):
+    run = small_run(data)
+    whole = train.train(run, data, tmp_path / "whole")
+    first = train.train(run, data, tmp_path / "parts", time_limit=0.0)
+    assert first.stopped == "time limit" and 0 < first.step < run.steps
+    second = train.train(run, data, tmp_path / "parts")
+    assert second.stopped is None
+    assert final_digest(second.folder) == final_digest(whole.folder)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from stemjax import datasets, train
+from tests.test_train import small_run
+data = datasets.open_data_set({data!r})
+print("ready", flush=True)
+train.train(small_run(data, steps=40, validate_every=2), data, {out!r}, log=lambda e: print(e["step"], flush=True))
+"""
+
+
+def start(data, out) -> subprocess.Popen:
+    code = KILLED.format(root=str(ROOT), data=str(data.folder), out=str(out))
+    environment = os.environ | {"NPROC": "1", "JAX_PLATFORMS": "cpu"}
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def test_resuming_after_kill_is_bitwise(data, tmp_path):
+    whole = start(data, tmp_path / "whole")
+    killed = start(data, tmp_path / "killed")
+    rng, kills = np.random.default_rng(0), 0
+    for _ in range(3):
+        for line in killed.stdout:
+            if line.strip() not in ("ready",):
+                break
+        time.sleep(rng.uniform(0.0, 0.3))
+        killed.send_signal(signal.SIGKILL)
+        kills += killed.wait() == -signal.SIGKILL
+        killed = start(data, tmp_path / "killed")
+    assert killed.wait(120) == 0 and whole.wait(120) == 0
+    assert kills > 0, "no kill landed before the run was over"
+    (whole_run,), (killed_run,) = (tmp_path / "whole").iterdir(), (tmp_path / "killed").iterdir()
+    assert final_digest(killed_run) == final_digest(whole_run)
+    steps = [json.loads(line)["step"] for line in (killed_run / "log.jsonl").read_text().splitlines()]
+    assert steps == list(range(2, 41, 2))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_stops(data, tmp_path, number):
+    code = (
+        "import os, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from stemjax import datasets, train\n"
+        "from tests.test_train import small_run\n"
+        "data = datasets.open_data_set(sys.argv[2])\n"
+        "stop = lambda event: os.kill(os.getpid(), int(sys.argv[4])) if event['step'] == 4 else None\n"
+        "print(train.train(small_run(data), data, sys.argv[3], log=stop).stopped)\n"
+    )
+    arguments = [str(ROOT), str(data.folder), str(tmp_path), str(int(number))]
+    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
+    assert result.stdout.strip() == number.name and "Traceback" not in result.stderr
+
+
+DEVICES = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import jax, numpy as np
+from stemjax import batches, datasets, parallel, train
+from tests.test_train import small_run
+data = datasets.open_data_set(sys.argv[2])
+run = small_run(data)
+arrays = batches.device_arrays(data, run.selection.images(data, "train"))
+results = {}
+for count in (1, 2, 8):
+    mesh = parallel.batch_mesh(count)
+    place = parallel.replicated(mesh)
+    state, there = jax.device_put(train.initial_state(run), place), jax.device_put(arrays, place)
+    step = train.make_step(run, data.band, mesh)
+    for _ in range(5):
+        state, measurements = step(state, there)
+    results[count] = jax.device_get(state["variables"])
+for count in (2, 8):
+    worst = jax.tree.reduce(max, jax.tree.map(lambda a, b: float(np.abs(a - b).max()), results[1], results[count]))
+    assert worst < 1e-5, (count, worst)
+assert set(results[1]) == {"params", "batch_stats"}
+"""
+
+
+def test_devices_do_not_change_the_result(data):
+    """1, 2 and 8 devices: the same parameters and normalisation statistics after 5 steps.
+
+    On a bias-free network: the bias of a convolution before a normalisation has a gradient of zero but for rounding, and
+    Adam makes steps of full size of it.
+    """
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    arguments = [sys.executable, "-c", DEVICES, str(ROOT), str(data.folder)]
+    result = subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=300)
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
+def test_steps_per_call_do_not_change_the_result(data):
+    """Fused steps compute what single steps do."""
+    run = small_run(data)
+    arrays = batches.device_arrays(data, run.selection.images(data, "train"))
+    mesh = train.parallel.batch_mesh(1)
+    ends = []
+    for fused in (1, 4):
+        state, step = train.initial_state(run), train.make_step(run, data.band, mesh, fused)
+        for _ in range(4 // fused):
+            state, _ = step(state, arrays)
+        ends.append(jax.device_get(state["variables"]))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), *ends)
+
+
+def test_a_run_in_use_is_refused(data, tmp_path):
+    run = small_run(data)
+    with checkpoint.lock(tmp_path / run.hash), pytest.raises(OSError, match="in use by another process"):
+        train.train(run, data, tmp_path)
+
+
+def test_another_recipe_is_refused(data, tmp_path):
+    with pytest.raises(ValueError, match="recipe"):
+        train.train(small_run(data).__class__(denoiser=None, recipe_hash="0" * 16), data, tmp_path)
+
+
+def test_a_loss_that_is_not_finite_is_reported(data, tmp_path):
+    run = small_run(data, optimiser=train.Optimiser(learning_rate=1e30))
+    with pytest.raises(FloatingPointError, match="not finite"):
+        train.train(run, data, tmp_path)
+
+
+def test_the_configuration_names_the_run(data):
+    run = small_run(data)
+    again = from_config(json.loads(json.dumps(to_config(run))))
+    assert again == run and again.hash == run.hash
+    assert small_run(data, seed=1).hash != run.hash
+    # A field at its default is not part of the hash.
+    assert "residual" not in to_config(run)["denoiser"]["network"]
+
+
+def test_the_plateau_halves_the_rate_and_early_stopping_ends():
+    optimiser, progress = train.Optimiser(patience=3), train.Progress()
+    assert progress.update(30.0, 1, optimiser)
+    for step in range(2, 6):
+        assert not progress.update(30.0, step, optimiser)
+    assert progress.learning_rate_scale == 0.5 and progress.since_best == 4
+    assert progress.update(30.1, 6, optimiser) and progress.since_best == 0
