@@ -9,7 +9,7 @@ all are scored on structures that none of them saw. Expect at size `cpu`: consta
 Reference: Mohan et al., arXiv:2010.12970, Table 5.1.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from stemjax import datasets, figures, parallel, presets, records, tables
 from stemjax.evaluate import ImageSet, denoise_all, image_set, psnr_db, scores, timed, tune
 from stemjax.metrics.field_of_view import field_of_view
 from stemjax.networks.weights import parameter_count
+from stemjax.train import Optimiser
 
 NAME = "sbd_table_5_1"
 TIMES = {"smoke": "1 min", "cpu": "2 h on 2 cores", "gpu": "about 6 h on one large GPU"}
@@ -30,6 +31,8 @@ FILTERS = {
 }
 NETWORKS = {"SBD + DnCNN": "sbd-dncnn", "SBD + Small UNet": "sbd-small-unet", "SBD + UNet": "sbd-unet-4x32"}
 SEEDS = {"smoke": (0,), "cpu": (0, 1, 2), "gpu": (0,)}
+LEARNING_RATES = {"smoke": (2e-3,), "cpu": (5e-4, 1e-3, 2e-3, 4e-3), "gpu": (1e-3,)}
+SHORT_STEPS = 250  # length of the short runs that choose a learning rate
 IMAGES_PER_UNIT = {"smoke": 1, "cpu": 6, "gpu": 20}
 WHITE = datasets.Selection(contrast=("white",))
 
@@ -49,8 +52,10 @@ def run(size: str, workspace: Workspace) -> None:
         denoised, wall_s = timed(denoise_all, denoiser, {}, test.noisy)
         rows.add(method, denoiser, denoised, tuning=tuning or None, wall_s=wall_s)
     for method, name in NETWORKS.items():
+        denoiser = presets.find_preset(name).at(size)
+        optimiser, tuning = _choose_learning_rate(method, denoiser, size, workspace, data)
         for seed in SEEDS[size]:
-            learnt = presets.sbd_run(presets.find_preset(name).at(size), size, data.recipe_hash, seed)
+            learnt = presets.sbd_run(denoiser, size, data.recipe_hash, seed, optimiser=optimiser)
             variables, info, outcome = workspace.trained(learnt, data, f"{method}, seed {seed}")
             network = learnt.denoiser.network
             rows.add(
@@ -60,6 +65,7 @@ def run(size: str, workspace: Workspace) -> None:
                 seed=seed,
                 run=learnt.hash,
                 checkpoint=info["digest"],
+                tuning=tuning,
                 parameters=parameter_count(network),
                 field_of_view=field_of_view(network.geometry()),
                 learning_curve=[event for event in info["log"] if "validation_psnr_db" in event],
@@ -68,6 +74,34 @@ def run(size: str, workspace: Workspace) -> None:
             )
     tables.write(workspace.results)
     rows.draw()
+
+
+def _choose_learning_rate(method: str, denoiser, size: str, workspace: Workspace, data) -> tuple[Optimiser, dict | None]:
+    """Every network picks from the same learning rates, by one short run of each: (optimiser, tuning)."""
+    optimiser, rates = presets.SBD_TRAINING[size]["optimiser"], LEARNING_RATES[size]
+    if len(rates) == 1:
+        return replace(optimiser, learning_rate=rates[0]), None
+    found = []
+    for rate in rates:
+        short = presets.sbd_run(
+            denoiser,
+            size,
+            data.recipe_hash,
+            optimiser=replace(optimiser, learning_rate=rate),
+            steps=SHORT_STEPS,
+            validate_every=SHORT_STEPS,
+        )
+        _, info, _ = workspace.trained(short, data, f"{method}, learning rate {rate:g}")
+        found.append(info["validation_psnr_db"])
+    best = int(np.argmax(found))
+    tuning = {
+        "values": list(rates),
+        "validation_psnr_db": [round(value, 3) for value in found],
+        "chosen": rates[best],
+        "at_an_end": best in (0, len(rates) - 1),
+        "steps": SHORT_STEPS,
+    }
+    return replace(optimiser, learning_rate=rates[best]), {"learning_rate": tuning}
 
 
 @dataclass

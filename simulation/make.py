@@ -32,7 +32,7 @@ from simulation.structures import Structure
 from stemjax import datasets
 from stemjax.optics import Band, to_band
 
-RECIPE_VERSION = 1  # raise it when structures, microscope or contrast change what they make
+RECIPE_VERSION = 2  # raise it when structures, microscope or contrast change what they make
 CELL = 50.1  # Å
 SIZES = ("smoke", "cpu", "gpu")
 SPLITS = ("train", "validation", "test")
@@ -139,7 +139,7 @@ def make_pt_ceo2(
         _refuse_other_recipe(out, identity)
         (out / "markers").mkdir(exist_ok=True)
         todo = [task for task in work.tasks if _sound_marker(out, task[0]) is None]
-        _run(todo, out, work, identity, workers or len(os.sched_getaffinity(0)), progress)
+        _run(todo, out, work, identity, workers or os.cpu_count(), progress)
         _finish(out, work, recipe, identity)
     return datasets.open_data_set(out, identity)
 
@@ -222,8 +222,8 @@ def _run(todo: list, out: Path, work: Plan, identity: str, workers: int, progres
         except BrokenProcessPool as error:
             raise OSError(f"{out}: a worker died (out of memory?); run again with fewer workers to continue") from error
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise OSError(f"{out}: {reason}; mend that and run again to continue") from error
+            reason = error.strerror or "is the disk full?"  # NumPy gives no reason
+            raise OSError(f"{out}: cannot write ({reason}); mend that and run again to continue") from error
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -67,11 +67,12 @@ DEFECTS = {  # (row, column) -> atoms kept; column -1 is the left end of its row
     "Ds": {(0, 0): 1},  # one surface column reduced to a single atom
 }
 
-# The sites of the surface set on PtNp2, each with the empty site beside it that takes the added atom.
+# The sites of the surface set on PtNp2, each with the empty site beside it that takes the added atom. They hold four
+# atoms or more, so that the four kinds differ.
 SURFACE_SITES = {
-    **{f"top{c}": ((0, c), (-1, c)) for c in range(6)},
-    **{f"left{r}": ((r, 7 + r), (r, 8 + r)) if r else ((0, 6), (0, 7)) for r in range(3)},
-    **{f"right{r}": ((r, 0), (r, -1)) for r in range(1, 3)},
+    **{f"top{c}": ((0, c), (-1, c)) for c in range(1, 6)},
+    **{f"left{r}": ((r, 6 + r), (r, 7 + r)) for r in range(3)},
+    **{f"right{r}": ((r, 0), (r, -1)) for r in range(1, 4)},
 }
 SURFACE_KINDS = ("minus1", "minus2", "single", "plus1")
 

@@ -1,9 +1,9 @@
-"""Image files: read what microscopes and programs write, refuse what would give a wrong answer, write calibrated results.
+"""Image files: read what microscopes write, refuse what would give a wrong answer, write calibrated results.
 
     file -> Image (float32 [H, W, C] or [T, H, W, C], pixel size in Å) -> ... -> TIFF or .npy, and a JSON file beside it
 
-`.npy` and TIFF are read here; the formats of microscopes go through RosettaSciIO, which the extra `files` installs
-(it is GPL-3, so it is imported only when such a file is opened). Nothing is ever unpickled.
+`.npy` and TIFF are read here; microscope formats go through RosettaSciIO, which is GPL-3: the extra `files` installs
+it, and it is imported only when such a file is opened. Nothing is ever unpickled.
 """
 
 import json
@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +117,8 @@ def read_image(path: str | Path, axes: str | None = None) -> Image:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise kind(f"{path}: {reason}") from error
     except Exception as error:  # noqa: BLE001  readers of damaged files raise whatever they stumble over
-        raise OSError(f"{path}: damaged or truncated ({type(error).__name__}: {' '.join(str(error).split())})") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise OSError(f"{path}: damaged or truncated ({reason})") from error
     return Image(data, sampling, to_json(metadata), dtype, path)
 
 
@@ -163,7 +165,7 @@ class _Refusal(ValueError):
 
 
 def _tiff_sampling(tiff: tifffile.TiffFile) -> float | None:
-    """Pixel size [Å] from ImageJ's or OME's metadata. A plain resolution in dots per inch says nothing: it is ignored."""
+    """Pixel size [Å] from ImageJ's or OME's metadata. Mere dots per inch say nothing."""
     if tiff.ome_metadata:
         size = re.search(r'PhysicalSizeX="([^"]+)"', tiff.ome_metadata)
         unit = re.search(r'PhysicalSizeXUnit="([^"]+)"', tiff.ome_metadata)
@@ -176,22 +178,21 @@ def _tiff_sampling(tiff: tifffile.TiffFile) -> float | None:
 
 def _read_microscope(path: Path, axes: str | None):
     try:
-        import importlib
-
         from rsciio import IO_PLUGINS
     except ImportError:
         raise ImportError(
             f"{path.suffix} files need the extra `files`: pip install 'stemjax[files]', or save the image as TIFF"
         ) from None
     suffix = path.suffix.lower()[1:]
-    plugin = next(p for p in IO_PLUGINS if suffix in [str(known).lower() for known in p["file_extensions"]])
+    plugins = [p for p in IO_PLUGINS if suffix in [str(known).lower() for known in p["file_extensions"]]]
+    plugin = min(plugins, key=lambda p: p["name"].lower() != suffix)  # the MRC reader before that of MRCZ
     try:
-        signals = importlib.import_module(plugin["api"]).file_reader(str(path))
+        signals = import_module(plugin["api"]).file_reader(str(path))
     except ImportError as error:
         raise ImportError(f"{error}; the extra `files` has it: pip install 'stemjax[files]'") from None
     images = [signal for signal in signals if np.ndim(signal["data"]) >= 2]
     if len(images) != 1:
-        raise _Refusal(f"holds {len(images)} images of {len(signals)} signals: save the one to denoise as a file of its own")
+        raise _Refusal(f"holds {len(images)} images of {len(signals)} signals: save the right one by itself")
     (signal,) = images
     columns = signal["axes"][-1]
     sampling = to_angstrom(float(columns.get("scale") or 0), str(columns.get("units")))
@@ -222,7 +223,7 @@ def _arrange(array: np.ndarray, axes: str | None) -> np.ndarray:
         axes = AXES[-array.ndim - 1 : -1]
     axes = axes.upper()
     if len(set(axes)) != len(axes) or not {"H", "W"} <= set(axes) <= set(AXES):
-        raise _Refusal(f"--axes {axes} is not understood: H and W once each, with T and C where there are frames or channels")
+        raise _Refusal(f"--axes {axes} is not understood: give H and W, and T and C where there are such axes")
     if len(axes) != array.ndim:
         raise _Refusal(f"--axes {axes} names {len(axes)} axes, but the file has {size}")
     if "C" not in axes:
@@ -380,7 +381,7 @@ def _write_tiff(stream, data: np.ndarray, axes: str, sampling: float | None) -> 
 
 
 def to_json(value):
-    """The nearest JSON value: keys become strings, arrays lists, numbers that JSON lacks strings, long bytes their length."""
+    """The nearest JSON value: keys become strings, arrays lists, NaN a string, long arrays and bytes their size."""
     match value:
         case dict():
             return {str(key): to_json(item) for key, item in value.items()}

@@ -1,14 +1,13 @@
 """Apply a denoiser to whole images of any size: at once where they fit, in tiles where they do not.
 
-    image -> prepare (statistics of the whole image) -> tiles with a halo -> denoise -> keep the middles -> denoised image
+    image -> prepare (statistics of the whole) -> tiles with a halo -> denoise -> keep the middles -> denoised image
 
 A tile sees its core and a halo around it at least as wide as the network's reach, and starts at a multiple of the
-network's pooling period, so that its pooling blocks are those of the whole image. The result is that of the whole image.
+network's pooling period, so that its pooling blocks are those of the whole image. So is, then, the result.
 
-What a network may still compute differently in a tile is interpolation that depends on the size of the array: the UNet's
-corner-aligned upsampling maps pixel i of 2 s to i (s - 1) / (2 s - 1). So each tile comes with the variables
-``place = {"origin": [2], "size": [2]}``: where it lies, and the size of the whole image [px]. A network that interpolates so
-must read them; DnCNN and DURR have nothing to read.
+One thing more depends on the size of the array: the UNet's corner-aligned upsampling takes pixel i of 2 s from
+i (s - 1) / (2 s - 1). So each tile comes with variables ``place = {"origin": [2], "size": [2]}``: where it lies, and
+the size of the whole image [px]. A network that interpolates so must read them; DnCNN and DURR have nothing to read.
 """
 
 from collections.abc import Sequence
@@ -47,8 +46,8 @@ def denoise_image(
     image : float32 [H, W, C] or [T, H, W, C]
         In counts. The frames of a movie are denoised one by one; a constant one is returned as it is.
     tile : int, optional
-        Side of the tiles [px], halo included; enlarged where the halo needs it. By default the whole image, or what fits
-        into about 4 GB.
+        Side of the tiles [px], halo included; enlarged where the halo needs it. By default the whole image, or what
+        fits into about 4 GB.
     halo : int, optional
         Width of the border that a tile sees and does not keep [px]; by default the network's reach.
     blend : {"halo", "average"}
@@ -70,14 +69,15 @@ def denoise_image(
 
     Notes
     -----
-    Tiles agree with the whole image to rounding (1e-5 of the largest value) for DnCNN, DURR and the UNet. Without `place` a UNet would
-    not: its upsampling would be off by up to half a pixel of each scale.
+    Tiles agree with the whole image to rounding (below 1e-5 of the largest value) for DnCNN, DURR and a UNet that reads
+    `place`. One that does not interpolates by up to half a pixel of each scale elsewhere: with random weights its tiles
+    were off by 7 % (2 scales) and 4 % (4 scales) of the result's standard deviation, root mean square.
 
     An image smaller than the network's coarsest pixel is continued by reflection and cropped afterwards. Out of memory,
     the tile is halved and the frame begun anew.
 
-    One program is compiled for each shape of tile. Their sides differ by less than the pooling period, so that tiles both
-    start at its multiples and end with the image.
+    One program is compiled for each shape of tile. All tiles of an image have one shape: `tile` plus what the image
+    has beyond a multiple of the pooling period, so that they start at such multiples and the last ends with the image.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def denoise_image(
 def _in_tiles(denoiser, variables: dict, image: np.ndarray, tile: int, halo: int | None) -> np.ndarray:
     period = pooling_period(denoiser.network)
     height, width = image.shape[:2]
-    padded = _pad_to(image, period, "symmetric")
+    padded = _pad_to(image, period)
     if halo is None:
         halo = reach(denoiser.network, max(padded.shape[:2]))
     rows, columns = (_tiles(n, tile, halo, period) for n in padded.shape[:2])
@@ -175,7 +175,7 @@ def _default_tile(network, shape: Sequence[int]) -> int:
 
 # ---------------------------------------------------------------------------------------------------- the papers' way
 def _average(denoiser, variables: dict, image: np.ndarray, tile: int, step: int) -> np.ndarray:
-    """Mean over all tiles that cover a pixel; a side shorter than a tile is padded by zeros, half before and half behind."""
+    """Mean over all tiles that cover a pixel; a side shorter than a tile is padded by zeros on both ends."""
     tile = max(tile, pooling_period(denoiser.network))
     margins = [(max(tile - n, 0) // 2, (max(tile - n, 0) + 1) // 2) for n in image.shape[:2]]
     padded = np.pad(image, [*margins, (0, 0)])
@@ -233,13 +233,14 @@ def _smaller(denoiser, shape: Sequence[int], tile: int | None, halo: int | None,
     border = reach(network, max(shape[:2])) if halo is None else halo
     least = period if blend == AVERAGE else 2 * _ceil(border, period) + period
     if half < least:
-        raise MemoryError(f"even tiles of {2 * half} px do not fit into memory: use a smaller network or another device")
+        raise MemoryError(f"even tiles of {2 * half} px do not fit into memory: use a smaller network")
     return half
 
 
-def _pad_to(image: np.ndarray, least: int, mode: str) -> np.ndarray:
+def _pad_to(image: np.ndarray, least: int) -> np.ndarray:
+    """The image, continued by reflection at its far ends to at least `least` pixels a side."""
     margins = [(0, max(least - n, 0)) for n in image.shape[:2]]
-    return np.pad(image, [*margins, (0, 0)], mode=mode) if any(after for _, after in margins) else image
+    return np.pad(image, [*margins, (0, 0)], mode="symmetric") if any(after for _, after in margins) else image
 
 
 def _ceil(value: int, multiple: int) -> int:

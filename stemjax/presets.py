@@ -61,10 +61,10 @@ PRESETS = {
     "wiener": Preset(Wiener(), "Adaptive Wiener filter", SBD),
     "tv": Preset(TotalVariation(), "Total variation (Chambolle)", "Thornley et al. (Noise2Void for STEM)"),
     "sbd-dncnn": Preset(
-        Supervised(DnCNN(bias=True)), "DnCNN, 20 layers, supervised", SBD, cpu=_narrow(DnCNN(width=32))
+        Supervised(DnCNN(bias=True)), "DnCNN, 20 layers, supervised", SBD, cpu=_narrow(DnCNN(width=32, bias=True))
     ),
     "sbd-small-unet": Preset(
-        Supervised(DURR()), "Small UNet (DURR), supervised", SBD, cpu=_narrow(DURR(width=16, bias=False))
+        Supervised(DURR()), "Small UNet (DURR), supervised", SBD, cpu=_narrow(DURR(width=16))
     ),
     "sbd-unet-4x32": Preset(
         Supervised(UNet(scales=4, width=32)),
@@ -84,7 +84,7 @@ PRESETS = {
 # The paper's conditions are the defaults of the dataclasses. Size cpu keeps the paper's electrons per area (about
 # 188 e/Å²) on pixels twice as large, so that a field of view of 41 px stays below the Pt spacing, as in the paper.
 _COARSE = batches.Imaging(sampling=0.0979, counts=1.8)
-_COARSE_CROPS = batches.Crops(size=128, count=4, render=512)
+_COARSE_CROPS = batches.Crops(size=128, count=2, render=512)
 _SHORT = Optimiser(learning_rate=2e-3, schedule="cosine", warmup=20)
 SBD_TRAINING = {
     "gpu": {"optimiser": Optimiser(learning_rate=1e-3), "steps": 40_000, "validate_every": 500, "early_stopping": 12},
@@ -92,8 +92,9 @@ SBD_TRAINING = {
         "imaging": _COARSE,
         "crops": _COARSE_CROPS,
         "optimiser": _SHORT,
-        "steps": 1500,
-        "validate_every": 100,
+        "steps": 2000,
+        "validate_every": 250,
+        "validation_per_unit": 2,
     },
     "smoke": {
         "imaging": _COARSE,

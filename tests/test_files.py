@@ -21,7 +21,22 @@ def save(path, array, **options):
 
 
 @pytest.mark.parametrize(
-    "dtype", ["float32", "float64", "float16", ">f4", ">f8", "uint8", "uint16", ">u2", "int16", ">i4", "uint32", "int64", "bool"]
+    "dtype",
+    [
+        "float32",
+        "float64",
+        "float16",
+        ">f4",
+        ">f8",
+        "uint8",
+        "uint16",
+        ">u2",
+        "int16",
+        ">i4",
+        "uint32",
+        "int64",
+        "bool",
+    ],
 )
 @pytest.mark.parametrize("suffix", [".npy", ".tif"])
 def test_every_number_type_becomes_float32(tmp_path, dtype, suffix):
@@ -56,7 +71,9 @@ def test_axes(tmp_path, shape, axes, expected):
     assert image.data.shape == expected
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("nm", 10.0), ("\\u00B5m", 1e4), ("angstrom", 1.0), ("pixel", None), ("", None)])
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("nm", 10.0), ("\\u00B5m", 1e4), ("angstrom", 1.0), ("pixel", None), ("", None)]
+)
 def test_sampling_of_an_imagej_file(tmp_path, unit, factor):
     path = save(tmp_path / "a.tif", NOISY, imagej=True, resolution=(20.0, 20.0), metadata={"unit": unit})
     sampling = read_image(path).sampling
@@ -159,7 +176,7 @@ BAD = [  # (file name, how it is made, words that the one-line reason holds)
     ("inf.tif", _at(np.inf, (0, 1), (9, 9)), "2 of 720 pixels"),
     ("minus.npy", _at(-np.inf, (23, 29)), "the first at H=23, W=29"),
     ("allnan.npy", _array(np.full((9, 9), np.nan)), "81 of 81"),
-    ("movie.npy", _array(np.where(np.arange(4 * 81).reshape(4, 9, 9) == 100, np.nan, 1.0)), "the first at T=1, H=2, W=1"),
+    ("movie.npy", _array(np.where(np.arange(324).reshape(4, 9, 9) == 100, np.nan, 1.0)), "first at T=1, H=2, W=1"),
     ("a.dm3", _bytes(bytes(100)), "a.dm3"),
     ("a.emd", _bytes(bytes(100)), "a.emd"),
     ("a.hspy", _bytes(bytes(100)), "a.hspy"),

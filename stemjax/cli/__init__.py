@@ -1,7 +1,7 @@
 """The command `stemjax`: one file per verb, and one line here.
 
-A verb lives in the module of its name, as the function of its name (or a dict of functions, its sub-verbs). Its arguments
-and its help are the function's signature and docstring; it returns the exit status, None for success.
+A verb lives in the module of its name, as the function of its name (or a dict of functions, its sub-verbs). Its
+arguments and its help are the function's signature and docstring; it returns the exit status, None for success.
 """
 
 import os
@@ -9,11 +9,15 @@ import sys
 from importlib import import_module
 
 VERBS = {
+    "quickstart": "from atoms to a first table of denoisers, in minutes",
     "denoise": "denoise images and movies: TIFF, npy, microscope formats",
     "models": "list the models: parameters, field of view, paper",
     "simulate": "make a data set of simulated micrographs; export it as images",
     "verify": "check every file of a data set against its manifest",
     "train": "train a model on a data set, or go on with it",
+    "evaluate": "score a model on the test structures of a data set",
+    "experiment": "regenerate published tables and figures",
+    "tables": "render the tables from the records, or check them",
     "doctor": "show what stemjax finds on this machine",
 }
 HELP = """usage: stemjax VERB ...

@@ -7,7 +7,7 @@ import tyro
 
 
 def named(metavar: str):
-    """Annotation: what stands for the value in the help. Its default, where it has one worth knowing, is in the text."""
+    """Annotation: what stands for the value in the help; the default is told in the text, where it is worth knowing."""
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
 
 

@@ -30,20 +30,21 @@ def denoise(
     tile: MaybeCount = None,
     blend: Literal["halo", "average"] = "halo",
 ) -> int:
-    """Denoise images and movies. IMAGE.tif becomes IMAGE_denoised.tif, with a .json beside it that says how it was made.
+    """Denoise images and movies. X.tif becomes X_denoised.tif, with X_denoised.json that says how it was made.
 
-    Reads .npy and TIFF, and with the extra `files` dm3, dm4, emd, ser, mrc and hspy. Files that fail are listed at the end.
+    Reads .npy and TIFF, and with the extra `files` dm3, dm4, emd, ser, mrc and hspy. A file that fails does not stop
+    the others.
 
     Args:
         paths: Image files, as many as you like.
-        model: Name from `stemjax models`, or the folder of a run of `stemjax train`. Default: the network that comes along.
+        model: Name from `stemjax models`, or folder of a run of `stemjax train`. Default: the network that comes along.
         out: Folder for the results, or, for one input, a file. Default: beside each input.
         format: Format of the results.
         png: Also write a picture, noisy and denoised side by side.
         overwrite: Replace results that are there already; an input is never replaced.
         axes: What the file's axes mean: T frames, H rows, W columns, C channels, e.g. THW.
         sampling: Pixel size in Å, if the file does not say it.
-        bin: Sum blocks of so many pixels a side before denoising.
+        bin: Sum blocks of N x N pixels before denoising.
         fill_nonfinite: Fill in NaN and infinite pixels, denoise, and set them to NaN again.
         dtype: Type of the numbers in the result; integers are rounded and clipped.
         tile: Side of the tiles for images too large for the memory. Default: as large as fits.
@@ -57,9 +58,7 @@ def denoise(
         raise ValueError("--bin and --tile must be at least 1, and --sampling a pixel size in Å")
     name = model or SHIPPED
     denoiser, variables, info = load_model(name)
-    job = _Job(
-        name, denoiser, variables, info, axes, sampling, bin, fill_nonfinite, dtype, tile, blend, png, overwrite
-    )
+    job = _Job(name, denoiser, variables, info, axes, sampling, bin, fill_nonfinite, dtype, tile, blend, png, overwrite)
     failed = []
     for path in paths:
         try:
@@ -142,7 +141,7 @@ class _Job:
             if output.exists() and path.exists() and output.samefile(path):
                 raise ValueError(f"{path}: the result would replace the input; choose another --out")
             if output.resolve() in self.written:
-                raise ValueError(f"{path}: another input of this call has written {output}; denoise them into two folders")
+                raise ValueError(f"{path}: another input of this call made {output}; use two folders")
             if output.is_dir():
                 raise OSError(f"{path}: the result {output} is a folder; choose another --out")
             if output.exists() and not self.overwrite:

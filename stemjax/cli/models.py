@@ -8,7 +8,7 @@ def models() -> None:
     from stemjax.presets import PRESETS
 
     header = ("model", "weights", "parameters", "field of view", "what it is", "paper")
-    rows = [(name, _weights(name, preset), *_size(preset), preset.about, preset.paper) for name, preset in PRESETS.items()]
+    rows = [(name, _weights(name, p), *_size(p), p.about, p.paper) for name, p in PRESETS.items()]
     if not sys.stdout.isatty():
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
         for row in (header, *rows):

@@ -1,11 +1,13 @@
 """`stemjax simulate`: make a data set from atoms; export one as images."""
 
+import signal
+import sys
 from typing import Literal
 
 from stemjax.cli.arguments import Folder, MaybeCount
 
 
-def pt_ceo2(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke", workers: MaybeCount = None) -> None:
+def pt_ceo2(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke", workers: MaybeCount = None) -> int:
     """Simulate Pt nanoparticles on CeO2 with abTEM: exit waves, column positions and manifest. Stopped, it continues.
 
     Args:
@@ -14,8 +16,14 @@ def pt_ceo2(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke", workers
         workers: Processes. Default: one per core.
     """
     make = _from_checkout("simulation.make")
-    data = make.make_pt_ceo2(out, size, workers)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        data = make.make_pt_ceo2(out, size, workers)
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues", file=sys.stderr)
+        return 130
     print(f"{data.folder}: {len(data.items)} exit waves, recipe {data.recipe_hash}")
+    return 0
 
 
 def export_images(data: Folder, /, out: Folder) -> None:

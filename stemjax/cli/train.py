@@ -57,7 +57,7 @@ def train(
         print(f"finished: {best.best_db:.2f} dB on validation images (step {best.best_step} of {outcome.step})")
         print(f"use it: stemjax denoise IMAGE --model {outcome.folder}")
     else:
-        print(f"stopped at step {outcome.step} of {run.steps} ({outcome.stopped}); the same command continues from there")
+        print(f"stopped at step {outcome.step} of {run.steps} ({outcome.stopped}); the same command continues there")
     return STATUS[outcome.stopped]
 
 
@@ -93,7 +93,7 @@ class _Report:
 
 
 def _wandb_log(stack: ExitStack, run: Any, folder: Path):
-    """A log callback that mirrors events to Weights & Biases: offline without an account, from the first process only."""
+    """A log callback that mirrors events to Weights & Biases, from the first process; offline without an account."""
     import jax
 
     if jax.process_index():
@@ -102,12 +102,10 @@ def _wandb_log(stack: ExitStack, run: Any, folder: Path):
         import wandb
     except ImportError:
         raise OSError("wandb is not installed: pip install 'stemjax[wandb]'") from None
-    import os
-
     from stemjax.denoisers import to_config
 
     mode = None if wandb.api.api_key else "offline"
-    os.makedirs(folder, exist_ok=True)
-    mirror = wandb.init(project="stemjax", name=folder.name, dir=folder, mode=mode, config=to_config(run), resume="allow")
+    folder.mkdir(parents=True, exist_ok=True)
+    mirror = wandb.init(project="stemjax", name=folder.name, dir=folder, mode=mode, config=to_config(run))
     stack.callback(mirror.finish)
     return lambda event: mirror.log(event, step=event["step"])

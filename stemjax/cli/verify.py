@@ -16,9 +16,10 @@ def verify(folder: Folder, /) -> int:
     problems = datasets.verify(folder)
     for problem in problems:
         print(f"{folder}: {problem}", file=sys.stderr)
-    data = datasets.open_data_set(folder)
     if problems:
-        print(f"{len(problems)} problems; `stemjax simulate` into the same folder remakes what is damaged", file=sys.stderr)
+        print("`stemjax simulate` into the same folder remakes what is damaged", file=sys.stderr)
         return 1
-    print(f"{folder}: sound, {data.name}, {len(data.items)} items, {len(data.manifest['files'])} files, {data.recipe_hash}")
+    data = datasets.open_data_set(folder)
+    count = len(data.manifest["files"])
+    print(f"{folder}: sound ({data.name}, {len(data.items)} items, {count} files, recipe {data.recipe_hash})")
     return 0

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from stemjax import records
 from stemjax.datasets import write_whole
+from stemjax.tables.quickstart import quickstart
 from stemjax.tables.sbd import sbd_table_5_1
 from stemjax.tables.table import Table
 
 # Name of the experiment whose records make the table -> the function that makes it. A new table is one line here.
-TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {"sbd_table_5_1": sbd_table_5_1}
+TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {
+    "sbd_table_5_1": sbd_table_5_1,
+    "quickstart": quickstart,
+}
 
 
 def render(results: str | Path) -> dict[Path, str]:

@@ -52,8 +52,6 @@ def test_other_particles_and_their_defects():
 def test_ceria_is_fluorite():
     """Distances between the atoms inside the built support against ASE's crystal of space group 225."""
     spacegroup = pytest.importorskip("ase.spacegroup", reason="ASE is not installed (extra `simulation`)")
-    from scipy.spatial import cKDTree
-
     atoms = structures.build_atoms(PERFECT)
     ceria = atoms[[a.symbol != "Pt" for a in atoms]]
     a = structures.CERIA_LATTICE
@@ -62,22 +60,17 @@ def test_ceria_is_fluorite():
     )
     crystal = crystal.repeat(5)
 
+    def nearest(model, symbol, point):
+        positions = model.positions[[s == symbol for s in model.symbols]]
+        return positions[np.linalg.norm(positions - point, axis=1).argmin()]
+
     def distances(model, centre, symbol):
-        points = model.positions[[s == symbol for s in model.symbols]]
-        found = cKDTree(points).query(centre, k=40)[0]
+        found = np.linalg.norm(model.positions[[s == symbol for s in model.symbols]] - centre, axis=1)
         return np.sort(found[(found > 1e-3) & (found < 5.9)])
 
-    inner = np.array([25.0, 38.0, structures.depth(PERFECT) / 2])
     for symbol in ("Ce", "O"):
-        here = min(
-            (p for p, s in zip(ceria.positions, ceria.symbols, strict=True) if s == symbol),
-            key=lambda p: np.linalg.norm(p - inner),
-        )
-        middle = crystal.cell.sum(axis=0) / 2
-        there = min(
-            (p for p, s in zip(crystal.positions, crystal.symbols, strict=True) if s == symbol),
-            key=lambda p: np.linalg.norm(p - middle),
-        )
+        here = nearest(ceria, symbol, [25.0, 38.0, structures.depth(PERFECT) / 2])
+        there = nearest(crystal, symbol, crystal.cell.sum(axis=0) / 2)
         for other in ("Ce", "O"):
             ours, theirs = distances(ceria, here, other), distances(crystal, there, other)
             assert len(ours) == len(theirs) > 10
@@ -109,6 +102,7 @@ def test_table_has_95_structures_in_35_units_split_by_unit():
 def test_surface_set_has_44_structures():
     table = structures.pt_ceo2_surface_structures()
     assert len({structure.name for structure in table}) == 44
+    assert len({(structure.kept, structure.added) for structure in table}) == 44
     perfect = sum(sum(row) for row in rows_of(structures.columns(PERFECT), "Pt"))
     for structure in table:
         atoms = sum(sum(row) for row in rows_of(structures.columns(structure), "Pt"))

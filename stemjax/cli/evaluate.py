@@ -1,0 +1,55 @@
+"""`stemjax evaluate`: score a model on the test structures of a data set."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from stemjax.cli.arguments import Count, Flag, Folder, named
+
+
+def evaluate(
+    model: Annotated[str, named("MODEL")],
+    /,
+    data: Folder,
+    sampling: Annotated[float, named("ANGSTROM")] = 0.0979,
+    counts: Annotated[float, named("COUNTS")] = 1.8,
+    contrast: Literal["white", "black", "intermediate", "any"] = "white",
+    images: Count = 6,
+    tune: Flag = False,
+) -> None:
+    """Score a model, or a filter, on simulated test images of structures that no training saw.
+
+    Args:
+        model: Name from `stemjax models`, or a run's folder; a run is scored under the conditions it was trained for.
+        data: Folder of a data set made by `stemjax simulate`.
+        sampling: Pixel size of the test images [Å/px]. Default: 0.0979.
+        counts: Mean electrons per pixel of vacuum. Default: 1.8.
+        contrast: Contrast class of the images. Default: white.
+        images: Images per structure. Default: 6.
+        tune: Choose a filter's parameter on the validation structures first.
+    """
+    import numpy as np
+
+    from stemjax import batches, datasets, presets
+    from stemjax import evaluate as library
+    from stemjax.metrics import bootstrap
+
+    data_set = datasets.open_data_set(data)
+    denoiser, variables, info = presets.load_model(model)
+    imaging = info["imaging"] if Path(model).is_dir() else batches.Imaging(sampling=sampling, counts=counts)
+    selection = datasets.Selection(contrast=() if contrast == "any" else (contrast,))
+    if tune:
+        validation = library.image_set(data_set, selection, "validation", images, imaging)
+        denoiser, found = library.tune(denoiser, validation)
+        for field, tuning in found.items():
+            print(f"{field} = {tuning['chosen']:.4g}, the best on {len(validation)} validation images")
+    test = library.image_set(data_set, selection, "test", images, imaging)
+    rows = library.scores(library.denoise_all(denoiser, variables, test.noisy), test)
+    units = [row["unit"] for row in rows]
+    for unit, value in bootstrap.unit_means([row["psnr_db"] for row in rows], units).items():
+        print(f"{unit:<24} {value:6.2f} dB")
+    for name, form in (("psnr_db", ".2f"), ("ssim", ".3f"), ("nrmse", ".3f")):
+        values = np.array([row[name] for row in rows])
+        found = bootstrap.interval(values, units)
+        spread = f", 95 % interval over structures {found[1]:{form}} to {found[2]:{form}}" if found else ""
+        print(f"{name:<24} {library.unit_mean(values, np.array(units)):6{form}}{spread}")
+    print(f"{len(test)} images of {len(set(units))} structures, {imaging.sampling:g} Å/px, {imaging.counts:g} counts per pixel")

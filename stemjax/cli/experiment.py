@@ -1,0 +1,82 @@
+"""`stemjax experiment`: regenerate published tables and figures."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from stemjax.cli.arguments import named
+
+Size = Literal["smoke", "cpu", "gpu"]
+Name = Annotated[str, tyro.conf.Positional, named("NAME")]
+Limit = Annotated[float | None, named("SECONDS")]
+
+
+def list_() -> None:
+    """List the experiments with the time that each size takes."""
+    experiments = _from_checkout()
+    for name in experiments.NAMES:
+        module = experiments.load(name)
+        times = ", ".join(f"{size} {time}" for size, time in module.TIMES.items())
+        print(f"{name:<16}{module.__doc__.splitlines()[0]}\n{'':<16}{times}")
+
+
+def run(name: Name, size: Size = "cpu", time_limit: Limit = None) -> int:
+    """Run one experiment: simulate, train and score what is missing, then write records, tables and figures.
+
+    Args:
+        name: Name from `stemjax experiment list`.
+        size: smoke tries the whole path in about a minute, cpu is an honest small study, gpu the paper's size.
+        time_limit: Seconds after which a training saves and stops; the same command goes on.
+    """
+    experiments = _from_checkout()
+    from experiments.workspace import Workspace
+
+    module = experiments.load(name)
+    workspace = Workspace.for_size(size, time_limit)
+    try:
+        module.run(size, workspace)
+    except TimeoutError as stopped:
+        print(stopped)
+        return 0
+    for path in sorted((workspace.results).glob(f"*/{name}.{size}.*")):
+        print(path)
+    return 0
+
+
+def run_all(size: Size = "smoke") -> int:
+    """Run every experiment, one after the other; exits 1 if one failed.
+
+    Args:
+        size: See `stemjax experiment run`.
+    """
+    failed = []
+    for name in _from_checkout().NAMES:
+        print(f"== {name}", flush=True)
+        try:
+            run(name, size)
+        except (OSError, ValueError, FloatingPointError) as error:
+            print(f"error: {name}: {error}", file=sys.stderr)
+            failed.append(name)
+    return 1 if failed else 0
+
+
+experiment = {"list": list_, "run": run, "run-all": run_all}
+
+
+def _from_checkout():
+    """The package `experiments`, which is not part of the installed one.
+
+    Raises
+    ------
+    OSError
+        If the working folder is not a checkout.
+    """
+    if not Path("experiments/__init__.py").is_file():
+        raise OSError("experiments run from a checkout: clone the project and run this in its folder")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    import experiments
+
+    return experiments

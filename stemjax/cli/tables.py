@@ -1,0 +1,28 @@
+"""`stemjax tables`: render the tables from the records."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from stemjax.cli.arguments import Flag, named
+
+
+def tables(results: Annotated[Path, named("FOLDER")] = Path("results"), check: Flag = False) -> int:
+    """Render every table of a results folder from its records, as Markdown and CSV.
+
+    Args:
+        results: Folder that holds `records`; the tables go to `tables` beside them. Default: results.
+        check: Write nothing; exit 1 if a table differs from what the records say.
+    """
+    from stemjax import tables as library
+
+    if check:
+        problems = library.check(results)
+        for problem in problems:
+            print(f"error: {problem}", file=sys.stderr)
+        if not problems:
+            print(f"{results}: every table is what the records say")
+        return 1 if problems else 0
+    for path in library.write(results):
+        print(path)
+    return 0
