@@ -7,6 +7,7 @@ two cores or one GPU) and `run(size, workspace)`.
 import importlib
 
 NAMES = ("sbd_table_5_1",)
+QUICKSTART = "quickstart"
 
 
 def load(name: str):
@@ -17,6 +18,6 @@ def load(name: str):
     ValueError
         If there is none of that name; the message lists them.
     """
-    if name not in NAMES:
+    if name not in (*NAMES, QUICKSTART):
         raise ValueError(f"no experiment named {name!r}; there are {', '.join(NAMES)}")
     return importlib.import_module(f"experiments.{name}")

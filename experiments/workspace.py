@@ -57,7 +57,9 @@ class Workspace:
         print(f"{label}: run {run.hash}", flush=True)
         outcome = train(run, data, self.runs, time_limit=self.time_limit, log=_print_validation)
         if outcome.stopped:
-            raise TimeoutError(f"{label} stopped at step {outcome.step} of {run.steps} ({outcome.stopped}); run again to go on")
+            raise TimeoutError(
+                f"{label} stopped at step {outcome.step} of {run.steps} ({outcome.stopped}); run again to go on"
+            )
         _, variables, info = load_run(outcome.folder)
         return variables, info, outcome
 

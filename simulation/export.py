@@ -20,6 +20,7 @@ import numpy as np
 from simulation.contrast import DEFOCI
 from simulation.folder import locked, reporter
 from stemjax import datasets
+from stemjax.files import write_whole
 from stemjax.optics import Optics, image
 
 _images = partial(jax.jit, static_argnums=(2, 3, 4))(image)
@@ -82,7 +83,7 @@ def _claim(out: Path, options: dict) -> None:
     path = out / "export.json"
     if path.is_file() and json.loads(path.read_text()) != options:
         raise ValueError(f"{out}: holds another export (see export.json); choose another folder or delete this one")
-    datasets.write_whole(path, lambda stream: stream.write(json.dumps(options, indent=1).encode()))
+    write_whole(path, lambda stream: stream.write(json.dumps(options, indent=1).encode()))
 
 
 def _row(item: dict, defocus: float, sampling: float, counts: float) -> dict:
@@ -110,7 +111,7 @@ def _write_tiff(path: Path, picture: np.ndarray, sampling: float) -> None:
 
     per_nm, buffer = 10 / sampling, io.BytesIO()
     tifffile.imwrite(buffer, picture, imagej=True, resolution=(per_nm, per_nm), metadata={"unit": "nm", "axes": "YX"})
-    datasets.write_whole(path, lambda stream: stream.write(buffer.getvalue()))
+    write_whole(path, lambda stream: stream.write(buffer.getvalue()))
 
 
 def _write_csv(path: Path, rows: list[dict]) -> Path:
@@ -118,7 +119,7 @@ def _write_csv(path: Path, rows: list[dict]) -> Path:
     writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    datasets.write_whole(path, lambda stream: stream.write(text.getvalue().encode()))
+    write_whole(path, lambda stream: stream.write(text.getvalue().encode()))
     return path
 
 

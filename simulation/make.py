@@ -30,6 +30,7 @@ from simulation.folder import locked, reporter
 from simulation.microscope import Multislice, exit_waves
 from simulation.structures import Structure
 from stemjax import datasets
+from stemjax.files import write_whole
 from stemjax.optics import Band, to_band
 
 RECIPE_VERSION = 2  # raise it when structures, microscope or contrast change what they make
@@ -157,7 +158,7 @@ def _make_shard(out: Path, task, cell: float, band: Band, multislice: Multislice
     ]
     digest = datasets.write_array(out / f"{structure.name}.npy", records)
     marker = json.dumps({"recipe_hash": identity, "file": digest, "items": items}, indent=1)
-    datasets.write_whole(_marker_path(out, structure), lambda stream: stream.write(marker.encode()))
+    write_whole(_marker_path(out, structure), lambda stream: stream.write(marker.encode()))
     return structure.name
 
 

@@ -121,7 +121,9 @@ class Checkpointer:
                 state = _fit(state, like, self.folder / str(step))
             return step, state, meta["progress"]
         if found:
-            raise CheckpointError(f"{self.folder}: none of its checkpoints is readable; delete the folder to start anew")
+            raise CheckpointError(
+                f"{self.folder}: none of its checkpoints is readable; delete the folder to start anew"
+            )
         return None
 
     def _read(self, step: int) -> tuple[dict, dict]:
@@ -148,10 +150,10 @@ def _fit(leaves: dict, like, where: Path):
     """The leaves in the structure of `like`; CheckpointError where a path, shape or dtype differs."""
     expected = _flat(like)
     different = sorted(set(leaves) ^ set(expected)) or [
-        path
-        for path, leaf in expected.items()
-        if leaves[path].shape != leaf.shape or leaves[path].dtype != leaf.dtype
+        path for path, leaf in expected.items() if leaves[path].shape != leaf.shape or leaves[path].dtype != leaf.dtype
     ]
     if different:
-        raise CheckpointError(f"{where}: a checkpoint of another network or optimiser (first difference: {different[0]})")
+        raise CheckpointError(
+            f"{where}: a checkpoint of another network or optimiser (first difference: {different[0]})"
+        )
     return jax.tree.unflatten(jax.tree.structure(like), [leaves[path] for path in expected])

@@ -10,13 +10,13 @@ guards this copy only, since two machines differ in the last bits of a Fourier t
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from stemjax.files import write_whole
 from stemjax.optics import Band
 
 FORMAT = "stemjax data set"
@@ -80,7 +80,7 @@ def canonical_json(value) -> str:
 
 
 def recipe_hash(recipe: dict) -> str:
-    """Identity of a recipe (or of any other JSON value): the first 16 hexadecimal digits of the sha256 of its canonical JSON."""
+    """Identity of a recipe, or of any JSON value: the first 16 hexadecimal digits of the sha256 of its canonical JSON."""
     return hashlib.sha256(canonical_json(recipe).encode()).hexdigest()[:16]
 
 
@@ -89,20 +89,6 @@ def file_digest(path: Path) -> dict:
     with open(path, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"sha256": digest, "bytes": path.stat().st_size}
-
-
-def write_whole(path: Path, write) -> None:
-    """Write a file so that it is whole or absent: `write(stream)` to a temporary name, fsync, rename."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_array(path: Path, array: np.ndarray) -> dict:

@@ -64,8 +64,7 @@ def scores(denoised: np.ndarray, images: ImageSet, clamp: bool = True) -> list[d
     scale = images.imaging.dose_scale
     names = zip(images.name, images.images.unit, strict=True)
     return [
-        {"image": name, "unit": str(unit)}
-        | score(true[..., 0], test[..., 0], "sbd", dose_scale=scale, clamp=clamp)
+        {"image": name, "unit": str(unit)} | score(true[..., 0], test[..., 0], "sbd", dose_scale=scale, clamp=clamp)
         for (name, unit), true, test in zip(names, images.clean, denoised, strict=True)
     ]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax.datasets import write_whole
+from stemjax.files import write_whole
 
 # Okabe and Ito, "Color Universal Design", 2008; black comes first, yellow is left out for want of contrast on white.
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

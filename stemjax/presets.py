@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax import batches, datasets
+from stemjax import batches
 from stemjax.checkpoint import digest
 from stemjax.denoisers import from_config
 from stemjax.denoisers.constant import Constant
@@ -20,6 +20,7 @@ from stemjax.denoisers.low_pass import LowPass
 from stemjax.denoisers.supervised import Supervised
 from stemjax.denoisers.total_variation import TotalVariation
 from stemjax.denoisers.wiener import Wiener
+from stemjax.files import write_whole
 from stemjax.networks import DURR, DnCNN, UNet
 from stemjax.train import Optimiser, Run, load_run
 
@@ -63,9 +64,7 @@ PRESETS = {
     "sbd-dncnn": Preset(
         Supervised(DnCNN(bias=True)), "DnCNN, 20 layers, supervised", SBD, cpu=_narrow(DnCNN(width=32, bias=True))
     ),
-    "sbd-small-unet": Preset(
-        Supervised(DURR()), "Small UNet (DURR), supervised", SBD, cpu=_narrow(DURR(width=16))
-    ),
+    "sbd-small-unet": Preset(Supervised(DURR()), "Small UNet (DURR), supervised", SBD, cpu=_narrow(DURR(width=16))),
     "sbd-unet-4x32": Preset(
         Supervised(UNet(scales=4, width=32)),
         "UNet, 4 scales, 32 base channels, supervised",
@@ -142,7 +141,9 @@ def load_model(model: str) -> tuple[Any, dict, dict]:
     if not hasattr(preset.denoiser, "init"):
         return preset.denoiser, {}, {}
     if not (WEIGHTS / f"{model}.json").is_file():
-        raise ValueError(f"{model} has no weights of its own; train it (`stemjax train {model}`) and give the run's folder")
+        raise ValueError(
+            f"{model} has no weights of its own; train it (`stemjax train {model}`) and give the run's folder"
+        )
     return read_weights(WEIGHTS / model)
 
 
@@ -151,9 +152,9 @@ def write_weights(path: Path, denoiser_config: dict, variables: dict, info: dict
     """Store variables as float16 in `path`.npz beside `path`.json (denoiser, digest, where they come from)."""
     leaves = {"/".join(keys): np.asarray(leaf, np.float16) for keys, leaf in _flatten(variables)}
     meta = {"denoiser": denoiser_config, "digest": digest(leaves), **info}
-    datasets.write_whole(path.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **leaves))
+    write_whole(path.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **leaves))
     text = json.dumps(meta, indent=1, sort_keys=True) + "\n"
-    datasets.write_whole(path.with_suffix(".json"), lambda stream: stream.write(text.encode()))
+    write_whole(path.with_suffix(".json"), lambda stream: stream.write(text.encode()))
 
 
 def read_weights(path: Path) -> tuple[Any, dict, dict]:

@@ -1,8 +1,8 @@
 """Training: what a run is, its jitted step, and the one loop that all methods share.
 
-A run lives in ``runs/<hash>/``: `config.json` (the run, whose hash names the folder), `checkpoints/` (the newest, to go
-on from), `best/` (the best by validation PSNR, to use) and `log.jsonl`. Going on after a stop of any kind gives the same
-bits as never having stopped, on the same machine.
+A run lives in ``runs/<hash>/``: `config.json` (the run, whose hash names the folder), `checkpoints/` (the newest, to
+go on from), `best/` (the best by validation PSNR, to use) and `log.jsonl`. Going on after a stop of any kind gives the
+same bits as never having stopped, on the same machine.
 """
 
 import json
@@ -22,6 +22,7 @@ from jax.sharding import Mesh
 
 from stemjax import batches, checkpoint, datasets, parallel
 from stemjax.denoisers import from_config, to_config
+from stemjax.files import write_whole
 from stemjax.metrics.image import score
 
 # Roles folded into the run's one key.
@@ -220,7 +221,7 @@ def train(
     folder = Path(root) / run.hash
     mesh = parallel.batch_mesh(devices or parallel.largest_divisor(run.crops.count, len(jax.devices())))
     with checkpoint.lock(folder), _stop_signal() as stop:
-        datasets.write_whole(folder / "config.json", lambda s: s.write(_config_text(run).encode()))
+        write_whole(folder / "config.json", lambda s: s.write(_config_text(run).encode()))
         newest, best = checkpoint.Checkpointer(folder / "checkpoints"), checkpoint.Checkpointer(folder / "best", keep=1)
         state, progress = _restore(run, newest)
         journal = _Journal(folder / "log.jsonl", int(state["step"]), log)
@@ -310,7 +311,7 @@ class _Journal:
         self.path, self.also = path, also
         if path.exists():
             kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step]
-            datasets.write_whole(path, lambda s: s.write("".join(line + "\n" for line in kept).encode()))
+            write_whole(path, lambda s: s.write("".join(line + "\n" for line in kept).encode()))
 
     def write(self, event: dict) -> None:
         with open(self.path, "a") as stream:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A layer may import from itself and from those before it.
 LAYERS = (
     "files noise optics render drift metrics datasets batches networks denoisers checkpoint parallel train inference "
-    "evaluate records tables leaderboard presets cli"
+    "evaluate records tables figures leaderboard presets cli"
 ).split()
 ON_TOP = ("simulation", "experiments")  # imported by the CLI alone, inside functions
 # What `import stemjax` may load at the top of a module; SciPy and tifffile come with scikit-image.
@@ -24,7 +24,7 @@ CONFINED = {
     "ase": ("simulation",),
     "orbax": ("stemjax.checkpoint",),
     "tyro": ("stemjax.cli", "experiments"),
-    "wandb": ("stemjax.train",),
+    "wandb": ("stemjax.train", "stemjax.cli.train"),  # a log callback
     "flax.linen": ("stemjax.networks",),
 }
 LONGEST = 400  # lines

@@ -175,8 +175,8 @@ assert set(results[1]) == {"params", "batch_stats"}
 def test_devices_do_not_change_the_result(data):
     """1, 2 and 8 devices: the same parameters and normalisation statistics after 5 steps.
 
-    On a bias-free network: the bias of a convolution before a normalisation has a gradient of zero but for rounding, and
-    Adam makes steps of full size of it.
+    On a bias-free network: the bias of a convolution before a normalisation has a gradient of zero but for rounding,
+    and Adam makes steps of full size of it.
     """
     environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
     arguments = [sys.executable, "-c", DEVICES, str(ROOT), str(data.folder)]

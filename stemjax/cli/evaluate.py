@@ -52,4 +52,5 @@ def evaluate(
         found = bootstrap.interval(values, units)
         spread = f", 95 % interval over structures {found[1]:{form}} to {found[2]:{form}}" if found else ""
         print(f"{name:<24} {library.unit_mean(values, np.array(units)):6{form}}{spread}")
-    print(f"{len(test)} images of {len(set(units))} structures, {imaging.sampling:g} Å/px, {imaging.counts:g} counts per pixel")
+    conditions = f"{imaging.sampling:g} Å/px, {imaging.counts:g} counts per pixel"
+    print(f"{len(test)} images of {len(set(units))} structures, {conditions}")

@@ -6,8 +6,8 @@ measurements))``; a trainable one that needs statistics of a whole image takes t
 variables``, before the image is cut in tiles. Classical filters have no variables, and a class attribute `tunable` with
 the values to try on the validation split.
 
-A configuration is plain JSON: ``{"class": "supervised.Supervised", "network": {"class": "unet.UNet", ...}, ...}`` with
-the fields that differ from their defaults, so a new field with its default changes neither a configuration nor its hash.
+A configuration is plain JSON: ``{"class": "supervised.Supervised", "network": {"class": "unet.UNet", ...}}`` with the
+fields that differ from their defaults, so a new field with its default changes neither a configuration nor its hash.
 """
 
 import dataclasses

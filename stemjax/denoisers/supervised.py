@@ -75,4 +75,4 @@ class Supervised:
 
 
 def _network_variables(variables: dict) -> dict:
-    return {name: variables[name] for name in ("params", "batch_stats") if name in variables}
+    return {name: variables[name] for name in ("params", "batch_stats", "place") if name in variables}

@@ -195,24 +195,29 @@ def max_pool(x: jax.Array) -> jax.Array:
     return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max((2, 4))
 
 
-def upsample(x: jax.Array) -> jax.Array:
+def upsample(x: jax.Array, origin: jax.Array | None = None, size: jax.Array | None = None) -> jax.Array:
     """Bilinear interpolation to twice the size with the corner pixels aligned: [B, H, W, C] -> [B, 2 H, 2 W, C].
 
-    Output i lies at i (s - 1) / (2 s - 1) of the s input pixels: output 2 k falls k / (2 s - 1) before input k,
-    output 2 k + 1 falls (s - 1 - k) / (2 s - 1) behind it. So both are pixel k plus a ramp times the difference to
-    one neighbour.
+    Output i lies at i (s - 1) / (2 s - 1) of the s input pixels: output 2 k falls k / (2 s - 1) before input k, output
+    2 k + 1 falls (s - 1 - k) / (2 s - 1) behind it. So both are pixel k plus a ramp times the difference to one
+    neighbour.
+
+    Where x is a tile, `origin` [2] is its first pixel (row, column) in the whole array and `size` [2] the whole's
+    height and width; the tile is then interpolated as that part of the whole.
     """
-    return _upsample_axis(_upsample_axis(x, 1), 2)
+    for axis in (1, 2):
+        first, whole = (0, x.shape[axis]) if origin is None else (origin[axis - 1], size[axis - 1])
+        x = _upsample_axis(x, axis, first, whole)
+    return x
 
 
-def _upsample_axis(x: jax.Array, axis: int) -> jax.Array:
-    size = x.shape[axis]
-    position = jnp.arange(size, dtype=x.dtype).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
+def _upsample_axis(x: jax.Array, axis: int, first: jax.Array | int, size: jax.Array | int) -> jax.Array:
+    position = first + jnp.arange(x.shape[axis], dtype=x.dtype).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
     step = jnp.diff(x, axis=axis)
     before = jnp.pad(step, [(1, 0) if a == axis else (0, 0) for a in range(x.ndim)])
     behind = jnp.pad(step, [(0, 1) if a == axis else (0, 0) for a in range(x.ndim)])
-    even = x - before * (position / (2 * size - 1))
-    odd = x + behind * ((size - 1 - position) / (2 * size - 1))
+    even = x - before * (position / (2 * size - 1)).astype(x.dtype)
+    odd = x + behind * ((size - 1 - position) / (2 * size - 1)).astype(x.dtype)
     shape = [2 * n if a == axis else n for a, n in enumerate(x.shape)]
     return jnp.stack([even, odd], axis + 1).reshape(shape)
 

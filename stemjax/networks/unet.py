@@ -87,12 +87,18 @@ class UNet(nn.Module):
             y = ConvBlock(width, width, self.bias, name=f"down{level}")(max_pool(y), train)
         for level in reversed(range(self.scales)):
             skip = skips[level]
-            y = zero_pad_to(upsample(y), *skip.shape[1:3])  # a row or column that pooling dropped comes back as zeros
+            y = upsample(y, *self._place(level + 1))
+            y = zero_pad_to(y, *skip.shape[1:3])  # a row or column that pooling dropped comes back as zeros
             y = jnp.concatenate([skip, y], -1)
             features = widths[max(level - 1, 0)]  # as many as the next skip
             y = ConvBlock(y.shape[-1] // 2, features, self.bias, name=f"up{6 - level}")(y, train)
         y = Conv(self.channels_out, 1, bias=self.bias, init_scale=self.last_layer_scale, name="outc")(y)
         return x - y if self.residual else y
+
+    def _place(self, level: int) -> tuple:
+        """Origin and size [2] at a scale, where the image is a tile and the variables say of what (see `inference`)."""
+        origin, size = (self.get_variable("place", name) for name in ("origin", "size"))
+        return () if origin is None else (origin // 2**level, size // 2**level)
 
     def geometry(self) -> tuple[tuple, ...]:
         """The layers as `metrics.field_of_view` reads them."""

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stemjax.datasets import canonical_json, write_whole
+from stemjax.datasets import canonical_json
+from stemjax.files import write_whole
 from stemjax.records.schema import IDENTITY, find_faults, record_id
 from stemjax.records.scores import read_scores, rounded, scores_text
 

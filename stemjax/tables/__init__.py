@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stemjax import records
-from stemjax.datasets import write_whole
+from stemjax.files import write_whole
 from stemjax.tables.quickstart import quickstart
 from stemjax.tables.sbd import sbd_table_5_1
 from stemjax.tables.table import Table

@@ -29,7 +29,7 @@ def quickstart(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     first = found[0]
     caption = (
         f"{first['images']} images of {len(first['units'])} structures that no network was trained on, "
-        f"{first['imaging']['counts']:g} electrons per pixel of {first['imaging']['sampling']:g} Å; the last columns are "
-        "the PSNR of each structure."
+        f"{first['imaging']['counts']:g} electrons per pixel of {first['imaging']['sampling']:g} Å; the last columns "
+        "are the PSNR of each structure."
     )
     return Table("Quickstart", caption, (Grid(columns, printed),), (), tuple(data))

@@ -1,0 +1,109 @@
+"""Quickstart: simulate, train for a minute, compare, look.
+
+    make quickstart
+
+Ten exit waves of Pt on CeO2, a UNet of 88 thousand parameters trained on six of them for about a minute, and the usual
+filters with their default parameters and tuned. Expect the network trained here to beat the constant image and every
+filter at its defaults, and to come near the tuned ones, on structures it never saw.
+"""
+
+import time
+from pathlib import Path
+
+from experiments.recorder import Recorder
+from experiments.workspace import Workspace
+from stemjax import datasets, parallel, presets, records, tables
+from stemjax.evaluate import denoise_all, image_set, tune
+from stemjax.networks.weights import parameter_count
+
+NAME = "quickstart"
+TIMES = {"smoke": "3 min on 2 cores"}
+IMAGES_PER_UNIT = 4
+STEPS = 600
+UNTUNED = ("constant", "low-pass", "wiener", "gaussian", "tv")
+TUNED = {"gaussian": "Gaussian filter, tuned", "tv": "Total variation, tuned"}
+
+
+def run(size: str, workspace: Workspace) -> Recorder:
+    """Fill the workspace: data set, trained network, records, table and figures."""
+    parallel.enable_compilation_cache()
+    print("1. Simulating ten exit waves of Pt on CeO2 with abTEM", flush=True)
+    data = workspace.pt_ceo2("smoke")
+    imaging = presets.SBD_TRAINING["cpu"]["imaging"]
+    white = datasets.Selection(contrast=("white",))
+    validation = image_set(data, white, "validation", IMAGES_PER_UNIT, imaging)
+    test = image_set(data, white, "test", IMAGES_PER_UNIT, imaging)
+    rows = Recorder(NAME, "smoke", workspace, data, test)
+
+    denoiser = presets.find_preset("sbd-unet-4x32").at("cpu")
+    print(f"2. Training a UNet of {parameter_count(denoiser.network):,} parameters on them, {STEPS} steps", flush=True)
+    learnt = presets.sbd_run(denoiser, "cpu", data.recipe_hash, steps=STEPS, validate_every=STEPS // 4)
+    trained = workspace.trained(learnt, data, "UNet")
+
+    print("3. Scoring on structures that the network never saw", flush=True)
+    rows.add("Noisy image", presets.PRESETS["constant"].denoiser, test.noisy, is_raw=True)
+    for name in UNTUNED:
+        denoiser = presets.PRESETS[name].denoiser
+        label = presets.PRESETS[name].about if name == "constant" else f"{presets.PRESETS[name].about}, untuned"
+        rows.add(label.partition(":")[0], denoiser, denoise_all(denoiser, {}, test.noisy))
+    for name, label in TUNED.items():
+        denoiser, tuning = tune(presets.PRESETS[name].denoiser, validation, refinements=0)
+        rows.add(label, denoiser, denoise_all(denoiser, {}, test.noisy), tuning=tuning)
+    rows.add_trained("UNet, trained here", learnt, *trained)
+    _add_shipped(rows)
+    tables.write(workspace.results)
+    return rows
+
+
+def show(out: Path) -> int:
+    """Run the quickstart in the folder `out`, then print its table, the pictures' paths and what longer sizes reach."""
+    start = time.monotonic()
+    out = Path(out)
+    workspace = Workspace(out / "data", out / "runs", out / "results")
+    try:
+        rows = run("smoke", workspace)
+    except TimeoutError as stopped:
+        print(stopped)
+        return 130
+    pictures = [rows.draw_strip(), rows.draw_learning_curves()]
+    print("\n" + (workspace.results / "tables" / f"{NAME}.smoke.md").read_text())
+    for picture in pictures:
+        print(f"picture: {picture}")
+    print(_longer())
+    print(
+        f"Done in {time.monotonic() - start:.0f} s. Next: `stemjax denoise IMAGE.tif --png`, `stemjax experiment list`."
+    )
+    return 0
+
+
+def _add_shipped(rows: Recorder) -> None:
+    """The network that comes with stemjax, where its weights are present."""
+    if not (presets.WEIGHTS / f"{presets.SHIPPED}.json").is_file():
+        return
+    denoiser, variables, info = presets.load_model(presets.SHIPPED)
+    rows.add(
+        "UNet, shipped with stemjax",
+        denoiser,
+        denoise_all(denoiser, variables, rows.test.noisy),
+        seed=info["seed"],
+        run=info["run"],
+        checkpoint=info["digest"],
+        parameters=parameter_count(denoiser.network),
+    )
+
+
+def _longer() -> str:
+    """What the published records of the longer sizes say."""
+    found = records.current(records.load("results/records")) if Path("results/records").is_dir() else []
+    reached = [
+        record
+        for record in found
+        if (record["experiment"], record["method"], record["size"]) == ("sbd_table_5_1", "SBD + UNet", "cpu")
+    ]
+    if not reached:
+        return "Longer sizes: `stemjax experiment run sbd_table_5_1 --size cpu` (hours) and `--size gpu`."
+    mean = sum(record["scores"]["psnr_db"] for record in reached) / len(reached)
+    return (
+        f"This was a minute of training on six exit waves. At size cpu the same network reaches {mean:.1f} dB on "
+        f"{len(reached[0]['units'])} structures it never saw: results/tables/sbd_table_5_1.cpu.md"
+    )

@@ -1,0 +1,109 @@
+"""The rows of a table on simulated images: scored, recorded, and kept for the figures."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from experiments.workspace import Workspace
+from stemjax import datasets, figures, records
+from stemjax.evaluate import ImageSet, denoise_all, scores
+from stemjax.metrics.field_of_view import field_of_view
+from stemjax.networks.weights import parameter_count
+from stemjax.train import Outcome, Run
+
+
+@dataclass
+class Recorder:
+    """Scores methods on one image set and appends a record of each.
+
+    Parameters
+    ----------
+    experiment, size : str
+    workspace : Workspace
+        Its `results` folder takes the records and figures.
+    data : datasets.DataSet
+    test : ImageSet
+    """
+
+    experiment: str
+    size: str
+    workspace: Workspace
+    data: datasets.DataSet
+    test: ImageSet
+    panels: dict[str, figures.Panel] = field(default_factory=dict)
+    curves: dict[str, list] = field(default_factory=dict)
+    levels: dict[str, float] = field(default_factory=dict)
+
+    def add(self, method: str, denoiser, denoised: np.ndarray, *, is_raw: bool = False, **facts) -> dict:
+        """Record one row from its denoised images [M, P, P, 1]; `facts` go to `records.new_record`."""
+        found = scores(denoised, self.test, clamp=not is_raw)
+        record = records.new_record(
+            experiment=self.experiment,
+            method=method,
+            denoiser=denoiser,
+            data_set=self.data,
+            imaging=self.test.imaging,
+            protocol="sbd",
+            size=self.size,
+            scores=found,
+            **facts,
+        )
+        records.append(self.workspace.results / "records", record, found)
+        print(f"{method:32s} {record['scores']['psnr_db']:6.2f} dB  SSIM {record['scores']['ssim']:.3f}", flush=True)
+        if method not in self.panels:
+            image, psnr_db = denoised[self._shown][..., 0], found[self._shown]["psnr_db"]
+            self.panels[method] = figures.Panel(method, image, psnr_db, is_noisy=is_raw)
+        if facts.get("learning_curve"):
+            self.curves.setdefault(method, []).append(facts["learning_curve"])
+        elif not is_raw:
+            self.levels[method] = record["scores"]["psnr_db"]
+        return record
+
+    def add_trained(
+        self, method: str, run: Run, variables: dict, info: dict, outcome: Outcome, tuning: dict | None = None
+    ) -> dict:
+        """Denoise with a trained network and record the row."""
+        network = run.denoiser.network
+        return self.add(
+            method,
+            run.denoiser,
+            denoise_all(run.denoiser, variables, self.test.noisy),
+            seed=run.seed,
+            run=run.hash,
+            checkpoint=info["digest"],
+            tuning=tuning,
+            parameters=parameter_count(network),
+            field_of_view=field_of_view(network.geometry()),
+            learning_curve=[event for event in info["log"] if "validation_psnr_db" in event],
+            wall_s=round(outcome.progress.train_time_s, 1),
+            compile_s=round(outcome.progress.compile_time_s, 1),
+        )
+
+    def draw_strip(self) -> Path:
+        """One test image as every method shows it, with the particle's edge enlarged."""
+        path = self.workspace.results / "figures" / f"{self.experiment}.{self.size}.png"
+        clean = figures.Panel("Clean", self.test.clean[self._shown][..., 0])
+        panels = [clean, *self.panels.values()]
+        figures.strip(panels, path, sampling=self.test.imaging.sampling, zoom_box=self._edge())
+        return path
+
+    def draw_learning_curves(self) -> Path:
+        """Validation PSNR of every training, with the filters as levels."""
+        path = self.workspace.results / "figures" / f"{self.experiment}.{self.size}.learning_curves.png"
+        figures.learning_curves(self.curves, path)
+        return path
+
+    @property
+    def _shown(self) -> int:
+        """The test image nearest to the paper's usual defocus of 6 nm."""
+        return int(np.argmin(np.abs(self.test.images.defocus - 60.0)))
+
+    def _edge(self) -> tuple[int, int, int, int]:
+        """Box (x0, y0, x1, y1) [px] around the particle's upper right edge, in the test image."""
+        x0, y0, x1, _ = self.data.items[self.test.images.item[self._shown]]["particle_box_angstrom"]
+        sampling = self.test.imaging.sampling
+        strip = (round(self.data.band.cell / sampling) - self.test.clean.shape[1]) // 2  # px cut off at the cell's edge
+        side, border = (x1 - x0) / 2 / sampling, 1.5 / sampling
+        left, top = (x0 + x1) / 2 / sampling - strip, y0 / sampling - strip - border
+        return int(left), int(top), int(left + side + border), int(top + side + border)
