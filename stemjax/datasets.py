@@ -80,7 +80,7 @@ def canonical_json(value) -> str:
 
 
 def recipe_hash(recipe: dict) -> str:
-    """Identity of a recipe, or of any JSON value: the first 16 hexadecimal digits of the sha256 of its canonical JSON."""
+    """Identity of a recipe or other JSON value: the first 16 hexadecimal digits of the sha256 of its canonical JSON."""
     return hashlib.sha256(canonical_json(recipe).encode()).hexdigest()[:16]
 
 

@@ -1,10 +1,8 @@
 """Scores of a method on the images of a split, and the choice of a filter's parameter on the validation split."""
 
 import dataclasses
-import time
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 
 from stemjax import batches, datasets
@@ -111,10 +109,3 @@ def tune(denoiser, validation: ImageSet, refinements: int = 2) -> tuple[object, 
             "at_an_end": best in (0, len(values) - 1),
         }
     return denoiser, tuning
-
-
-def timed(function, *arguments):
-    """(result, wall time [s]) of a call, the device's work included."""
-    start = time.monotonic()
-    result = jax.block_until_ready(function(*arguments))
-    return result, time.monotonic() - start
