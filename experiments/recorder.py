@@ -1,5 +1,6 @@
 """The rows of a table on simulated images: scored, recorded, and kept for the figures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,12 +81,14 @@ class Recorder:
             compile_s=round(outcome.progress.compile_time_s, 1),
         )
 
-    def draw_strip(self) -> Path:
-        """One test image as every method shows it, with the particle's edge enlarged."""
-        path = self.workspace.results / "figures" / f"{self.experiment}.{self.size}.png"
+    def draw_strip(self, name: str = "", methods: Sequence[str] | None = None, columns: int | None = None) -> Path:
+        """One test image, clean and as the methods show it (default: all), with the particle's edge enlarged."""
+        stem = ".".join(part for part in (self.experiment, self.size, name) if part)
+        path = self.workspace.results / "figures" / f"{stem}.png"
         clean = figures.Panel("Clean", self.test.clean[self._shown][..., 0])
-        panels = [clean, *self.panels.values()]
-        figures.strip(panels, path, sampling=self.test.imaging.sampling, zoom_box=self._edge())
+        panels = [clean, *(self.panels[method] for method in methods or self.panels)]
+        sampling = self.test.imaging.sampling
+        figures.strip(panels, path, sampling=sampling, zoom_box=self._edge(), columns=columns)
         return path
 
     def draw_learning_curves(self) -> Path:

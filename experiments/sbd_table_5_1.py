@@ -54,7 +54,8 @@ def run(size: str, workspace: Workspace) -> None:
     for method, learnt, trained, tuning in trained_networks(size, workspace, data):
         rows.add_trained(method, learnt, *trained, tuning)
     tables.write(workspace.results)
-    rows.draw_strip()
+    rows.draw_strip(columns=5)
+    rows.draw_strip("overview", ("Raw", "Gaussian filter", "SBD + UNet"))
     rows.draw_learning_curves()
 
 

@@ -102,9 +102,12 @@ def write_manifest(folder: Path, manifest: dict) -> None:
 
     It comes last: a folder without it is an unfinished data set.
     """
+    write_whole(Path(folder) / "manifest.json", lambda stream: stream.write(_manifest_text(manifest)))
+
+
+def _manifest_text(manifest: dict) -> bytes:
     manifest = manifest | {"manifest_digest": recipe_hash(manifest)}
-    text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    write_whole(Path(folder) / "manifest.json", lambda stream: stream.write(text.encode()))
+    return (json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -137,19 +140,19 @@ class DataSet:
         return self.array("truth.npy")
 
     def array(self, name: str) -> np.ndarray:
-        """Memory map of one of the files, after a check of its size.
+        """Memory map of one of the files, after a check of its digest.
 
         Raises
         ------
         OSError
-            If the file is missing, truncated or unreadable; the message names it and the fix.
+            If the file is missing, damaged or unreadable; the message names it and the fix.
         """
         path = self.folder / name
         fix = "run `stemjax verify` on the folder, then `stemjax simulate` again to remake what is damaged"
         if not path.is_file():
             raise OSError(f"{path}: missing; {fix}")
-        if path.stat().st_size != self.manifest["files"][name]["bytes"]:
-            raise OSError(f"{path}: truncated or replaced (size differs from the manifest); {fix}")
+        if file_digest(path) != self.manifest["files"][name]:
+            raise OSError(f"{path}: damaged or replaced (its digest differs from the manifest); {fix}")
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
         except ValueError as error:
@@ -161,9 +164,10 @@ class DataSet:
         waves = np.empty((len(indices), len(self.band.indices)), np.complex64)
         shards = {}
         for row, index in enumerate(indices):
-            item = self.items[index]
-            shard = shards.setdefault(item["shard"], self.array(item["shard"]))
-            waves[row] = decode_waves(shard[item["index"] : item["index"] + 1])[0]
+            name, place = self.items[index]["shard"], self.items[index]["index"]
+            if name not in shards:
+                shards[name] = self.array(name)
+            waves[row] = decode_waves(shards[name][place : place + 1])[0]
         if not np.isfinite(waves).all():
             raise OSError(f"{self.folder}: an exit wave holds NaN or Inf; run `stemjax verify` on the folder")
         return waves
@@ -192,7 +196,11 @@ def open_data_set(folder: str | Path, expected: str | None = None) -> DataSet:
         manifest = json.loads(path.read_text())
     except ValueError as error:
         raise OSError(f"{path}: not readable as JSON ({error}); make the data set again") from error
-    if manifest.get("format") != FORMAT or manifest.get("format_version") != FORMAT_VERSION:
+    if (
+        not isinstance(manifest, dict)
+        or manifest.get("format") != FORMAT
+        or manifest.get("format_version") != FORMAT_VERSION
+    ):
         raise ValueError(f"{path}: not a data set of format version {FORMAT_VERSION}; make it again")
     if manifest.pop("manifest_digest", None) != recipe_hash(manifest):
         raise OSError(f"{path}: damaged or edited (its digest differs); make the data set again")
@@ -206,6 +214,8 @@ def verify(folder: str | Path) -> list[str]:
     """Every difference between a data set's files and its manifest, one line each; an empty list means sound."""
     data = open_data_set(folder)
     problems = []
+    if (data.folder / "manifest.json").read_bytes() != _manifest_text(data.manifest):
+        problems.append("manifest.json: its text changed, though not its meaning")
     if recipe_hash(data.manifest["recipe"]) != data.recipe_hash:
         problems.append("manifest.json: the recipe does not match its recipe_hash")
     for name, expected in sorted(data.manifest["files"].items()):

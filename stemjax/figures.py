@@ -1,5 +1,6 @@
 """Figures: images of several methods side by side, and learning curves, in colours safe for colour-blind readers."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from stemjax.files import write_whole
 # Okabe and Ito, "Color Universal Design", 2008; black comes first, yellow is left out for want of contrast on white.
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _BOX = "#E69F00"
-_PANEL, _GAP, _HEAD, _DPI = 1.5, 0.05, 0.42, 180  # in, in, in, dots per inch
+_PANEL, _GAP, _LINE, _NOTE, _DPI = 1.5, 0.05, 0.14, 0.2, 180  # in, in, in, in, dots per inch
+_LABEL = 24  # letters of a label that fit over an image
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,15 @@ class Panel:
     is_noisy: bool = False
 
 
-def strip(panels: Sequence[Panel], path: str | Path, *, sampling: float, zoom_box: tuple[int, int, int, int]) -> None:
-    """Write a PNG of one row of images, the clean one first, each with an enlarged part below it.
+def strip(
+    panels: Sequence[Panel],
+    path: str | Path,
+    *,
+    sampling: float,
+    zoom_box: tuple[int, int, int, int],
+    columns: int | None = None,
+) -> None:
+    """Write a PNG of a row of images, the clean one first, each with an enlarged part below it.
 
     Every panel but the noisy one has the grey limits of the clean image: its 0.1 and 99.9 percentiles.
 
@@ -49,6 +58,8 @@ def strip(panels: Sequence[Panel], path: str | Path, *, sampling: float, zoom_bo
         Pixel size [Å].
     zoom_box : tuple of int
         x0, y0, x1, y1 [px] of the enlarged part.
+    columns : int, optional
+        Images in a row, before the next row begins; by default all of them.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
@@ -61,12 +72,18 @@ def strip(panels: Sequence[Panel], path: str | Path, *, sampling: float, zoom_bo
         raise ValueError(f"{path}: zoom box {zoom_box} is not inside an image of {width} x {height} pixels")
     limits = np.percentile(panels[0].image, [0.1, 99.9])
     heights = _PANEL * height / width, _PANEL * (y1 - y0) / (x1 - x0)
-    size = len(panels) * (_PANEL + _GAP) - _GAP, _HEAD + sum(heights) + _GAP
+    columns = min(columns or len(panels), len(panels))
+    labels = [textwrap.fill(panel.label, _LABEL) for panel in panels]
+    lines = max(label.count("\n") for label in labels) + 1
+    head = lines * _LINE + _NOTE
+    band = head + sum(heights) + 2 * _GAP  # one row of images with what is above and below them
+    bands = -(-len(panels) // columns)
+    size = columns * (_PANEL + _GAP) - _GAP, bands * (band + _GAP) - _GAP
     figure = Figure(figsize=size, dpi=_DPI)
     for index, panel in enumerate(panels):
-        left = index * (_PANEL + _GAP)
+        left, top = index % columns * (_PANEL + _GAP), size[1] - index // columns * (band + _GAP)
         for row, part in enumerate((panel.image, panel.image[y0:y1, x0:x1])):
-            bottom = heights[1] + _GAP if row == 0 else 0.0
+            bottom = top - head - heights[0] - row * (heights[1] + _GAP)
             place = (left / size[0], bottom / size[1], _PANEL / size[0], heights[row] / size[1])
             axes = figure.add_axes(place, xticks=[], yticks=[])
             shown = _binned(part, int(part.shape[1] // (_PANEL * _DPI)))
@@ -79,13 +96,12 @@ def strip(panels: Sequence[Panel], path: str | Path, *, sampling: float, zoom_bo
                 axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=_BOX, linewidth=1.2))
             if index == 0:
                 _scale_bar(axes, part.shape, sampling)
-        head = (left + _PANEL / 2) / size[0]
-        figure.text(head, 1 - 0.02 / size[1], panel.label, ha="center", va="top", fontsize=8)
+        middle = (left + _PANEL / 2) / size[0]
+        figure.text(middle, (top - 0.02) / size[1], labels[index], ha="center", va="top", fontsize=8)
         note = "" if panel.psnr_db is None else f"{panel.psnr_db:.1f} dB"
-        note += ", own grey scale" * panel.is_noisy
-        figure.text(
-            head, 1 - 0.21 / size[1], note.removeprefix(", "), ha="center", va="top", fontsize=7, color="#444444"
-        )
+        note = (note + ", own grey scale" * panel.is_noisy).removeprefix(", ")
+        below = (top - lines * _LINE - 0.03) / size[1]
+        figure.text(middle, below, note, ha="center", va="top", fontsize=7, color="#444444")
     _save(figure, path)
 
 

@@ -151,7 +151,17 @@ def transfer(defocus: jax.Array, band: Band, optics: Optics) -> jax.Array:
     ----------
     defocus : float32 [...]
         C10 [Å]: positive is Dr. Probe's and the paper's positive defocus (abTEM calls C10 = 60 Å ``defocus=-60``).
+
+    Raises
+    ------
+    ValueError
+        If the optics' aperture is larger than the band.
     """
+    if optics.semiangle_cutoff is not None and optics.semiangle_cutoff > band.semiangle_cutoff:
+        raise ValueError(
+            f"an aperture of {optics.semiangle_cutoff:g} mrad: the waves were stored up to "
+            f"{band.semiangle_cutoff:g} mrad; choose a smaller one, or simulate again"
+        )
     angle = jnp.asarray(band.scattering_angle)
     c10 = jnp.asarray(defocus, jnp.float32)[..., None]
     turns = 2 * np.pi / wavelength(band.energy)

@@ -91,3 +91,12 @@ def test_too_many_curves_are_refused(tmp_path):
 @pytest.mark.parametrize(("width", "length"), [(46.0, 10.0), (14.7, 2.0), (3.2, 1.0), (200.0, 50.0), (62.0, 20.0)])
 def test_the_scale_bar_has_a_round_length(width, length):
     assert figures.bar_length(width) == length
+
+
+def test_many_panels_stand_in_several_rows_and_long_labels_are_broken(tmp_path):
+    panels = some_panels(methods=2)
+    panels[-1] = Panel("A label much longer than an image is wide", panels[-1].image)
+    figures.strip(panels, tmp_path / "a.png", sampling=0.1, zoom_box=(150, 90, 300, 240), columns=2)
+    picture = imread(tmp_path / "a.png")
+    assert picture.shape[1] == pytest.approx(2 * 1.55 * 180, rel=0.02)
+    assert picture.shape[0] > 2 * 2 * 1.5 * 180

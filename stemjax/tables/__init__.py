@@ -3,6 +3,7 @@
 A table of one size is a file ``results/tables/<name>.<size>.md`` to read, with a ``.csv`` of the same figures.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,22 @@ def render(results: str | Path) -> dict[Path, str]:
                 table = make(chosen, records.load_scores(results / "records", chosen))
                 texts[results / "tables" / f"{name}.{size}.md"] = table.markdown()
                 texts[results / "tables" / f"{name}.{size}.csv"] = table.csv()
+                readme = results.parent / "README.md"
+                if is_published and f"<!-- table {name}.{size}:" in (
+                    text := texts.get(readme) or readme.read_text("utf-8")
+                ):
+                    texts[readme] = _insert(text, f"{name}.{size}", table)
     return texts
+
+
+def _insert(text: str, name: str, table: Table) -> str:
+    """The text with a table's first grid between ``<!-- table NAME: COLUMN, ... -->`` and ``<!-- end of table -->``.
+
+    A column is named by the start of its heading; only those named appear.
+    """
+    opening = re.search(rf"<!-- table {re.escape(name)}: (.*?) -->\n", text)
+    end = text.index("<!-- end of table -->", opening.end())
+    return text[: opening.end()] + table.grids[0].select(opening[1].split(", ")).markdown() + text[end:]
 
 
 def write(results: str | Path) -> list[Path]:

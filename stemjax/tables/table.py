@@ -12,6 +12,22 @@ class Grid:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    def select(self, headings: list[str]) -> "Grid":
+        """The grid of those columns, each named by the start of its heading.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column.
+        """
+        chosen = []
+        for heading in headings:
+            found = [index for index, column in enumerate(self.columns) if column.startswith(heading)]
+            if not found:
+                raise ValueError(f"no column {heading!r}; there are {', '.join(self.columns)}")
+            chosen.append(found[0])
+        return Grid(tuple(self.columns[i] for i in chosen), tuple(tuple(row[i] for i in chosen) for row in self.rows))
+
     def markdown(self) -> str:
         """The grid in Markdown, its columns aligned: text to the left, figures to the right."""
         lines = [[cell.replace("|", "\\|") for cell in row] for row in (self.columns, *self.rows)]
