@@ -33,6 +33,10 @@ def digest(tree, note=None) -> str:
     return total.hexdigest()
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+
+
 def _flat(tree) -> dict:
     """Leaves by their path, as text."""
     return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
@@ -81,16 +85,23 @@ class Checkpointer:
         Raises
         ------
         CheckpointError
-            If nothing was written.
+            If it could not be written (a full disk, say); the older steps stay as they are.
         """
         leaves = _flat(jax.device_get(state))
         # Leaves by number, their paths in the JSON item: a tree of any shape comes back without a template.
         meta = {"progress": progress, "paths": list(leaves), "digest": digest(leaves, progress)}
         numbered = {f"{i:05d}": np.asarray(leaf) for i, leaf in enumerate(leaves.values())}
         items = ocp.args.Composite(state=ocp.args.StandardSave(numbered), meta=ocp.args.JsonSave(meta))
-        if not self._manager.save(step, args=items, force=True):
+        try:
+            saved = self._manager.save(step, args=items, force=True)
+            self._manager.wait_until_finished()
+        except Exception as error:  # Orbax and tensorstore raise many kinds
+            raise CheckpointError(
+                f"{self.folder}: step {step} could not be saved ({_first_line(error)}); the older steps are intact: "
+                "make room on the disk and run again"
+            ) from error
+        if not saved:
             raise CheckpointError(f"{self.folder}: step {step} was not saved, since a later one is there")
-        self._manager.wait_until_finished()
 
     def steps(self) -> list[int]:
         """Steps on disk, oldest first."""
@@ -137,10 +148,9 @@ class Checkpointer:
         return leaves, meta
 
     def _set_aside(self, step: int, error: Exception) -> None:
-        aside = self.folder / f"damaged-{step}"
-        (self.folder / str(step)).rename(aside)
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        print(f"warning: {self.folder / str(step)}: damaged ({reason[:120]}); moved to {aside.name}", file=sys.stderr)
+        place, aside = self.folder / str(step), self.folder / f"damaged-{step}"
+        place.rename(aside)
+        print(f"warning: {place}: damaged ({_first_line(error)}); moved to {aside.name}", file=sys.stderr)
 
     def close(self) -> None:
         self._manager.close()

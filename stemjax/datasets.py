@@ -196,11 +196,8 @@ def open_data_set(folder: str | Path, expected: str | None = None) -> DataSet:
         manifest = json.loads(path.read_text())
     except ValueError as error:
         raise OSError(f"{path}: not readable as JSON ({error}); make the data set again") from error
-    if (
-        not isinstance(manifest, dict)
-        or manifest.get("format") != FORMAT
-        or manifest.get("format_version") != FORMAT_VERSION
-    ):
+    version = (manifest.get("format"), manifest.get("format_version")) if isinstance(manifest, dict) else None
+    if version != (FORMAT, FORMAT_VERSION):
         raise ValueError(f"{path}: not a data set of format version {FORMAT_VERSION}; make it again")
     if manifest.pop("manifest_digest", None) != recipe_hash(manifest):
         raise OSError(f"{path}: damaged or edited (its digest differs); make the data set again")

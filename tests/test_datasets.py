@@ -178,7 +178,6 @@ def test_a_full_disk_is_one_line_and_nothing_lost(tmp_path, what, name):
     result = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
     assert result.returncode == 2
     assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
-    assert name in result.stderr
     assert (tmp_path / name).read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
 

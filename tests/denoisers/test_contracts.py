@@ -1,0 +1,166 @@
+"""What every denoiser of the presets keeps, whichever method it is. A new preset line is tested without a line here."""
+
+import json
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from stemjax import inference
+from stemjax.denoisers import from_config, to_config
+from stemjax.denoisers.supervised import Supervised
+from stemjax.networks import DURR, UNet
+from stemjax.presets import PRESETS
+
+
+def narrow(denoiser):
+    """The same method with few channels and layers: the contracts do not depend on them."""
+    if not hasattr(denoiser, "network"):
+        return denoiser
+    network = denoiser.network
+    small = {"width": 4, "depth": 5}
+    return replace(denoiser, network=network.clone(**{k: v for k, v in small.items() if hasattr(network, k)}))
+
+
+DENOISERS = {name: narrow(preset.at("cpu")) for name, preset in PRESETS.items()}
+DENOISERS["unet-2"] = Supervised(UNet(scales=2, width=4), centre=True)
+DENOISERS["durr-plain"] = Supervised(DURR(width=4, bias=False))
+# Presets that differ only in what `narrow` makes equal are one case.
+DENOISERS = {
+    name: denoiser
+    for i, (name, denoiser) in enumerate(DENOISERS.items())
+    if denoiser not in list(DENOISERS.values())[:i]
+}
+TRAINABLE = [name for name, denoiser in DENOISERS.items() if hasattr(denoiser, "init")]
+
+
+def lattice(count: int, size: int) -> dict:
+    """A batch of counts on a lattice of 10 px, each image of another phase."""
+    y, x = np.mgrid[:size, :size] * 2 * np.pi / 10
+    shift = np.random.default_rng(0).uniform(0, 6, (2, count, 1, 1))
+    clean = 1.8 + np.cos(x + shift[0]) * np.cos(y + shift[1])
+    noisy = np.random.default_rng(1).poisson(clean)
+    return {"clean": jnp.asarray(clean[..., None], jnp.float32), "noisy": jnp.asarray(noisy[..., None], jnp.float32)}
+
+
+class Case:
+    """A denoiser with variables that are not at their start, and its jitted methods that count their traces."""
+
+    def __init__(self, name: str):
+        self.denoiser, self.traces = DENOISERS[name], 0
+        self.size = 64 if getattr(getattr(self.denoiser, "network", None), "scales", 0) == 6 else 32
+        self.batch = lattice(3, self.size)
+        self.denoise = jax.jit(self._denoise)
+        self.variables, self.losses = self._train() if name in TRAINABLE else ({}, [])
+
+    def _denoise(self, variables, noisy):
+        self.traces += 1
+        return self.denoiser.denoise(variables, noisy)
+
+    def _train(self, steps: int = 30):
+        """Adam on one batch."""
+        self.init = jax.jit(self.denoiser.init)
+        variables, adam = self.init(jax.random.key(0), self.batch["noisy"][:1]), optax.adam(5e-3)
+        optimiser, losses = adam.init(variables["params"]), []
+
+        @jax.jit
+        def step(variables, optimiser, key):
+            rest = {name: value for name, value in variables.items() if name != "params"}
+            loss = lambda params: self.denoiser.loss(rest | {"params": params}, self.batch, key)
+            (value, (state, measurements)), gradients = jax.value_and_grad(loss, has_aux=True)(variables["params"])
+            updates, optimiser = adam.update(gradients, optimiser)
+            return rest | state | {"params": optax.apply_updates(variables["params"], updates)}, optimiser, measurements
+
+        for i in range(steps):
+            variables, optimiser, measurements = step(variables, optimiser, jax.random.key(i))
+            losses.append(float(measurements["loss"]))
+        return variables, losses
+
+
+@pytest.fixture(scope="module", params=list(DENOISERS))
+def case(request):
+    return Case(request.param)
+
+
+def test_init_depends_on_the_key_alone(case):
+    if not case.losses:
+        pytest.skip("a filter has nothing to initialise")
+    first, again, other = (case.init(jax.random.key(seed), case.batch["noisy"][:1]) for seed in (1, 1, 2))
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+    differ = jax.tree.map(lambda a, b: not np.array_equal(a, b), first["params"], other["params"])
+    assert any(jax.tree.leaves(differ))
+    assert {leaf.dtype for leaf in jax.tree.leaves(first)} == {np.dtype("float32")}
+    assert jax.tree.structure(first) == jax.tree.structure(case.variables)  # training adds no collection
+
+
+def test_the_loss_is_finite_and_falls(case):
+    if not case.losses:
+        pytest.skip("a filter has no loss")
+    assert np.isfinite(case.losses).all()
+    assert np.mean(case.losses[-5:]) < 0.9 * np.mean(case.losses[:5])
+
+
+def test_shape_dtype_and_finiteness(case):
+    denoised = case.denoise(case.variables, case.batch["noisy"])
+    assert denoised.shape == case.batch["noisy"].shape and denoised.dtype == jnp.float32
+    assert np.isfinite(denoised).all()
+    assert not np.array_equal(denoised, case.batch["noisy"])
+
+
+def test_a_batch_is_its_images_one_by_one_without_a_new_trace(case):
+    together = case.denoise(case.variables, case.batch["noisy"])
+    alone = [case.denoise(case.variables, image[None])[0] for image in case.batch["noisy"]]
+    np.testing.assert_allclose(together, np.stack(alone), atol=2e-5)
+    assert case.traces == 2  # one of each shape
+
+
+def test_a_configuration_comes_back(case):
+    text = json.dumps(to_config(case.denoiser))
+    again = from_config(json.loads(text))
+    assert again == case.denoiser and hash(again) == hash(case.denoiser)
+    assert json.dumps(to_config(again)) == text
+    # An equal denoiser runs the program that is already there.
+    image = np.asarray(case.batch["noisy"][0])
+    first = inference.denoise_image(case.denoiser, case.variables, image)
+    programs = inference._denoise._cache_size()
+    np.testing.assert_array_equal(inference.denoise_image(again, case.variables, image), first)
+    assert inference._denoise._cache_size() == programs
+
+
+def test_a_centred_network_does_not_see_an_offset(case):
+    if not getattr(case.denoiser, "centre", False):
+        pytest.skip("not a centred network")
+    denoised = case.denoise(case.variables, case.batch["noisy"])
+    raised = case.denoise(case.variables, case.batch["noisy"] + 5)
+    np.testing.assert_allclose(raised, denoised + 5, atol=1e-4)
+
+
+def test_a_bias_free_network_is_homogeneous(case):
+    network = getattr(case.denoiser, "network", None)
+    if network is None or network.bias:
+        pytest.skip("not a bias-free network")
+    denoised = np.asarray(case.denoise(case.variables, case.batch["noisy"]))
+    for factor in (1e-3, 4.0, 1e3):
+        scaled = case.denoise(case.variables, factor * case.batch["noisy"])
+        np.testing.assert_allclose(scaled / factor, denoised, atol=1e-5 * np.abs(denoised).max())
+
+
+def test_prepare_makes_the_tiles_agree():
+    """Centred on its own mean, a tile of an uneven image would come out at another level."""
+    denoiser = Supervised(DURR(width=4), centre=True)
+    ramp = np.linspace(0.2, 4.0, 128, dtype=np.float32)
+    image = np.random.default_rng(0).poisson(np.broadcast_to(ramp, (64, 128))).astype(np.float32)[..., None]
+    variables = denoiser.init(jax.random.key(0), image[None])
+    whole = np.asarray(denoiser.denoise(variables, image[None]))[0]
+    prepared = denoiser.prepare(variables, image[None])
+    assert variables.keys() == {"params"} and float(prepared["normalisation"]["offset"].squeeze()) == pytest.approx(
+        image.mean(), rel=1e-5
+    )
+    part = (slice(None), slice(64, 128))
+    by_itself = np.asarray(denoiser.denoise(variables, image[part][None]))[0]
+    assert np.abs(by_itself[:, -20:] - whole[part][:, -20:]).max() > 0.01
+    tiled = inference.denoise_image(denoiser, variables, image, tile=64)
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
