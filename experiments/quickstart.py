@@ -41,7 +41,7 @@ def run(size: str, workspace: Workspace) -> Recorder:
     test = image_set(data, white, "test", IMAGES_PER_UNIT, imaging)
     rows = Recorder(NAME, "smoke", workspace, data, test)
 
-    denoiser = presets.find_preset("sbd-unet-4x32").at("cpu")
+    denoiser = presets.find_preset("sbd-unet-4x64").at("cpu")
     print(f"2. Training a UNet of {parameter_count(denoiser.network):,} parameters on them, {STEPS} steps", flush=True)
     learnt = presets.sbd_run(denoiser, "cpu", data.recipe_hash, steps=STEPS, validate_every=STEPS // 4)
     trained = workspace.trained(learnt, data, "UNet")

@@ -29,7 +29,7 @@ FILTERS = {
     "Gaussian filter": "gaussian",
     "Total variation": "tv",
 }
-NETWORKS = {"SBD + DnCNN": "sbd-dncnn", "SBD + Small UNet": "sbd-small-unet", "SBD + UNet": "sbd-unet-4x32"}
+NETWORKS = {"SBD + DnCNN": "sbd-dncnn", "SBD + Small UNet": "sbd-small-unet", "SBD + UNet": "sbd-unet-4x64"}
 LARGEST = {"SBD + UNet, 6 scales, 128 base channels": "sbd-unet-6x128"}  # needs a large GPU
 SEEDS = {"smoke": (0,), "cpu": (0, 1, 2), "gpu": (0,)}
 LEARNING_RATES = {"smoke": (2e-3,), "cpu": (5e-4, 1e-3, 2e-3, 4e-3), "gpu": (1e-3,)}

@@ -7,6 +7,7 @@ it is used.
 
 import fcntl
 import hashlib
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,7 +150,10 @@ class Checkpointer:
 
     def _set_aside(self, step: int, error: Exception) -> None:
         place, aside = self.folder / str(step), self.folder / f"damaged-{step}"
+        if aside.exists():  # of an earlier time: one is kept for inspection
+            shutil.rmtree(aside)
         place.rename(aside)
+        self._manager.reload()  # it remembers the step, and would refuse to save it again
         print(f"warning: {place}: damaged ({_first_line(error)}); moved to {aside.name}", file=sys.stderr)
 
     def close(self) -> None:

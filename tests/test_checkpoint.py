@@ -22,7 +22,7 @@ DAMAGES = int(os.environ.get("STEMJAX_CHECKPOINT_DAMAGES", 60))
 
 def make_state(value: float = 0.0) -> dict:
     """Parameters, the optimiser's nested tuples, a scalar, and other dtypes."""
-    params = {"conv": {"kernel": jnp.full((3, 3, 2), value), "bias": jnp.arange(2.0)}}
+    params = {"conv": {"kernel": jnp.full((3, 3, 2), float(value)), "bias": jnp.arange(2.0)}}
     return {
         "variables": {"params": params},
         "optimiser": optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3)).init(params),
@@ -124,13 +124,15 @@ def test_a_damaged_step_is_never_used(saved, tmp_path, capsys):
 
 
 def test_training_goes_on_after_damage(copy, capsys):
-    """The step that was moved aside can be saved again."""
-    (largest,) = sorted((copy / "2").rglob("*"), key=lambda path: path.stat().st_size * path.is_file())[-1:]
-    damage(largest, "truncate", np.random.default_rng(0))
+    """The step that was moved aside can be saved again, and damaged again."""
     checkpoints = Checkpointer(copy)
-    assert checkpoints.restore(make_state())[0] == 1
-    checkpoints.save(2, make_state(2), {})
-    assert checkpoints.restore(make_state())[0] == 2
+    for _ in range(2):
+        (largest,) = sorted((copy / "2").rglob("*"), key=lambda path: path.stat().st_size * path.is_file())[-1:]
+        damage(largest, "truncate", np.random.default_rng(0))
+        assert checkpoints.restore(make_state())[0] == 1
+        checkpoints.save(2, make_state(2), {})
+        assert checkpoints.restore(make_state())[0] == 2
+    assert sorted(path.name for path in copy.iterdir()) == ["1", "2", "damaged-2"]
 
 
 def test_no_sound_step_is_an_error(copy, capsys):

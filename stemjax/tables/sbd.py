@@ -27,7 +27,7 @@ def _published_sbd() -> dict[str, dict]:
         "Total variation": {},
         "SBD + DnCNN": networks["DnCNN"] | table["SBD + DnCNN"],
         "SBD + Small UNet": networks["Small UNet (DURR)"] | table["SBD + Small UNet"],
-        "SBD + UNet": networks["UNet, 4 scales, 32 base channels"],
+        "SBD + UNet": networks["UNet, 4 scales, 64 base channels"],
         "SBD + UNet, 6 scales, 128 base channels": networks["UNet, 6 scales, 128 base channels"] | largest,
     }
 
@@ -157,7 +157,7 @@ def _notes(rows: dict[str, Row], is_ranked: bool) -> Iterable[str]:
         yield f"Fewer than {bootstrap.FEWEST_UNITS} structures: the values of each instead of intervals and ranks."
     if any(row.records[0]["seed"] is not None for row in rows.values()):
         yield "A trained method scores the mean over its seeds on every image; its lowest and highest seed are given."
-    yield "Published figures of SBD + UNet: Table 3.1, 4 scales and 32 base channels."
+    yield "Published figures of SBD + UNet: Table 3.1, 4 scales and 64 base channels."
     if "Raw" in rows:
         yield "Raw is scored without clamping to [0, 255], as in the paper; every other row is clamped."
     tuned = [
