@@ -2,10 +2,10 @@
 
     python -m benchmarks.optics            # about 3 minutes; run it with nothing beside it
 
-Both make clean images of 50.1 Å cells from the 10,765 Fourier coefficients of an exit wave: five focus points, vibration,
-Fourier resampling, all in complex64 and float32. NumPy has the transfer functions and the filter ready and only
-multiplies by them, and SciPy's FFT uses every core; JAX computes the transfer function for each image, as in training.
-The two take turns, and the ratio is that of the medians. Expect at least 2.
+Both make clean images of 50.1 Å cells from the 10,765 Fourier coefficients of an exit wave: five focus points,
+vibration, Fourier resampling, all in complex64 and float32. NumPy has the transfer functions and the filter ready and
+only multiplies by them, and SciPy's FFT uses every core; JAX computes the transfer function for each image, as in
+training. The two take turns, and the ratio is that of the medians. Expect at least 2.
 
 The result goes to ``results/benchmarks/optics.json``.
 """

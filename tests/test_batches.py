@@ -1,4 +1,4 @@
-"""Batches: the augmentation fills its ranges and stays in them, crops keep off the margin, noise is fixed by its seed."""
+"""Batches: the augmentation fills its ranges and no more, crops keep off the margin, noise is fixed by its seed."""
 
 import jax
 import jax.numpy as jnp

