@@ -32,8 +32,8 @@ FILTERS = {
 NETWORKS = {"SBD + DnCNN": "sbd-dncnn", "SBD + Small UNet": "sbd-small-unet", "SBD + UNet": "sbd-unet-4x64"}
 LARGEST = {"SBD + UNet, 6 scales, 128 base channels": "sbd-unet-6x128"}  # needs a large GPU
 SEEDS = {"smoke": (0,), "cpu": (0, 1, 2), "gpu": (0,)}
-LEARNING_RATES = {"smoke": (2e-3,), "cpu": (5e-4, 1e-3, 2e-3, 4e-3), "gpu": (1e-3,)}
-SHORT_STEPS = 250  # length of the short runs that choose a learning rate
+LEARNING_RATES = {"smoke": (2e-3,), "cpu": (1e-3, 2e-3, 4e-3), "gpu": (1e-3,)}
+SHORT_STEPS = 100  # length of the short runs that choose a learning rate
 IMAGES_PER_UNIT = {"smoke": 1, "cpu": 6, "gpu": 20}
 WHITE = datasets.Selection(contrast=("white",))
 

@@ -17,8 +17,8 @@ from stemjax.networks.weights import parameter_count
 from stemjax.train import Run
 
 # The shipped network meets any contrast, half to twice the dose, and pixels a third smaller or larger.
-SHIPPED_CROPS = batches.Crops(size=128, count=2, render=512, scale=(0.75, 1.35), counts_range=(0.5, 2.0))
-SHIPPED_STEPS = 2000
+SHIPPED_CROPS = batches.Crops(size=128, count=8, render=512, scale=(0.75, 1.35), counts_range=(0.5, 2.0))
+SHIPPED_STEPS = 500
 
 
 def shipped_run(recipe_hash: str) -> Run:

@@ -85,7 +85,7 @@ PRESETS = {
 # The paper's conditions are the defaults of the dataclasses. Size cpu keeps the paper's electrons per area (about
 # 188 e/Å²) on pixels twice as large, so that a field of view of 41 px stays below the Pt spacing, as in the paper.
 _COARSE = batches.Imaging(sampling=0.0979, counts=1.8)
-_COARSE_CROPS = batches.Crops(size=128, count=2, render=512)
+_COARSE_CROPS = batches.Crops(size=128, count=8, render=512)  # batch statistics of fewer crops hold the networks back
 _SHORT = Optimiser(learning_rate=2e-3, schedule="cosine", warmup=20)
 SBD_TRAINING = {
     "gpu": {"optimiser": Optimiser(learning_rate=1e-3), "steps": 40_000, "validate_every": 500, "early_stopping": 12},
@@ -93,8 +93,8 @@ SBD_TRAINING = {
         "imaging": _COARSE,
         "crops": _COARSE_CROPS,
         "optimiser": _SHORT,
-        "steps": 2000,
-        "validate_every": 250,
+        "steps": 500,
+        "validate_every": 125,
         "validation_per_unit": 2,
     },
     "smoke": {

@@ -125,7 +125,9 @@ def measured_support(
     rows, columns : tuple of int
         First and last row, first and last column.
 
-    Notes ----- Positive weights make a network monotone: on an image that grows away from the pixel every
+    Notes
+    -----
+    Positive weights make a network monotone: on an image that grows away from the pixel every
     activation is positive, so ReLU passes it, and every maximum is taken at the outermost pixel of its block. So
     the box is the largest that any image gives, though no layer was replaced. In float32 the derivatives at its
     edge would underflow.
