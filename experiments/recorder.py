@@ -34,7 +34,6 @@ class Recorder:
     test: ImageSet
     panels: dict[str, figures.Panel] = field(default_factory=dict)
     curves: dict[str, list] = field(default_factory=dict)
-    levels: dict[str, float] = field(default_factory=dict)
 
     def add(self, method: str, denoiser, denoised: np.ndarray, *, is_raw: bool = False, **facts) -> dict:
         """Record one row from its denoised images [M, P, P, 1]; `facts` go to `records.new_record`."""
@@ -42,7 +41,7 @@ class Recorder:
         record = records.new_record(
             experiment=self.experiment,
             method=method,
-            denoiser=denoiser,
+            denoiser=None if is_raw else denoiser,
             data_set=self.data,
             imaging=self.test.imaging,
             protocol="sbd",
@@ -57,8 +56,6 @@ class Recorder:
             self.panels[method] = figures.Panel(method, image, psnr_db, is_noisy=is_raw)
         if facts.get("learning_curve"):
             self.curves.setdefault(method, []).append(facts["learning_curve"])
-        elif not is_raw:
-            self.levels[method] = record["scores"]["psnr_db"]
         return record
 
     def add_trained(
@@ -92,7 +89,7 @@ class Recorder:
         return path
 
     def draw_learning_curves(self) -> Path:
-        """Validation PSNR of every training, with the filters as levels."""
+        """Validation PSNR of every training."""
         path = self.workspace.results / "figures" / f"{self.experiment}.{self.size}.learning_curves.png"
         figures.learning_curves(self.curves, path)
         return path

@@ -21,7 +21,7 @@ from stemjax.evaluate import denoise_all, image_set, tune
 from stemjax.train import Optimiser
 
 NAME = "sbd_table_5_1"
-TIMES = {"smoke": "1 min", "cpu": "2 h on 2 cores", "gpu": "about 6 h on one large GPU"}
+TIMES = {"smoke": "1 min", "cpu": "40 min on 2 cores", "gpu": "not measured"}
 FILTERS = {
     "Constant": "constant",
     "Low-pass filter": "low-pass",

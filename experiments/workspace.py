@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemjax import datasets, presets
+from stemjax import datasets
 from stemjax.train import Outcome, load_run, train
 
 SMOKE = Path("scratch/smoke")
@@ -71,8 +71,3 @@ def _print_validation(event: dict) -> None:
             f"{event['time_s']:.0f} s",
             flush=True,
         )
-
-
-def preset_denoiser(name: str, size: str):
-    """The denoiser of a preset at the width of a size."""
-    return presets.find_preset(name).at(size)

@@ -81,7 +81,10 @@ class Checkpointer:
         self._manager = ocp.CheckpointManager(self.folder, options=options)
 
     def save(self, step: int, state: dict, progress: dict) -> None:
-        """Save a tree of arrays and a JSON value under a step later than those there.
+        """Save a tree of arrays and a JSON value; the checkpoint of a step that is done again is replaced.
+
+        A run resumed from step n does the later steps again. Checkpoints of those may be there: of a run that was
+        killed, or whose newest checkpoint was damaged.
 
         Raises
         ------
@@ -94,6 +97,8 @@ class Checkpointer:
         numbered = {f"{i:05d}": np.asarray(leaf) for i, leaf in enumerate(leaves.values())}
         items = ocp.args.Composite(state=ocp.args.StandardSave(numbered), meta=ocp.args.JsonSave(meta))
         try:
+            for later in [found for found in self.steps() if found >= step]:
+                self._manager.delete(later)
             saved = self._manager.save(step, args=items, force=True)
             self._manager.wait_until_finished()
         except Exception as error:  # Orbax and tensorstore raise many kinds
@@ -102,7 +107,7 @@ class Checkpointer:
                 "make room on the disk and run again"
             ) from error
         if not saved:
-            raise CheckpointError(f"{self.folder}: step {step} was not saved, since a later one is there")
+            raise CheckpointError(f"{self.folder}: step {step} was not saved")
 
     def steps(self) -> list[int]:
         """Steps on disk, oldest first."""

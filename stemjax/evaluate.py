@@ -7,6 +7,7 @@ import numpy as np
 
 from stemjax import batches, datasets
 from stemjax.inference import denoise_image
+from stemjax.metrics.bootstrap import unit_means
 from stemjax.metrics.image import score
 
 
@@ -74,7 +75,7 @@ def psnr_db(denoised: np.ndarray, images: ImageSet) -> float:
 
 def unit_mean(values: np.ndarray, units: np.ndarray) -> float:
     """Mean over units of the mean of each unit: a structure with more images does not weigh more."""
-    return float(np.mean([np.mean(values[units == unit]) for unit in np.unique(units)]))
+    return float(np.mean(list(unit_means(values, units).values())))
 
 
 def tune(denoiser, validation: ImageSet, refinements: int = 2) -> tuple[object, dict]:

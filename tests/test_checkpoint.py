@@ -80,14 +80,15 @@ def test_old_steps_go(tmp_path):
     assert Checkpointer(save(tmp_path / "c", 1, 5, 9)).steps() == [5, 9]
 
 
-def test_an_existing_or_older_step_is_not_saved_over(copy):
+@pytest.mark.parametrize(("step", "left"), [(2, [1, 2]), (1, [1])])
+def test_a_step_that_is_done_again_is_replaced(copy, step, left):
+    """As after a kill between the saves of the best and of the newest: the later steps are of the lost future."""
     checkpoints = Checkpointer(copy)
-    for step in (2, 1):
-        with pytest.raises((CheckpointError, ValueError)) as error:
-            checkpoints.save(step, make_state(99), {})
-        assert isinstance(error.value, CheckpointError), error.value
-    assert Checkpointer(copy).restore(make_state())[1]["step"] == 7
-    np.testing.assert_array_equal(Checkpointer(copy).restore(make_state())[1]["half"], make_state(2)["half"])
+    checkpoints.save(step, make_state(99), {"best_db": 99.0})
+    assert checkpoints.steps() == left
+    found, state, progress = Checkpointer(copy).restore(make_state())
+    assert (found, progress) == (step, {"best_db": 99.0})
+    np.testing.assert_array_equal(state["half"], make_state(99)["half"])
 
 
 def test_the_digest_sees_path_type_shape_and_value():

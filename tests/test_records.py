@@ -50,6 +50,12 @@ def a_record(scores: list[dict], **changes) -> dict:
     return records.new_record(**facts | changes, scores=scores)
 
 
+def test_the_noisy_images_have_no_method(tmp_path):
+    scores = some_scores(3.5)
+    records.append(tmp_path, a_record(scores, method="Raw", denoiser=None, tuning=None), scores)
+    assert records.load(tmp_path)[0]["denoiser"] == {}
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("results") / "records"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,6 +139,17 @@ def test_resuming_after_kill_is_bitwise(data, tmp_path):
     assert final_digest(killed_run) == final_digest(whole_run)
     steps = [json.loads(line)["step"] for line in (killed_run / "log.jsonl").read_text().splitlines()]
     assert steps == list(range(2, 41, 2))
+
+
+def test_a_kill_between_the_two_saves_does_not_block_the_run(data, tmp_path):
+    """The best checkpoint is there, the newest of the same step is not: the step is done and saved again."""
+    run = small_run(data, steps=4)
+    folder = train.train(run, data, tmp_path).folder
+    whole, best = final_digest(folder), train.load_run(folder)[2]
+    assert best["step"] == 4
+    shutil.rmtree(folder / "checkpoints" / "4")
+    assert train.train(run, data, tmp_path).stopped is None
+    assert final_digest(folder) == whole and train.load_run(folder)[2]["digest"] == best["digest"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

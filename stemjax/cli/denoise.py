@@ -1,6 +1,7 @@
 """`stemjax denoise`: denoise image files."""
 
 import hashlib
+import logging
 import shlex
 import sys
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,7 @@ def denoise(
     """
     from stemjax.presets import SHIPPED, load_model
 
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is said once, in our own line
     if not paths:
         raise ValueError("no file given: stemjax denoise FILE...")
     if bin < 1 or (sampling is not None and not 0 < sampling < 1e6) or (tile is not None and tile < 1):

@@ -23,7 +23,7 @@ def evaluate(
         data: Folder of a data set made by `stemjax simulate`.
         sampling: Pixel size of the test images [Å/px]. Default: 0.0979.
         counts: Mean electrons per pixel of vacuum. Default: 1.8.
-        contrast: Contrast class of the images. Default: white.
+        contrast: Contrast class of the images.
         images: Images per structure. Default: 6.
         tune: Choose a filter's parameter on the validation structures first.
     """

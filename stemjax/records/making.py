@@ -46,7 +46,9 @@ def new_record(
     ----------
     method : str
         Label of the row in the table.
-    denoiser, imaging : dataclasses
+    denoiser : dataclass or None
+        None for the noisy images themselves.
+    imaging : dataclass
     data_set : datasets.DataSet
     scores : list of dict
         One row per image: ``image`` (a name), ``unit`` (its structure or movie) and scores named in `RANGES`.
@@ -63,7 +65,7 @@ def new_record(
     wall_s, compile_s : float, optional
         Time to train, or to denoise the split, and to compile [s]. Never printed as a measurement of speed.
     """
-    config, rows = to_config(denoiser), rounded(scores)
+    config, rows = to_config(denoiser) if denoiser is not None else {}, rounded(scores)
     if not rows:
         raise ValueError(f"{experiment}, {method}: a record needs the scores of at least one image")
     return {

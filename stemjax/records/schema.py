@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from stemjax.datasets import canonical_json, recipe_hash
+from stemjax.metrics.image import PROTOCOLS
 from stemjax.records.scores import RANGES, intervals, means, scores_text
 
 SCHEMA_VERSION = 1
 BENCHMARK_VERSION = 0  # 0 until the benchmark is frozen as version 1
 SIZES = ("smoke", "cpu", "gpu")
-PROTOCOLS = ("sbd", "stem", "photo", "glyph", "movie")
 # Records that agree in all of these measure the same thing: the newest supersedes the others.
 IDENTITY = ("benchmark_version", "experiment", "method", "seed", "data_set", "imaging", "protocol", "size", "split")
 

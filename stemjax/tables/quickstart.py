@@ -12,9 +12,9 @@ def quickstart(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     for row in rows:
         parameters = row.records[0]["parameters"]
         units = bootstrap.unit_means(row.scores["psnr_db"], row.units)
-        figures = {"method": row.method, "parameters": parameters or "", "psnr_db": round(row.mean("psnr_db"), 3)}
-        figures |= {"ssim": round(row.mean("ssim"), 4)}
-        data.append(figures | {f"psnr_db {unit}": round(value, 3) for unit, value in units.items()})
+        figures = {"method": row.method, "parameters": parameters or "", "psnr_db": round(row.mean("psnr_db"), 6)}
+        figures |= {"ssim": round(row.mean("ssim"), 6)}
+        data.append(figures | {f"psnr_db {unit}": round(value, 6) for unit, value in units.items()})
     columns = ("Method", "Parameters", "PSNR [dB]", "SSIM", *units)
     printed = tuple(
         (

@@ -73,18 +73,18 @@ def _figures(method: str, row: Row | None, published: dict, ranked: dict | None)
     figures |= {
         "parameters": row.records[0]["parameters"],
         "field_of_view_px": _or_empty(row.records[0]["field_of_view"]),
-        **{name: round(row.mean(name), 4) for name in ("psnr_db", "ssim", "nrmse")},
-        "psnr_db_low": round(estimate[1], 4) if estimate else "",
-        "psnr_db_high": round(estimate[2], 4) if estimate else "",
+        **{name: round(row.mean(name), 6) for name in ("psnr_db", "ssim", "nrmse")},
+        "psnr_db_low": round(estimate[1], 6) if estimate else "",
+        "psnr_db_high": round(estimate[2], 6) if estimate else "",
         "seeds": len(row.records) if trained else "",
-        "seed_lowest_db": round(min(row.seed_means), 4) if trained else "",
-        "seed_highest_db": round(max(row.seed_means), 4) if trained else "",
+        "seed_lowest_db": round(min(row.seed_means), 6) if trained else "",
+        "seed_highest_db": round(max(row.seed_means), 6) if trained else "",
         "rank": ranked[method][0] if ranked else "",
         "letters": ranked[method][1] if ranked else "",
-        "difference_db": round(row.mean("psnr_db") - published["psnr"], 4) if "psnr" in published else "",
+        "difference_db": round(row.mean("psnr_db") - published["psnr"], 6) if "psnr" in published else "",
         "records": " ".join(record["id"][:16] for record in row.records),
     }
-    return figures | {f"psnr_db {unit}": round(value, 4) for unit, value in unit_means.items()}
+    return figures | {f"psnr_db {unit}": round(value, 6) for unit, value in unit_means.items()}
 
 
 def _or_empty(value):
