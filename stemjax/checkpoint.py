@@ -71,12 +71,18 @@ class Checkpointer:
         Made if missing.
     keep : int
         Older steps beyond this number are deleted.
+    read_only : bool
+        Leave the folder as it is, since another process may be writing to it.
     """
 
-    def __init__(self, folder: Path, keep: int = 2):
-        self.folder = Path(folder).resolve()
+    def __init__(self, folder: Path, keep: int = 2, read_only: bool = False):
+        self.folder, self.read_only = Path(folder).resolve(), read_only
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep, enable_async_checkpointing=False, cleanup_tmp_directories=True
+            max_to_keep=keep,
+            enable_async_checkpointing=False,
+            cleanup_tmp_directories=not read_only,
+            read_only=read_only,
+            create=not read_only,
         )
         self._manager = ocp.CheckpointManager(self.folder, options=options)
 
@@ -155,6 +161,9 @@ class Checkpointer:
 
     def _set_aside(self, step: int, error: Exception) -> None:
         place, aside = self.folder / str(step), self.folder / f"damaged-{step}"
+        if self.read_only:
+            print(f"warning: {place}: damaged ({_first_line(error)})", file=sys.stderr)
+            return
         if aside.exists():  # of an earlier time: one is kept for inspection
             shutil.rmtree(aside)
         place.rename(aside)

@@ -61,7 +61,7 @@ PRESETS = {
     "gaussian": Preset(Gaussian(), "Gaussian filter", "-"),
     "low-pass": Preset(LowPass(), "Radial low-pass filter", SBD),
     "wiener": Preset(Wiener(), "Adaptive Wiener filter", SBD),
-    "tv": Preset(TotalVariation(), "Total variation (Chambolle)", "Thornley et al. (Noise2Void for STEM)"),
+    "tv": Preset(TotalVariation(), "Total variation", "Rudin, Osher, Fatemi 1992; Chambolle 2004"),
     "sbd-dncnn": Preset(
         Supervised(DnCNN(bias=True)), "DnCNN, 20 layers, supervised", SBD, cpu=_narrow(DnCNN(width=16, bias=True))
     ),
@@ -89,7 +89,13 @@ _COARSE = batches.Imaging(sampling=0.0979, counts=1.8)
 _COARSE_CROPS = batches.Crops(size=128, count=8, render=512)  # batch statistics of fewer crops hold the networks back
 _SHORT = Optimiser(learning_rate=2e-3, schedule="cosine", warmup=20)
 SBD_TRAINING = {
-    "gpu": {"optimiser": Optimiser(learning_rate=1e-3), "steps": 40_000, "validate_every": 500, "early_stopping": 12},
+    "gpu": {
+        "imaging": batches.Imaging(margin=4.5),  # at a tilt of 4 degrees the wrapped strip is wider than 2 Å
+        "optimiser": Optimiser(learning_rate=1e-3),
+        "steps": 40_000,
+        "validate_every": 500,
+        "early_stopping": 12,
+    },
     "cpu": {
         "imaging": _COARSE,
         "crops": _COARSE_CROPS,

@@ -363,11 +363,20 @@ def load_run(folder: str | Path) -> tuple[Run, dict, dict]:
     path = folder / "config.json"
     if not path.is_file():
         raise OSError(f"{folder}: not a run (no config.json); give a folder made by `stemjax train`")
-    run = from_config(json.loads(path.read_text()))
+    try:
+        run = from_config(json.loads(path.read_text()))
+    except (ValueError, KeyError) as error:
+        raise OSError(f"{path}: not the configuration of a run ({error}); train anew in another folder") from error
     like = jax.eval_shape(run.denoiser.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32))
-    found = checkpoint.Checkpointer(folder / "best", keep=1).restore(like)
+    if not (folder / "best").is_dir():
+        raise OSError(f"{folder}: no checkpoint yet; go on with `stemjax train`")
+    try:
+        found = checkpoint.Checkpointer(folder / "best", keep=1, read_only=True).restore(like)
+    except checkpoint.CheckpointError as error:
+        raise OSError(f"{error}; delete {folder} to train it anew") from error
     if found is None:
         raise OSError(f"{folder}: no checkpoint yet; go on with `stemjax train`")
     step, variables, info = found
-    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    lines = (folder / "log.jsonl").read_text().splitlines() if (folder / "log.jsonl").is_file() else []
+    log = [json.loads(line) for line in lines if _step_of(line) < np.inf]
     return run, variables, info | {"step": step, "digest": checkpoint.digest(variables), "log": log}

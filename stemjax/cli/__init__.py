@@ -4,8 +4,13 @@ A verb lives in the module of its name, as the function of its name (or a dict o
 arguments and its help are the function's signature and docstring; it returns the exit status, None for success.
 """
 
+import io
 import os
+import re
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from functools import partial, wraps
 from importlib import import_module
 
 VERBS = {
@@ -83,9 +88,35 @@ def _run(verb: str, arguments: list[str]) -> int | None:
 
         enable_compilation_cache()
     settings = {"prog": f"stemjax {verb}", "args": arguments, "config": (tyro.conf.FlagCreatePairsOff,)}
-    if isinstance(command, dict):
-        return tyro.extras.subcommand_cli_from_dict(command, **settings)
-    return tyro.cli(command, **settings)
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):  # tyro draws its errors in a box
+            if isinstance(command, dict):
+                chosen = {name: _later(function) for name, function in command.items()}
+                call = tyro.extras.subcommand_cli_from_dict(chosen, **settings)
+            else:
+                call = tyro.cli(_later(command), **settings)
+    except SystemExit as stop:
+        if not stop.code:
+            return 0
+        raise ValueError(f"{_plain(said.getvalue())}; see `stemjax {verb} --help`") from None
+    return call()
+
+
+def _later(function: Callable) -> Callable:
+    """The function with its signature, but only putting the call off: arguments are read first, and judged."""
+
+    @wraps(function)
+    def put_off(*arguments, **options):
+        return partial(function, *arguments, **options)
+
+    return put_off
+
+
+def _plain(box: str) -> str:
+    """What an error box of tyro says, on one line and without what follows its first rule."""
+    lines = [re.sub(r"[╭╮╰╯│─]+", " ", line) for line in re.split(r"\n│ ─+ │\n", box)[0].splitlines()[1:]]
+    return " ".join(" ".join(lines).split()).rstrip(".") or "the arguments could not be understood"
 
 
 def _nearest(verb: str) -> str:

@@ -2,23 +2,31 @@
 
 import signal
 import sys
-from typing import Literal
+from typing import Annotated, Literal
 
-from stemjax.cli.arguments import Folder, MaybeCount
+from stemjax.cli.arguments import Flag, Folder, MaybeCount, named
 
 
-def pt_ceo2(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke", workers: MaybeCount = None) -> int:
+def pt_ceo2(
+    out: Folder,
+    size: Literal["smoke", "cpu", "gpu"] = "smoke",
+    cell: Annotated[float, named("ANGSTROM")] = 50.1,
+    surface: Flag = False,
+    workers: MaybeCount = None,
+) -> int:
     """Simulate Pt nanoparticles on CeO2 with abTEM: exit waves, column positions and manifest. Stopped, it continues.
 
     Args:
         out: Folder of the data set.
         size: smoke is 10 exit waves in seconds, cpu 285 in minutes, gpu the paper's whole grid of 855.
+        cell: Side of the square cell. Default: 50.1.
+        surface: The 44 structures with atoms removed from or added to the surface instead.
         workers: Processes. Default: one per core.
     """
     make = _from_checkout("simulation.make")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        data = make.make_pt_ceo2(out, size, workers)
+        data = make.make_pt_ceo2(out, size, workers, cell, name="pt-ceo2-surface" if surface else "pt-ceo2")
     except KeyboardInterrupt:
         print("interrupted; the same command continues", file=sys.stderr)
         return 130

@@ -152,12 +152,20 @@ def _is_smaller(count: int, printed: str | None) -> bool:
 def _notes(rows: dict[str, Row], is_ranked: bool) -> Iterable[str]:
     yield "Means over structures. The papers' figures are of other images: compare the order, not the decibels."
     if is_ranked:
-        yield "95 % intervals: bootstrap over structures; methods that share a letter cannot be told apart (paired)."
+        yield (
+            "95 % intervals: bootstrap over structures, without the spread of the seeds; methods that share a letter "
+            "cannot be told apart (paired differences, not corrected for their number)."
+        )
     else:
         yield f"Fewer than {bootstrap.FEWEST_UNITS} structures: the values of each instead of intervals and ranks."
     if any(row.records[0]["seed"] is not None for row in rows.values()):
         yield "A trained method scores the mean over its seeds on every image; its lowest and highest seed are given."
     yield "Published figures of SBD + UNet: Table 3.1, 4 scales and 64 base channels."
+    if any(row.records[0]["size"] == "cpu" for row in rows.values()):
+        yield (
+            "The networks differ in size, biases and normalisation as well as in field of view: their order alone does "
+            "not show an effect of the field of view."
+        )
     if "Raw" in rows:
         yield "Raw is scored without clamping to [0, 255], as in the paper; every other row is clamped."
     tuned = [

@@ -42,10 +42,24 @@ def test_help_names_every_verb(capsys):
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_help_of_every_verb(verb, capsys):
-    with pytest.raises(SystemExit) as leaving:
-        main([verb, "--help"])
-    assert leaving.value.code == 0
+    assert main([verb, "--help"]) == 0
     assert f"usage: stemjax {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["simulate", "pt-ceo2", "--size", "huge", "--out", "x"], "huge"),
+        (["train"], "MODEL"),
+        (["experiment", "ran"], "ran"),
+        (["denoise", "--tile", "x", "a.tif"], "--tile"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments, named, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and named in error
+    assert f"see `stemjax {arguments[0]} --help`" in error
 
 
 def test_version_and_unknown_verb(capsys):

@@ -1,83 +1,23 @@
-"""Image files: read what microscopes write, refuse what would give a wrong answer, write calibrated results.
+"""Reading image files, and refusing what would give a wrong answer."""
 
-    file -> Image (float32 [H, W, C] or [T, H, W, C], pixel size in Å) -> ... -> TIFF or .npy, and a JSON file beside it
-
-`.npy` and TIFF are read here; microscope formats go through RosettaSciIO, which is GPL-3: the extra `files` installs
-it, and it is imported only when such a file is opened. Nothing is ever unpickled.
-"""
-
-import json
 import math
-import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import tifffile
 
-TIFF = (".tif", ".tiff")
+from stemjax.files.image import AXES, TIFF, Image, to_json
+
 MICROSCOPE = (".dm3", ".dm4", ".emd", ".ser", ".mrc", ".hspy")  # by RosettaSciIO
 READABLE = (".npy", *TIFF, *MICROSCOPE)
-AXES = "THWC"
 TO_ANGSTROM = {"pm": 0.01, "å": 1.0, "a": 1.0, "angstrom": 1.0, "nm": 10.0, "µm": 1e4, "um": 1e4, "micron": 1e4}
 FULL_SCALES = [2**bits - 1 for bits in (8, 10, 12, 14, 15, 16, 24, 31, 32)]  # values at which detectors saturate
 SATURATED = 1e-4  # least part of the pixels at full scale that is worth a warning
-IMAGEJ_BYTES = 4e9  # larger files need BigTIFF, which ImageJ's own header does not know
 MAX_INPAINTED = 0.05
 
 
-@dataclass(frozen=True)
-class Image:
-    """One image or movie as read from a file.
-
-    Parameters
-    ----------
-    data : float32 [H, W, C] or [T, H, W, C]
-        In the file's own unit, counts if the detector was calibrated. Row 0 is at the top.
-    sampling : float or None
-        Pixel size [Å/px], where the file says.
-    metadata : dict
-        All that the file says besides, as JSON values.
-    dtype : str
-        Type of the numbers in the file.
-    path : Path or None
-        Where it was read.
-    """
-
-    data: np.ndarray
-    sampling: float | None = None
-    metadata: dict = field(default_factory=dict)
-    dtype: str = "float32"
-    path: Path | None = None
-
-    @property
-    def axes(self) -> str:
-        """Meaning of the axes of `data`: "HWC" or "THWC"."""
-        return AXES[-self.data.ndim :]
-
-    def bin(self, count: int) -> "Image":
-        """Sum blocks of `count` x `count` pixels, which keeps noise independent from pixel to pixel.
-
-        Rows and columns that do not fill a block are dropped.
-
-        Raises
-        ------
-        ValueError
-            If the image is smaller than one block.
-        """
-        *frames, height, width, channels = self.data.shape
-        rows, columns = height // count, width // count
-        if not rows or not columns:
-            raise ValueError(f"{height} x {width} pixels cannot be binned by {count}: choose a smaller --bin")
-        whole = self.data[..., : rows * count, : columns * count, :]
-        data = whole.reshape(*frames, rows, count, columns, count, channels).sum(axis=(-4, -2), dtype=np.float32)
-        return replace(self, data=data, sampling=self.sampling and self.sampling * count)
-
-
-# ---------------------------------------------------------------------------------------------------- reading
 def read_image(path: str | Path, axes: str | None = None) -> Image:
     """Read an image or a movie.
 
@@ -305,96 +245,3 @@ def warnings_about(image: Image) -> list[str]:
         what = "the image is" if len(frames) == 1 else f"{constant} of {len(frames)} frames are"
         warnings.append(f"{what} constant: returned unchanged")
     return warnings
-
-
-# ---------------------------------------------------------------------------------------------------- writing
-def write_whole(path: Path, write: Callable) -> None:
-    """Write a file so that it is whole or absent: `write(stream)` to a temporary name, fsync, rename."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_image(path: str | Path, image: Image, provenance: dict, dtype: str = "float32") -> Path:
-    """Write an image as calibrated TIFF or `.npy`, by the extension, and a JSON file of the same name beside it.
-
-    Parameters
-    ----------
-    provenance : dict
-        How the image came to be; stored in the JSON file beside the source's metadata.
-    dtype : str
-        "float32", or an unsigned integer type: values are then rounded and clipped to its range.
-
-    Returns
-    -------
-    Path
-        Of the JSON file. It is written first, so that there is no image without it.
-
-    Raises
-    ------
-    ValueError
-        If the extension is neither.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in (".npy", *TIFF):
-        raise ValueError(f"{path}: cannot write {path.suffix or 'a file without extension'}; use .tif or .npy")
-    data = image.data
-    if np.dtype(dtype).kind == "u":
-        data = np.clip(np.rint(np.nan_to_num(data)), 0, np.iinfo(dtype).max)
-    data = data.astype(dtype)
-    if data.shape[-1] == 1:
-        data = data[..., 0]
-    about = {
-        "axes": image.axes if data.ndim == image.data.ndim else image.axes[:-1],
-        "sampling_angstrom": image.sampling,
-        "dtype": dtype,
-        "source": {"file": str(image.path), "dtype": image.dtype, "metadata": image.metadata},
-        "provenance": provenance,
-    }
-    text = json.dumps(to_json(about), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    sidecar = path.with_suffix(".json")
-    write_whole(sidecar, lambda stream: stream.write(text.encode()))
-    if path.suffix.lower() == ".npy":
-        write_whole(path, lambda stream: np.save(stream, data, allow_pickle=False))
-    else:
-        write_whole(path, lambda stream: _write_tiff(stream, data, about["axes"], image.sampling))
-    return sidecar
-
-
-def _write_tiff(stream, data: np.ndarray, axes: str, sampling: float | None) -> None:
-    if data.nbytes > IMAGEJ_BYTES:
-        tifffile.imwrite(stream, data, bigtiff=True, photometric="minisblack", metadata={"axes": axes})
-        return
-    if "C" in axes:  # ImageJ wants the order T, C, Y, X
-        data = np.moveaxis(data, -1, -3)
-    letters = {2: "YX", 3: "CYX" if "C" in axes else "TYX", 4: "TCYX"}[data.ndim]
-    calibration = {"unit": "nm"} if sampling else {}
-    resolution = (10 / sampling, 10 / sampling) if sampling else None  # pixels per nm
-    tifffile.imwrite(stream, data, imagej=True, resolution=resolution, metadata={"axes": letters} | calibration)
-
-
-def to_json(value):
-    """The nearest JSON value: keys become strings, arrays lists, NaN a string, long arrays and bytes their size."""
-    match value:
-        case dict():
-            return {str(key): to_json(item) for key, item in value.items()}
-        case list() | tuple() | set():
-            return [to_json(item) for item in value]
-        case np.ndarray():
-            return to_json(value.tolist()) if value.size <= 1000 else f"array {value.dtype} {list(value.shape)}"
-        case np.generic():
-            return to_json(value.item())
-        case float() if not math.isfinite(value):
-            return str(value)
-        case bool() | int() | float() | str() | None:
-            return value
-        case bytes():
-            return value.decode(errors="replace") if len(value) <= 1000 else f"{len(value)} bytes"
-    return str(value)

@@ -1,0 +1,24 @@
+"""Image files: read what microscopes write, refuse what would give a wrong answer, write calibrated results.
+
+    file -> Image (float32 [H, W, C] or [T, H, W, C], pixel size in Å) -> ... -> TIFF or .npy, and a JSON file beside it
+
+`.npy` and TIFF are read here; microscope formats go through RosettaSciIO, which is GPL-3: the extra `files` installs
+it, and it is imported only when such a file is opened. Nothing is ever unpickled.
+"""
+
+from stemjax.files.image import Image, to_json
+from stemjax.files.reading import READABLE, fill_nonfinite, read_image, refuse_nonfinite, to_angstrom, warnings_about
+from stemjax.files.writing import write_image, write_whole
+
+__all__ = [
+    "READABLE",
+    "Image",
+    "fill_nonfinite",
+    "read_image",
+    "refuse_nonfinite",
+    "to_angstrom",
+    "to_json",
+    "warnings_about",
+    "write_image",
+    "write_whole",
+]

@@ -1,0 +1,78 @@
+"""An image as it comes from a file, and what a file may say about it."""
+
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+TIFF = (".tif", ".tiff")
+AXES = "THWC"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image or movie as read from a file.
+
+    Parameters
+    ----------
+    data : float32 [H, W, C] or [T, H, W, C]
+        In the file's own unit, counts if the detector was calibrated. Row 0 is at the top.
+    sampling : float or None
+        Pixel size [Å/px], where the file says.
+    metadata : dict
+        All that the file says besides, as JSON values.
+    dtype : str
+        Type of the numbers in the file.
+    path : Path or None
+        Where it was read.
+    """
+
+    data: np.ndarray
+    sampling: float | None = None
+    metadata: dict = field(default_factory=dict)
+    dtype: str = "float32"
+    path: Path | None = None
+
+    @property
+    def axes(self) -> str:
+        """Meaning of the axes of `data`: "HWC" or "THWC"."""
+        return AXES[-self.data.ndim :]
+
+    def bin(self, count: int) -> "Image":
+        """Sum blocks of `count` x `count` pixels, which keeps noise independent from pixel to pixel.
+
+        Rows and columns that do not fill a block are dropped.
+
+        Raises
+        ------
+        ValueError
+            If the image is smaller than one block.
+        """
+        *frames, height, width, channels = self.data.shape
+        rows, columns = height // count, width // count
+        if not rows or not columns:
+            raise ValueError(f"{height} x {width} pixels cannot be binned by {count}: choose a smaller --bin")
+        whole = self.data[..., : rows * count, : columns * count, :]
+        data = whole.reshape(*frames, rows, count, columns, count, channels).sum(axis=(-4, -2), dtype=np.float32)
+        return replace(self, data=data, sampling=self.sampling and self.sampling * count)
+
+
+def to_json(value):
+    """The nearest JSON value: keys become strings, arrays lists, NaN a string, long arrays and bytes their size."""
+    match value:
+        case dict():
+            return {str(key): to_json(item) for key, item in value.items()}
+        case list() | tuple() | set():
+            return [to_json(item) for item in value]
+        case np.ndarray():
+            return to_json(value.tolist()) if value.size <= 1000 else f"array {value.dtype} {list(value.shape)}"
+        case np.generic():
+            return to_json(value.item())
+        case float() if not math.isfinite(value):
+            return str(value)
+        case bool() | int() | float() | str() | None:
+            return value
+        case bytes():
+            return value.decode(errors="replace") if len(value) <= 1000 else f"{len(value)} bytes"
+    return str(value)
