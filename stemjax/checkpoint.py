@@ -7,6 +7,7 @@ it is used.
 
 import fcntl
 import hashlib
+import logging
 import shutil
 import sys
 from collections.abc import Iterator
@@ -78,13 +79,18 @@ class Checkpointer:
     def __init__(self, folder: Path, keep: int = 2, read_only: bool = False):
         self.folder, self.read_only = Path(folder).resolve(), read_only
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep,
+            max_to_keep=None if read_only else keep,
+            save_interval_steps=0 if read_only else 1,
             enable_async_checkpointing=False,
             cleanup_tmp_directories=not read_only,
             read_only=read_only,
             create=not read_only,
         )
+        absl = logging.getLogger("absl")
+        level = absl.level
+        absl.setLevel(logging.ERROR)  # Orbax warns of every folder opened to read only
         self._manager = ocp.CheckpointManager(self.folder, options=options)
+        absl.setLevel(level)
 
     def save(self, step: int, state: dict, progress: dict) -> None:
         """Save a tree of arrays and a JSON value; the checkpoint of a step that is done again is replaced.
