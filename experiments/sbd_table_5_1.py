@@ -4,7 +4,7 @@
 
 Every filter is tuned on the validation structures, every network sees the same number of crops in the same order and
 picks its learning rate from the same list, and all are scored on structures that none of them saw. Expect at size
-`cpu`: constant 25, Gaussian and total variation about 30, the networks about 32 dB.
+`cpu`: constant 23, Gaussian filter and total variation 29, the networks 31 to 32 dB.
 
 Reference: Mohan et al., arXiv:2010.12970, Table 5.1.
 """
