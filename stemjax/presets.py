@@ -161,6 +161,7 @@ def write_weights(path: Path, denoiser_config: dict, variables: dict, info: dict
     """Store variables as float16 in `path`.npz beside `path`.json (denoiser, digest, where they come from)."""
     leaves = {"/".join(keys): np.asarray(leaf, np.float16) for keys, leaf in _flatten(variables)}
     meta = {"denoiser": denoiser_config, "digest": digest(leaves), **info}
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **leaves))
     text = json.dumps(meta, indent=1, sort_keys=True) + "\n"
     write_whole(path.with_suffix(".json"), lambda stream: stream.write(text.encode()))
