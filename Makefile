@@ -26,7 +26,7 @@ quickstart: $(READY)  ## simulate, train, compare: a table and pictures in a few
 	$(STEMJAX) quickstart
 
 test: $(READY)  ## the test suite, without GPU or network (ARGS="-k optics" passes options to pytest)
-	$(THREADS) $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile $(ARGS)
+	$(THREADS) $(VENV)/bin/python -m pytest -q -n 2 --dist worksteal $(ARGS)
 
 layers: $(READY)  ## the test that imports run one way
 	$(VENV)/bin/python -m pytest -q tests/test_layers.py

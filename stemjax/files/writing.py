@@ -30,7 +30,7 @@ def write_whole(path: Path, write: Callable) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        reason = error.strerror or "could not be written (is the disk full?)"  # NumPy gives no reason
+        reason = error.strerror or "is the disk full?"  # NumPy gives no reason
         raise OSError(error.errno, reason, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
