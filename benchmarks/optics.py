@@ -5,8 +5,9 @@
 All make clean images of 50.1 Å cells, each under a defocus of its own, from the 10,765 Fourier coefficients of an exit
 wave: transfer function, five focus points, vibration, Fourier resampling, all in complex64 and float32. `numpy` is the
 same arithmetic with `numpy.fft`; `scipy` is the most that we could get out of NumPy: transfer functions and filter
-computed beforehand, SciPy's FFT on every core. They take turns, and a ratio is that of the medians. Expect more than 2 against `numpy` at 512 px, the size that
-trainings render at size `cpu`, and about 1 at 1024 px, where the last inverse FFT takes most of the time.
+computed beforehand, SciPy's FFT on every core. They take turns, and a ratio is that of the medians. Expect more than 2
+against `numpy` at 512 px, the size that trainings render at size `cpu`, and about 1 at 1024 px, where the last inverse
+FFT takes most of the time.
 
 The result goes to ``results/benchmarks/optics.json``.
 """
