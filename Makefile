@@ -71,7 +71,7 @@ lock:  ## pin the newest versions anew (needs uv)
 	@test -n "$(UV)" || { echo "error: make lock needs uv: install it first" >&2; exit 1; }
 	@echo "# Every package that make installs, with hashes. Made from pyproject.toml by make lock: do not edit." > $@.tmp
 	@echo "$(TESTED)" | "$(UV)" pip compile pyproject.toml --constraints - --quiet --upgrade --universal \
-	  --python-version 3.11 --extra simulation --extra dev --generate-hashes --no-header --no-annotate --no-emit-index-url >> $@.tmp
+	  --python-version 3.11 --extra simulation --extra dev --generate-hashes --no-header --no-annotate >> $@.tmp
 	@mv $@.tmp requirements.lock
 
 clean:  ## remove the environment and caches; data, runs and results stay

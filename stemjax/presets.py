@@ -86,7 +86,7 @@ PRESETS = {
 # the 188 e/Å² of the paper's images before it resizes them, on pixels of 0.098 Å: with 116 little is learnt in minutes.
 # Half of a field of view of 41 px, 2.0 Å, stays below the Pt spacing of 2.44 Å; in the paper it is 1.3 Å.
 _COARSE = batches.Imaging(sampling=0.0979, counts=1.8)
-_COARSE_CROPS = batches.Crops(size=128, count=8, render=512)  # batch statistics of fewer crops hold the networks back
+_COARSE_CROPS = batches.Crops(size=128, count=8, render=512)  # 8: by one trial, of the UNet alone
 _SHORT = Optimiser(learning_rate=2e-3, schedule="cosine", warmup=20)
 SBD_TRAINING = {
     "gpu": {
