@@ -2,9 +2,9 @@
 
     stemjax experiment run sbd_table_5_1 --size cpu
 
-Every filter is tuned on the validation structures, every network sees the same number of crops in the same order and
-picks its learning rate from the same list, and all are scored on structures that none of them saw. Expect at size
-`cpu`: constant 23, Gaussian filter and total variation 29, the networks 31 to 32 dB.
+Every filter is tuned on the validation structures; every network sees the same crops in the same order and picks its
+batch size and learning rate by the same search (`experiments/tuning.py`); all are scored on structures that none of
+them saw. Expect at size `cpu`: constant 23, Gaussian filter and total variation 29, the networks 31 to 32 dB.
 
 Reference: Mohan et al., arXiv:2010.12970, Table 5.1.
 """
@@ -12,13 +12,11 @@ Reference: Mohan et al., arXiv:2010.12970, Table 5.1.
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
 from experiments.recorder import Recorder
+from experiments.tuning import Search, tune_run
 from experiments.workspace import Workspace
 from stemjax import datasets, parallel, presets, tables
 from stemjax.evaluate import denoise_all, image_set, tune
-from stemjax.train import Optimiser
 
 NAME = "sbd_table_5_1"
 TIMES = {"smoke": "1 min", "cpu": "40 min on 2 cores", "gpu": "not measured"}
@@ -32,8 +30,8 @@ FILTERS = {
 NETWORKS = {"SBD + DnCNN": "sbd-dncnn", "SBD + Small UNet": "sbd-small-unet", "SBD + UNet": "sbd-unet-4x64"}
 LARGEST = {"SBD + UNet, 6 scales, 128 base channels": "sbd-unet-6x128"}  # needs a large GPU
 SEEDS = {"smoke": (0,), "cpu": (0, 1, 2), "gpu": (0,)}
-LEARNING_RATES = {"smoke": (2e-3,), "cpu": (1e-3, 2e-3, 4e-3), "gpu": (1e-3,)}
-SHORT_STEPS = 100  # length of the short runs that choose a learning rate
+# The same for every network. At full size one setting, the paper's, is all that a lease has time for.
+SEARCH = {"smoke": None, "cpu": Search((2, 4, 8), (1e-3, 2e-3, 4e-3, 8e-3), short_crops=1000), "gpu": None}
 IMAGES_PER_UNIT = {"smoke": 1, "cpu": 6, "gpu": 20}
 WHITE = datasets.Selection(contrast=("white",))
 
@@ -59,41 +57,16 @@ def run(size: str, workspace: Workspace) -> None:
     rows.draw_learning_curves()
 
 
-def trained_networks(size: str, workspace: Workspace, data: datasets.DataSet) -> Iterator[tuple]:
-    """Every network and seed of a size, trained if it is not yet: (method, run, (variables, info, outcome), tuning)."""
+def trained_networks(size: str, workspace: Workspace, data: datasets.DataSet, only: str = "") -> Iterator[tuple]:
+    """Every network and seed of a size, trained if it is not yet: (method, run, (variables, info, outcome), tuning).
+
+    With `only`, the methods whose preset has that name.
+    """
     for method, name in (NETWORKS | LARGEST if size == "gpu" else NETWORKS).items():
-        denoiser = presets.find_preset(name).at(size)
-        optimiser, tuning = _choose_learning_rate(method, denoiser, size, workspace, data)
+        if only not in ("", name):
+            continue
+        start = presets.sbd_run(presets.find_preset(name).at(size), size, data.recipe_hash)
+        tuned, tuning = tune_run(method, start, SEARCH[size], workspace, data)
         for seed in SEEDS[size]:
-            run = presets.sbd_run(denoiser, size, data.recipe_hash, seed, optimiser=optimiser)
+            run = replace(tuned, seed=seed)
             yield method, run, workspace.trained(run, data, f"{method}, seed {seed}"), tuning
-
-
-def _choose_learning_rate(
-    method: str, denoiser, size: str, workspace: Workspace, data
-) -> tuple[Optimiser, dict | None]:
-    """Every network picks from the same learning rates, by one short run of each: (optimiser, tuning)."""
-    optimiser, rates = presets.SBD_TRAINING[size]["optimiser"], LEARNING_RATES[size]
-    if len(rates) == 1:
-        return replace(optimiser, learning_rate=rates[0]), None
-    found = []
-    for rate in rates:
-        short = presets.sbd_run(
-            denoiser,
-            size,
-            data.recipe_hash,
-            optimiser=replace(optimiser, learning_rate=rate),
-            steps=SHORT_STEPS,
-            validate_every=SHORT_STEPS,
-        )
-        _, info, _ = workspace.trained(short, data, f"{method}, learning rate {rate:g}")
-        found.append(info["validation_psnr_db"])
-    best = int(np.argmax(found))
-    tuning = {
-        "values": list(rates),
-        "validation_psnr_db": [round(value, 3) for value in found],
-        "chosen": rates[best],
-        "at_an_end": best in (0, len(rates) - 1),
-        "steps": SHORT_STEPS,
-    }
-    return replace(optimiser, learning_rate=rates[best]), {"learning_rate": tuning}

@@ -59,6 +59,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size", choices=("smoke", "cpu", "gpu"), default="cpu")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="save and stop after so long")
+    parser.add_argument("--only", default="", metavar="NAME", help="one preset alone, so that shells share the work")
     parser.add_argument("--ship", action="store_true", help="train the network that ships with stemjax instead")
     options = parser.parse_args()
     parallel.enable_compilation_cache()
@@ -68,7 +69,7 @@ def main() -> int:
             ship(workspace)
         else:
             for method, run, _, _ in sbd_table_5_1.trained_networks(
-                options.size, workspace, workspace.pt_ceo2(options.size)
+                options.size, workspace, workspace.pt_ceo2(options.size), options.only
             ):
                 print(f"{method}: {workspace.runs / run.hash} is trained")
     except TimeoutError as stopped:

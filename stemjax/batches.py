@@ -103,10 +103,12 @@ class Crops:
         dict
             ``clean`` and ``noisy``, float32 [count, size, size, 1], in counts.
         """
-        key = jax.random.fold_in(key, step)
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(self.count))
+        crop_key, noise_key = jax.random.split(key)
+        # Crops are numbered through the run: however many make a batch, they come in the same order.
+        number = step * self.count + jnp.arange(self.count)
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(crop_key, number)
         clean = jax.vmap(lambda k: self._crop(arrays, k, band, imaging))(keys)[..., None]
-        return {"clean": clean, "noisy": imaging.noise.sample(jax.random.fold_in(key, self.count), clean)}
+        return {"clean": clean, "noisy": imaging.noise.sample(jax.random.fold_in(noise_key, step), clean)}
 
     def _crop(self, arrays: dict, key: jax.Array, band: Band, imaging: Imaging) -> jax.Array:
         choice, place, turn, size, mirror, dose = jax.random.split(key, 6)

@@ -61,7 +61,7 @@ def new_record(
     learning_curve : list of dict
         ``crops`` and ``validation_psnr_db`` of each validation.
     tuning : dict, optional
-        For each tuned field the ``values`` tried, their ``validation_psnr_db``, and which was ``chosen``.
+        For each tuned field the ``values`` tried, their ``validation_psnr_db`` (None: diverged), which was ``chosen``.
     wall_s, compile_s : float, optional
         Time to train, or to denoise the split, and to compile [s]. Never printed as a measurement of speed.
     """

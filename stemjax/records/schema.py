@@ -90,7 +90,7 @@ def find_faults(record: dict, rows: list[dict]) -> list[str]:
         "scores are finite and plausible": all(
             _in_range(name, row[name]) for row in rows for name in set(row) & set(RANGES)
         ),
-        "each tuned value is one of those tried, all of which have a score": _is_tuning(record["tuning"]),
+        "each tuned value is one of those tried, and has a score": _is_tuning(record["tuning"]),
         "the learning curve is finite and goes forward": _is_curve(record["learning_curve"]),
         "counts and times are not negative": min(record["images"], record["parameters"], *seconds) >= 0,
     }
@@ -109,11 +109,13 @@ def _are_complete(rows: list[dict]) -> bool:
 
 
 def _is_tuning(tuning: dict | None) -> bool:
+    """Only a training that diverged has no PSNR (None), and is not chosen."""
     return all(
         {"values", "validation_psnr_db", "chosen"} <= set(tried)
         and len(tried["values"]) == len(tried["validation_psnr_db"])
         and tried["chosen"] in tried["values"]
-        and all(map(_is_psnr, tried["validation_psnr_db"]))
+        and _is_psnr(tried["validation_psnr_db"][tried["values"].index(tried["chosen"])])
+        and all(psnr is None or _is_psnr(psnr) for psnr in tried["validation_psnr_db"])
         for tried in (tuning or {}).values()
     )
 

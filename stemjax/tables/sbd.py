@@ -166,11 +166,6 @@ def _notes(rows: dict[str, Row], is_ranked: bool) -> Iterable[str]:
             "The networks differ in size, biases and normalisation as well as in field of view: their order alone does "
             "not show an effect of the field of view."
         )
-        yield (
-            "Tuning was not equal: the widths, and batches of 8 crops in place of 2, were settled after looking at "
-            "validation scores, the batch by a trial of the UNet alone; with batches of 2 a small UNet of twice this "
-            "width was ahead of the UNet on one seed. The order of the networks is not settled."
-        )
     if "Raw" in rows:
         yield "Raw is scored without clamping to [0, 255], as in the paper; every other row is clamped."
     tuned = [
