@@ -31,7 +31,7 @@ NETWORKS = {"SBD + DnCNN": "sbd-dncnn", "SBD + Small UNet": "sbd-small-unet", "S
 LARGEST = {"SBD + UNet, 6 scales, 128 base channels": "sbd-unet-6x128"}  # needs a large GPU
 SEEDS = {"smoke": (0,), "cpu": (0, 1, 2), "gpu": (0,)}
 # The same for every network. At full size one setting, the paper's, is all that a lease has time for.
-SEARCH = {"smoke": None, "cpu": Search((2, 4, 8), (1e-3, 2e-3, 4e-3, 8e-3), short_crops=1000), "gpu": None}
+SEARCH = {"smoke": None, "cpu": Search((2, 8), (2e-3, 4e-3, 8e-3), short_crops=1000), "gpu": None}
 IMAGES_PER_UNIT = {"smoke": 1, "cpu": 6, "gpu": 20}
 WHITE = datasets.Selection(contrast=("white",))
 
