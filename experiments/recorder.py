@@ -35,9 +35,22 @@ class Recorder:
     panels: dict[str, figures.Panel] = field(default_factory=dict)
     curves: dict[str, list] = field(default_factory=dict)
 
-    def add(self, method: str, denoiser, denoised: np.ndarray, *, is_raw: bool = False, **facts) -> dict:
-        """Record one row from its denoised images [M, P, P, 1]; `facts` go to `records.new_record`."""
+    def add(
+        self,
+        method: str,
+        denoiser,
+        denoised: np.ndarray,
+        *,
+        is_raw: bool = False,
+        extra: Sequence[dict] | None = None,
+        **facts,
+    ) -> dict:
+        """Record one row from its denoised images [M, P, P, 1]; `facts` go to `records.new_record`.
+
+        `extra` holds further scores of each image.
+        """
         found = scores(denoised, self.test, clamp=not is_raw)
+        found = [row | more for row, more in zip(found, extra or [{}] * len(found), strict=True)]
         record = records.new_record(
             experiment=self.experiment,
             method=method,
@@ -59,14 +72,23 @@ class Recorder:
         return record
 
     def add_trained(
-        self, method: str, run: Run, variables: dict, info: dict, outcome: Outcome, tuning: dict | None = None
+        self,
+        method: str,
+        run: Run,
+        variables: dict,
+        info: dict,
+        outcome: Outcome,
+        tuning: dict | None = None,
+        *,
+        denoised: np.ndarray | None = None,
+        **facts,
     ) -> dict:
-        """Denoise with a trained network and record the row."""
+        """Denoise with a trained network, unless that was done, and record the row."""
         network = run.denoiser.network
         return self.add(
             method,
             run.denoiser,
-            denoise_all(run.denoiser, variables, self.test.noisy),
+            denoise_all(run.denoiser, variables, self.test.noisy) if denoised is None else denoised,
             seed=run.seed,
             run=run.hash,
             checkpoint=info["digest"],
@@ -76,6 +98,7 @@ class Recorder:
             learning_curve=[event for event in info["log"] if "validation_psnr_db" in event],
             wall_s=round(outcome.progress.train_time_s, 1),
             compile_s=round(outcome.progress.compile_time_s, 1),
+            **facts,
         )
 
     def draw_strip(self, name: str = "", methods: Sequence[str] | None = None, columns: int | None = None) -> Path:

@@ -39,11 +39,18 @@ class Workspace:
 
     def pt_ceo2(self, size: str) -> datasets.DataSet:
         """The Pt/CeO2 exit waves of a size, simulated first if they are not there."""
-        folder = self.data / f"pt-ceo2-{size}"
+        return self._simulated("pt-ceo2", size)
+
+    def pt_ceo2_surface(self, size: str) -> datasets.DataSet:
+        """The 44 structures with atoms removed from or added to the surface (size smoke: 4), all of split "test"."""
+        return self._simulated("pt-ceo2-surface", size)
+
+    def _simulated(self, name: str, size: str) -> datasets.DataSet:
+        folder = self.data / f"{name}-{size}"
         if not (folder / "manifest.json").is_file():
             from simulation.make import make_pt_ceo2  # abTEM is needed here alone
 
-            make_pt_ceo2(folder, size)
+            make_pt_ceo2(folder, size, name=name)
         return datasets.open_data_set(folder)
 
     def trained(self, run, data: datasets.DataSet, label: str) -> tuple[dict, dict, Outcome]:

@@ -1,5 +1,6 @@
 """Figures: images of several methods side by side, and learning curves, in colours safe for colour-blind readers."""
 
+import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def strip(
         note = (note + ", own grey scale" * panel.is_noisy).removeprefix(", ")
         below = (top - lines * _LINE - 0.03) / size[1]
         figure.text(middle, below, note, ha="center", va="top", fontsize=7, color="#444444")
-    _save(figure, path)
+    save(figure, path)
 
 
 def learning_curves(
@@ -117,12 +118,7 @@ def learning_curves(
     levels : dict, optional
         Name -> PSNR [dB] of what needs no training, drawn as horizontal lines.
     """
-    from matplotlib.figure import Figure
-
-    if len(curves) > len(COLOURS):
-        raise ValueError(f"{path}: {len(curves)} methods for {len(COLOURS)} colours that can be told apart; draw fewer")
-    figure = Figure(figsize=(5.6, 3.6), dpi=_DPI, layout="constrained")
-    axes = figure.add_subplot(xlabel="Crops seen", ylabel="Validation PSNR [dB]")
+    figure, axes = _plot("Crops seen", "Validation PSNR [dB]", len(curves))
     for colour, (method, seeds) in zip(COLOURS, curves.items(), strict=False):
         points = [{point["crops"]: point["validation_psnr_db"] for point in seed} for seed in seeds]
         shared = sorted(set.intersection(*map(set, points)))
@@ -134,13 +130,154 @@ def learning_curves(
         axes.axhline(level, color="#777777", linewidth=1, linestyle="--")
         axes.annotate(name, (0.995, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7)
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", linewidth=0.4, color="#cccccc")
     axes.margins(x=0.01)
     axes.legend(frameon=False, fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
+# ---------------------------------------------------------------------------------------------------- from records
+@dataclass(frozen=True)
+class Line:
+    """One line of a plot: values with their intervals.
+
+    Parameters
+    ----------
+    x, y : sequence of float
+    low, high : sequence of float, optional
+        Ends of the interval of each value.
+    labels : sequence of str, optional
+        Printed beside the points.
+    joined : bool
+        Whether a line joins the points.
+    """
+
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] | None = None
+    high: Sequence[float] | None = None
+    labels: Sequence[str] | None = None
+    joined: bool = True
+
+
+def lines(
+    series: dict[str, Line],
+    xlabel: str,
+    ylabel: str,
+    *,
+    log_x: bool = False,
+    inside: tuple[float, float] | None = None,
+    level: tuple[str, float] | None = None,
+) -> bytes:
+    """Values over an axis, one colour per method, with error bars; as PNG.
+
+    Parameters
+    ----------
+    inside : tuple of float, optional
+        Range of the horizontal axis that the training covered; shaded.
+    level : (str, float), optional
+        Name and height of a dashed line.
+    """
+    figure, axes = _plot(xlabel, ylabel, len(series))
+    if inside is not None:
+        axes.axvspan(*inside, color="#eeeeee", zorder=0, label="range of the training")
+    for colour, (name, line) in zip(COLOURS, series.items(), strict=False):
+        style = {"color": colour, "marker": "o", "markersize": 4, "linewidth": 1.6 if line.joined else 0}
+        axes.plot(line.x, line.y, label=name, **style)
+        if line.low is not None:
+            ends = np.abs(np.array([line.low, line.high]) - np.asarray(line.y))
+            axes.errorbar(line.x, line.y, ends, fmt="none", ecolor=colour, elinewidth=1, capsize=2)
+        for x, y, label in zip(line.x, line.y, line.labels or (), strict=False):
+            axes.annotate(label, (x, y), xytext=(4, -9), textcoords="offset points", fontsize=6.5, color=colour)
+    if level is not None:
+        axes.axhline(level[1], color="#777777", linewidth=1, linestyle="--")
+        axes.annotate(
+            level[0], (0.005, level[1]), xycoords=("axes fraction", "data"), ha="left", va="bottom", fontsize=7
+        )
+    if log_x:
+        from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+        axes.set_xscale("log")
+        axes.set_xticks(sorted({x for line in series.values() for x in line.x}))
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.legend(frameon=False, fontsize=8)
+    return encode(figure)
+
+
+def matrix(values: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, form: str = ".1f") -> bytes:
+    """A matrix of figures [R, C] on a grey scale, every figure printed in its cell: rows trained on, columns tested on.
+
+    A cell that is NaN stays empty.
+    """
+    return matrices({title: (values, rows, columns)}, form)
+
+
+def matrices(parts: dict[str, tuple[np.ndarray, Sequence[str], Sequence[str]]], form: str = ".1f") -> bytes:
+    """Several matrices, title -> (values [R, C], rows, columns), side by side on one grey scale, as PNG."""
+    from matplotlib.figure import Figure
+
+    every = np.concatenate([np.ravel(values) for values, _, _ in parts.values()])
+    low, high = np.nanmin(every), np.nanmax(every)
+    ratios = [len(columns) + 1.2 for _, _, columns in parts.values()]
+    height = 0.42 * max(len(rows) for _, rows, _ in parts.values()) + 0.9
+    figure = Figure(figsize=(0.62 * sum(ratios) + 0.4, height), dpi=_DPI, layout="constrained")
+    grid = figure.subplots(1, len(parts), width_ratios=ratios, squeeze=False)[0]
+    for axes, (title, (values, rows, columns)) in zip(grid, parts.items(), strict=True):
+        axes.imshow(values, cmap="Greys", vmin=low, vmax=high + (high - low) * 0.8, aspect="auto")
+        for (row, column), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                axes.text(column, row, format(value, form), ha="center", va="center", fontsize=8)
+        axes.set_title(title, fontsize=9)
+        axes.set_xticks(range(len(columns)), columns, fontsize=8)
+        axes.set_yticks(range(len(rows)), rows, fontsize=8)
+        axes.set_xlabel("tested on", fontsize=8)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+    grid[0].set_ylabel("trained on", fontsize=8)
+    return encode(figure)
+
+
+def boxes(groups: dict[str, dict[str, Sequence[float]]], ylabel: str) -> bytes:
+    """Box plots: group (a place on the axis) -> method (a colour) -> values; whiskers at the 5 and 95 percentiles."""
+    methods = list(dict.fromkeys(method for group in groups.values() for method in group))
+    figure, axes = _plot("", ylabel, len(methods))
+    width = 0.8 / len(methods)
+    for index, (colour, method) in enumerate(zip(COLOURS, methods, strict=False)):
+        places = [place + (index - (len(methods) - 1) / 2) * width for place in range(len(groups))]
+        drawn = axes.boxplot(
+            [groups[group][method] for group in groups],
+            positions=places,
+            widths=0.8 * width,
+            whis=(5, 95),
+            patch_artist=True,
+            flierprops={"marker": ".", "markersize": 3, "markeredgecolor": colour},
+            medianprops={"color": colour, "linewidth": 2},
+        )
+        for part in ("boxes", "whiskers", "caps"):
+            for artist in drawn[part]:
+                artist.set_color(colour)
+        for box in drawn["boxes"]:
+            box.set_facecolor("white")
+        axes.plot([], [], color=colour, linewidth=2, label=method)
+    axes.set_xticks(range(len(groups)), [textwrap.fill(group, 14) for group in groups], fontsize=8)
+    axes.legend(frameon=False, fontsize=8)
+    return encode(figure)
+
+
+def _plot(xlabel: str, ylabel: str, count: int):
+    """Figure and axes of a plot of `count` colours, plain and open to the right and the top."""
+    from matplotlib.figure import Figure
+
+    if count > len(COLOURS):
+        raise ValueError(f"{count} methods for {len(COLOURS)} colours that can be told apart; draw fewer")
+    figure = Figure(figsize=(5.6, 3.6), dpi=_DPI, layout="constrained")
+    axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", linewidth=0.4, color="#cccccc")
+    return figure, axes
+
+
+# ---------------------------------------------------------------------------------------------------- parts
 def bar_length(width_angstrom: float) -> float:
     """A round length [Å] of about a quarter of a width: 1, 2 or 5 times a power of ten.
 
@@ -178,15 +315,21 @@ def _binned(image: np.ndarray, factor: int) -> np.ndarray:
     return blocks.mean(axis=(1, 3))
 
 
-def _save(figure, path: str | Path) -> None:
-    """The figure as PNG with a palette of 256 colours, a third of the size; whole or absent, and without a date."""
+def encode(figure) -> bytes:
+    """The figure as PNG with a palette of 256 colours, a third of the size, and without a date."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    path = Path(path)
+    stream = io.BytesIO()
+    picture.quantize(256, dither=Image.Dither.NONE).save(stream, format="PNG", optimize=True, dpi=(_DPI, _DPI))
+    return stream.getvalue()
+
+
+def save(figure, path: str | Path) -> None:
+    """Write the figure as PNG, whole or not at all."""
+    path, content = Path(path), encode(figure)
     path.parent.mkdir(parents=True, exist_ok=True)
-    palette = picture.quantize(256, dither=Image.Dither.NONE)
-    write_whole(path, lambda stream: palette.save(stream, format="PNG", optimize=True, dpi=(_DPI, _DPI)))
+    write_whole(path, lambda stream: stream.write(content))

@@ -40,7 +40,7 @@ def small_results(results: Path, values: list[float], size: str = "cpu") -> Path
 
 
 def figures(results: Path, size: str = "cpu") -> dict[str, dict]:
-    text = tables.render(results)[results / "tables" / f"sbd_table_5_1.{size}.csv"]
+    text = tables.render(results)[results / "tables" / f"sbd_table_5_1.{size}.csv"].decode()
     return {row["method"]: row for row in csv.DictReader(io.StringIO(text))}
 
 
@@ -60,7 +60,7 @@ def test_figures_equal_those_computed_by_hand(tmp_path):
 
 def test_few_units_have_values_but_no_interval_rank_or_letter(tmp_path):
     small_results(tmp_path, [30.0, 31.0, 33.0])
-    text = tables.render(tmp_path)[tmp_path / "tables" / "sbd_table_5_1.cpu.md"]
+    text = tables.render(tmp_path)[tmp_path / "tables" / "sbd_table_5_1.cpu.md"].decode()
     assert "Rank" not in text and "interval |" not in text
     assert "| SBD + UNet                  | 30.20 | 31.20 | 33.20 |" in text
     assert figures(tmp_path)["SBD + UNet"]["letters"] == figures(tmp_path)["SBD + UNet"]["psnr_db_low"] == ""
@@ -80,12 +80,12 @@ def test_enough_units_have_intervals_and_ranks(tmp_path):
         "Raw": ("4", "c"),
     }
     assert float(found["Raw"]["psnr_db_low"]) < 5.5 < float(found["Raw"]["psnr_db_high"])
-    text = tables.render(tmp_path)[tmp_path / "tables" / "sbd_table_5_1.cpu.md"]
+    text = tables.render(tmp_path)[tmp_path / "tables" / "sbd_table_5_1.cpu.md"].decode()
     assert "1 a |" in text and "30.70 [" in text and "of each structure" not in text
 
 
 def test_the_caption_says_what_was_measured(tmp_path):
-    text = tables.render(small_results(tmp_path, [30.0, 31.0]))[tmp_path / "tables" / "sbd_table_5_1.cpu.md"]
+    text = tables.render(small_results(tmp_path, [30.0, 31.0]))[tmp_path / "tables" / "sbd_table_5_1.cpu.md"].decode()
     for part in ("size cpu", "0123456789abcdef", "2 images of 2 structures", "116 e/Å²", "`sbd`", "6,000 crops"):
         assert part in text
     assert "SBD + UNet 88,448 (paper: 1.41M)" in text

@@ -29,6 +29,7 @@ def new_record(
     size: str,
     scores: list[dict],
     split: str = "test",
+    conditions: dict | None = None,
     seed: int | None = None,
     run: str | None = None,
     checkpoint: str | None = None,
@@ -46,6 +47,8 @@ def new_record(
     ----------
     method : str
         Label of the row in the table.
+    conditions : dict, optional
+        Axes of a sweep beside the method, name -> text or number; a name ends in its unit.
     denoiser : dataclass or None
         None for the noisy images themselves.
     imaging : dataclass
@@ -73,6 +76,7 @@ def new_record(
         "benchmark_version": BENCHMARK_VERSION,
         "experiment": experiment,
         "method": method,
+        "conditions": conditions or {},
         "denoiser": config,
         "denoiser_hash": recipe_hash(config),
         "run": run,

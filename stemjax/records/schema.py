@@ -9,11 +9,14 @@ from stemjax.datasets import canonical_json, recipe_hash
 from stemjax.metrics.image import PROTOCOLS
 from stemjax.records.scores import RANGES, intervals, means, scores_text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had no `conditions`
 BENCHMARK_VERSION = 0  # 0 until the benchmark is frozen as version 1
 SIZES = ("smoke", "cpu", "gpu")
 # Records that agree in all of these measure the same thing: the newest supersedes the others.
-IDENTITY = ("benchmark_version", "experiment", "method", "seed", "data_set", "imaging", "protocol", "size", "split")
+IDENTITY = (
+    *("benchmark_version", "experiment", "method", "conditions", "seed"),
+    *("data_set", "imaging", "protocol", "size", "split"),
+)
 
 _TEXT, _COUNT, _SECONDS = (str,), (int,), (int, float, type(None))
 _SCHEMA = {
@@ -21,6 +24,7 @@ _SCHEMA = {
     "benchmark_version": _COUNT,
     "experiment": _TEXT,
     "method": _TEXT,
+    "conditions": (dict,),
     "denoiser": (dict,),
     "denoiser_hash": _TEXT,
     "run": (str, type(None)),
@@ -63,6 +67,11 @@ def record_id(record: dict) -> str:
     return digest(canonical_json(bare))
 
 
+def identity(record: dict) -> tuple:
+    """What the record measured: see `IDENTITY`."""
+    return tuple(record.get(name, {}) for name in IDENTITY)
+
+
 def find_faults(record: dict, rows: list[dict]) -> list[str]:
     """What is wrong with a record without its id and with its scores, one line each; an empty list means sound."""
     different = sorted(set(_SCHEMA) ^ set(record))
@@ -82,6 +91,7 @@ def find_faults(record: dict, rows: list[dict]) -> list[str]:
         f"protocol is one of {', '.join(PROTOCOLS)}": record["protocol"] in PROTOCOLS,
         "experiment is a name of small letters, digits and _": re.fullmatch("[a-z0-9_]+", record["experiment"]),
         "denoiser_hash is the hash of denoiser": record["denoiser_hash"] == recipe_hash(record["denoiser"]),
+        "each condition is a text or a number": _are_scalars(record["conditions"]),
         "recipe_hash has 16 hexadecimal digits": _is_hex(record["data_set"].get("recipe_hash"), 16),
         "run has 16 hexadecimal digits": record["run"] is None or _is_hex(record["run"], 16),
         "checkpoint has 64 hexadecimal digits": record["checkpoint"] is None or _is_hex(record["checkpoint"], 64),
@@ -100,6 +110,10 @@ def find_faults(record: dict, rows: list[dict]) -> list[str]:
         if stated != (means(rows), intervals(rows), digest(scores_text(rows))):
             problems = ["its scores are not those of the images"]
     return problems + [f"it names a path of this machine: {path}" for path in sorted(set(_machine_paths(record)))]
+
+
+def _are_scalars(conditions: dict) -> bool:
+    return all(isinstance(value, str | int | float) for value in conditions.values())
 
 
 def _are_complete(rows: list[dict]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stemjax.datasets import canonical_json
 from stemjax.files import write_whole
-from stemjax.records.schema import IDENTITY, find_faults, record_id
+from stemjax.records.schema import find_faults, identity, record_id
 from stemjax.records.scores import read_scores, rounded, scores_text
 
 
@@ -60,7 +60,7 @@ def append(folder: str | Path, record: dict, scores: list[dict]) -> str:
         _finish(folder)
         present = load(folder)
         if record["supersedes"] is None:
-            same = [r["id"] for r in current(present) if all(r[n] == record[n] for n in IDENTITY)]
+            same = [r["id"] for r in current(present) if identity(r) == identity(record)]
             record = record | {"supersedes": same[-1] if same else None}
         elif record["supersedes"] not in {r["id"] for r in present}:
             raise ValueError(f"there is no record {record['supersedes'][:16]} for {record['method']!r} to supersede")

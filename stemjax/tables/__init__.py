@@ -1,6 +1,7 @@
 """Tables: pure functions of the records, the same bytes on every machine.
 
-A table of one size is a file ``results/tables/<name>.<size>.md`` to read, with a ``.csv`` of the same figures.
+A table of one size is a file ``results/tables/<name>.<size>.md`` to read, with a ``.csv`` of the same figures and its
+plots, ``results/figures/<name>.<size>.<plot>.png``. (Pictures of images are made by the experiments.)
 """
 
 import re
@@ -20,28 +21,29 @@ TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {
 }
 
 
-def render(results: str | Path) -> dict[Path, str]:
-    """Every table that the records in ``results/records`` make: path -> text.
+def render(results: str | Path) -> dict[Path, bytes]:
+    """Every table and plot that the records in ``results/records`` make: path -> contents.
 
     The results of the checkout itself are the published ones: size `smoke` has no place there.
     """
     results = Path(results)
     found = records.current(records.load(results / "records"))
     is_published = results.resolve() == Path(__file__).resolve().parents[2] / "results"
-    texts = {}
+    contents = {}
     for name, make in TABLES.items():
         for size in records.SIZES:
             chosen = [record for record in found if (record["experiment"], record["size"]) == (name, size)]
             if chosen and not (is_published and size == "smoke"):
                 table = make(chosen, records.load_scores(results / "records", chosen))
-                texts[results / "tables" / f"{name}.{size}.md"] = table.markdown()
-                texts[results / "tables" / f"{name}.{size}.csv"] = table.csv()
+                contents[results / "tables" / f"{name}.{size}.md"] = table.markdown().encode()
+                contents[results / "tables" / f"{name}.{size}.csv"] = table.csv().encode()
+                for plot, draw in table.plots.items():
+                    contents[results / "figures" / f"{name}.{size}.{plot}.png"] = draw()
                 readme = results.parent / "README.md"
-                if is_published and f"<!-- table {name}.{size}:" in (
-                    text := texts.get(readme) or readme.read_text("utf-8")
-                ):
-                    texts[readme] = _insert(text, f"{name}.{size}", table)
-    return texts
+                text = (contents.get(readme) or readme.read_bytes()).decode() if is_published else ""
+                if f"<!-- table {name}.{size}:" in text:
+                    contents[readme] = _insert(text, f"{name}.{size}", table).encode()
+    return contents
 
 
 def _insert(text: str, name: str, table: Table) -> str:
@@ -55,21 +57,21 @@ def _insert(text: str, name: str, table: Table) -> str:
 
 
 def write(results: str | Path) -> list[Path]:
-    """Render every table to its file; returns the files."""
-    texts = render(results)
-    for path, text in texts.items():
+    """Render every table and plot to its file; returns the files."""
+    contents = render(results)
+    for path, content in contents.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda stream, text=text: stream.write(text.encode()))
-    return list(texts)
+        write_whole(path, lambda stream, content=content: stream.write(content))
+    return list(contents)
 
 
 def check(results: str | Path) -> list[str]:
-    """Every table that is not, byte by byte, what the records say, one line each; an empty list means all is well."""
-    results, texts = Path(results), render(results)
+    """Every table or plot that is not, byte by byte, what the records say, one line each; none means all is well."""
+    results, contents = Path(results), render(results)
     problems = [
         f"{path}: {'differs from' if path.exists() else 'missing, though it is in'} the records; run `stemjax tables`"
-        for path, text in texts.items()
-        if not path.exists() or path.read_bytes() != text.encode()
+        for path, content in contents.items()
+        if not path.exists() or path.read_bytes() != content
     ]
     present = [path for path in sorted((results / "tables").glob("*")) if path.suffix in (".md", ".csv")]
-    return problems + [f"{path}: no record makes this table; delete it" for path in present if path not in texts]
+    return problems + [f"{path}: no record makes this table; delete it" for path in present if path not in contents]

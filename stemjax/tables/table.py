@@ -2,7 +2,8 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,17 @@ class Grid:
 
 @dataclass(frozen=True)
 class Table:
-    """A table to read (`grids`, with what to know about them) and to compute with (`data`, one dict per row)."""
+    """A table to read (`grids`, with what to know about them) and to compute with (`data`, one dict per row).
+
+    `plots` are the pictures drawn from the same records: the suffix of a file's name -> a function that gives its PNG.
+    """
 
     title: str
     caption: str
     grids: tuple[Grid, ...]
     notes: tuple[str, ...]
     data: tuple[dict, ...]
+    plots: dict[str, Callable[[], bytes]] = field(default_factory=dict)
 
     def markdown(self) -> str:
         """The whole table in Markdown."""
