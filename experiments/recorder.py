@@ -57,7 +57,7 @@ class Recorder:
             denoiser=None if is_raw else denoiser,
             data_set=self.data,
             imaging=self.test.imaging,
-            protocol="sbd",
+            protocol=self.test.imaging.protocol,
             size=self.size,
             scores=found,
             **facts,

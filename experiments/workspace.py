@@ -1,5 +1,7 @@
 """Where an experiment finds its data sets and trained networks, and where its records go."""
 
+import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,14 +61,18 @@ class Workspace:
         Raises
         ------
         TimeoutError
-            If the time limit or a signal came first; the message says how to go on.
+            If the time limit came first; the message says how to go on.
+        SystemExit
+            If a signal did: with the exit status of that signal.
         """
         print(f"{label}: run {run.hash}", flush=True)
         outcome = train(run, data, self.runs, time_limit=self.time_limit, log=_print_validation)
         if outcome.stopped:
-            raise TimeoutError(
-                f"{label} stopped at step {outcome.step} of {run.steps} ({outcome.stopped}); run again to go on"
-            )
+            message = f"{label} stopped at step {outcome.step} of {run.steps} ({outcome.stopped}); run again to go on"
+            if outcome.stopped == "time limit":
+                raise TimeoutError(message)
+            print(message, file=sys.stderr)
+            raise SystemExit(128 + signal.Signals[outcome.stopped])
         _, variables, info = load_run(outcome.folder)
         return variables, info, outcome
 

@@ -7,6 +7,7 @@ seen, and a batch is the same on one device and on many.
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,8 @@ class Imaging:
     optics: Optics = field(default_factory=Optics)
     noise: Poisson = field(default_factory=Poisson)
 
+    protocol: ClassVar[str] = "sbd"
+
     @property
     def dose_scale(self) -> float:
         """Counts per intensity of the paper's images, whose vacuum is 0.45: the `dose_scale` of the metrics."""
@@ -49,6 +52,34 @@ class Imaging:
     def dose(self) -> float:
         """Electron dose [e/Å²]."""
         return self.counts / self.sampling**2
+
+    def device_arrays(self, data: DataSet, images: Images) -> dict:
+        """What `Crops.batch` draws from: the exit waves that the images need, and the list of images, as JAX arrays."""
+        needed, wave = np.unique(images.item, return_inverse=True)
+        return {
+            "waves": jnp.asarray(data.waves(needed)),
+            "wave": jnp.asarray(wave, jnp.int32),
+            "defocus": jnp.asarray(images.defocus),
+        }
+
+    def clean_images(self, data: DataSet, images: Images) -> np.ndarray:
+        """Whole clean images inside the margin, rendered exactly at the sampling.
+
+        Returns
+        -------
+        float32 [M, P, P, 1]
+            Counts; P is a multiple of 16, so that networks with up to 4 scales need no padding.
+        """
+        pixels = round(data.band.cell / self.sampling)
+        side = int((data.band.cell - 2 * self.margin) / data.band.cell * pixels) // 16 * 16
+        start = (pixels - side) // 2
+        render = jax.jit(lambda wave, defocus: image(wave, defocus, data.band, self.optics, pixels))
+        waves = data.waves(images.item)
+        cut = slice(start, start + side)
+        rendered = [
+            np.asarray(render(wave, defocus))[cut, cut] for wave, defocus in zip(waves, images.defocus, strict=True)
+        ]
+        return self.counts * np.stack(rendered)[..., None]
 
 
 @dataclass(frozen=True)
@@ -142,36 +173,6 @@ def _bilinear(periodic: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
     top = periodic[y0, x0] * (1 - dx) + periodic[y0, x1] * dx
     bottom = periodic[y1, x0] * (1 - dx) + periodic[y1, x1] * dx
     return top * (1 - dy) + bottom * dy
-
-
-def device_arrays(data: DataSet, images: Images) -> dict:
-    """What `Crops.batch` draws from: the exit waves that the images need, and the list of images, as JAX arrays."""
-    needed, wave = np.unique(images.item, return_inverse=True)
-    return {
-        "waves": jnp.asarray(data.waves(needed)),
-        "wave": jnp.asarray(wave, jnp.int32),
-        "defocus": jnp.asarray(images.defocus),
-    }
-
-
-def clean_images(data: DataSet, images: Images, imaging: Imaging) -> np.ndarray:
-    """Whole clean images inside the margin, rendered exactly at the imaging's sampling.
-
-    Returns
-    -------
-    float32 [M, P, P, 1]
-        Counts; P is a multiple of 16, so that networks with up to 4 scales need no padding.
-    """
-    pixels = round(data.band.cell / imaging.sampling)
-    side = int((data.band.cell - 2 * imaging.margin) / data.band.cell * pixels) // 16 * 16
-    start = (pixels - side) // 2
-    render = jax.jit(lambda wave, defocus: image(wave, defocus, data.band, imaging.optics, pixels))
-    waves = data.waves(images.item)
-    cut = slice(start, start + side)
-    rendered = [
-        np.asarray(render(wave, defocus))[cut, cut] for wave, defocus in zip(waves, images.defocus, strict=True)
-    ]
-    return imaging.counts * np.stack(rendered)[..., None]
 
 
 def noisy_images(clean: np.ndarray, imaging: Imaging, seed: int) -> np.ndarray:

@@ -295,6 +295,11 @@ class Images:
     def __len__(self) -> int:
         return len(self.item)
 
+    def names(self, data: DataSet) -> list[str]:
+        """Item and defocus of each."""
+        pairs = zip(self.item, self.defocus, strict=True)
+        return [f"{data.items[item]['id']}-defocus{defocus:g}" for item, defocus in pairs]
+
 
 def _spread(rows: list, count: int) -> list:
     """At most `count` of the rows, the middles of as many equal parts; all of them where count is 0."""

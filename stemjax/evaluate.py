@@ -41,10 +41,9 @@ def image_set(
 ) -> ImageSet:
     """At most `per_unit` images of every structure of a split, with the fixed noise of that split."""
     images = dataclasses.replace(selection, per_unit=per_unit).images(data, split)
-    clean = batches.clean_images(data, images, imaging)
+    clean = imaging.clean_images(data, images)
     seed = batches.TEST_NOISE if split == "test" else batches.VALIDATION_NOISE
-    names = [f"{data.items[item]['id']}-defocus{c10:g}" for item, c10 in zip(images.item, images.defocus, strict=True)]
-    return ImageSet(clean, batches.noisy_images(clean, imaging, seed), images, names, imaging)
+    return ImageSet(clean, batches.noisy_images(clean, imaging, seed), images, images.names(data), imaging)
 
 
 def denoise_all(denoiser, variables: dict, noisy: np.ndarray) -> np.ndarray:
@@ -53,17 +52,18 @@ def denoise_all(denoiser, variables: dict, noisy: np.ndarray) -> np.ndarray:
 
 
 def scores(denoised: np.ndarray, images: ImageSet, clamp: bool = True) -> list[dict]:
-    """PSNR, SSIM and NRMSE of each image under the `sbd` contract; `clamp` is off for the raw row alone.
+    """PSNR, SSIM and NRMSE of each image under the contract of the imaging; `clamp` is off for the raw row alone.
 
     Returns
     -------
     list of dict
         One row per image, as `records.new_record` takes them: ``image``, ``unit`` and the scores.
     """
-    scale = images.imaging.dose_scale
+    imaging = images.imaging
+    contract = {"protocol": imaging.protocol, "dose_scale": imaging.dose_scale, "clamp": clamp}
     names = zip(images.name, images.images.unit, strict=True)
     return [
-        {"image": name, "unit": str(unit)} | score(true[..., 0], test[..., 0], "sbd", dose_scale=scale, clamp=clamp)
+        {"image": name, "unit": str(unit)} | score(true[..., 0], test[..., 0], **contract)
         for (name, unit), true, test in zip(names, images.clean, denoised, strict=True)
     ]
 

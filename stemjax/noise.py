@@ -110,6 +110,27 @@ class FixedGaussian:
 
 
 @dataclass(frozen=True)
+class UniformGaussian:
+    """White Gaussian noise whose standard deviation is drawn uniformly, one for every image.
+
+    Parameters
+    ----------
+    low, high : float
+        Range of the standard deviation, in the unit of the image; equal ends give one value.
+    """
+
+    low: float
+    high: float
+
+    def sample(self, key: Array, clean: Array) -> Array:
+        """Draw a noisy image [..., H, W, C] in the unit of `clean`."""
+        sigma_key, noise_key = jax.random.split(key)
+        clean = jnp.asarray(clean, jnp.float32)
+        sigma = jax.random.uniform(sigma_key, (*clean.shape[:-3], 1, 1, 1), minval=self.low, maxval=self.high)
+        return clean + sigma * jax.random.normal(noise_key, clean.shape)
+
+
+@dataclass(frozen=True)
 class PoissonGaussian:
     """Counting noise read out by a camera: ``noisy = gain Poisson(clean) + offset + read_noise n``.
 

@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -232,7 +232,7 @@ def train(
         if int(state["step"]) >= run.steps or _exhausted(run, progress):
             return Outcome(folder, int(state["step"]), progress)
 
-        arrays = batches.device_arrays(data, run.selection.images(data, "train"))
+        arrays = run.imaging.device_arrays(data, run.selection.images(data, "train"))
         arrays = jax.device_put(arrays, parallel.replicated(mesh))
         state = jax.device_put(state, parallel.replicated(mesh))
         if steps_per_call is None:
@@ -294,16 +294,17 @@ def _restore(run: Run, newest: checkpoint.Checkpointer) -> tuple[dict, Progress]
 
 
 def _validation(run: Run, data: datasets.DataSet) -> Callable[[dict], float]:
-    """The function variables -> mean PSNR [dB] (protocol `sbd`) over the validation images, on fixed noise."""
-    chosen = datasets.Selection(**asdict(run.selection) | {"per_unit": run.validation_per_unit})
-    clean = batches.clean_images(data, chosen.images(data, "validation"), run.imaging)
-    noisy = batches.noisy_images(clean, run.imaging, seed=batches.VALIDATION_NOISE)
+    """The function variables -> mean PSNR [dB] over the validation images, on fixed noise."""
+    imaging, chosen = run.imaging, replace(run.selection, per_unit=run.validation_per_unit)
+    contract = {"protocol": imaging.protocol, "dose_scale": imaging.dose_scale}
+    clean = imaging.clean_images(data, chosen.images(data, "validation"))
+    noisy = batches.noisy_images(clean, imaging, seed=batches.VALIDATION_NOISE)
     denoise = jax.jit(run.denoiser.denoise)
 
     def validate(variables: dict) -> float:
         variables = jax.device_get(variables)
         scores = [
-            score(c[0], np.asarray(denoise(variables, n))[0], "sbd", dose_scale=run.imaging.dose_scale)["psnr_db"]
+            score(c[0], np.asarray(denoise(variables, n))[0], **contract)["psnr_db"]
             for c, n in zip(np.split(clean, len(clean)), np.split(noisy, len(noisy)), strict=True)
         ]
         return float(np.mean(scores))

@@ -159,8 +159,8 @@ def test_the_noise_of_an_image_depends_on_its_place_alone():
 def test_whole_images_lie_inside_the_margin(tmp_path):
     data = make_toy(tmp_path)
     images = datasets.Selection(per_unit=1).images(data, "test")
-    clean = batches.clean_images(data, images, IMAGING)
+    clean = IMAGING.clean_images(data, images)
     assert clean.shape == (2, 112, 112, 1) and clean.dtype == np.float32  # 115 px of 23 Å, down to a multiple of 16
     assert np.median(clean) == pytest.approx(1.8, rel=0.3)
-    twice = batches.clean_images(data, images, Imaging(0.2, 3.6, 1.0, IMAGING.optics))
+    twice = Imaging(0.2, 3.6, 1.0, IMAGING.optics).clean_images(data, images)
     np.testing.assert_allclose(twice, 2 * clean, rtol=1e-5)

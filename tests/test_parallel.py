@@ -20,7 +20,7 @@ import jax, numpy as np
 from stemjax import batches, datasets, parallel
 data = datasets.open_data_set(sys.argv[2])
 imaging, crops = batches.Imaging(sampling=0.2, counts=1.8), batches.Crops(size=16, count=8, render=64)
-arrays = batches.device_arrays(data, datasets.Selection().images(data, "train"))
+arrays = batches.Imaging().device_arrays(data, datasets.Selection().images(data, "train"))
 found = []
 for devices in (1, 2):
     mesh = parallel.batch_mesh(devices)

@@ -56,7 +56,7 @@ def final_digest(folder: Path) -> str:
 
 
 def test_a_batch_is_a_function_of_key_and_step(data):
-    arrays = batches.device_arrays(data, datasets.Selection().images(data, "train"))
+    arrays = batches.Imaging().device_arrays(data, datasets.Selection().images(data, "train"))
     key = jax.random.key(3)
     first, again, other = (CROPS.batch(arrays, key, step, data.band, IMAGING) for step in (5, 5, 6))
     np.testing.assert_array_equal(first["noisy"], again["noisy"])
@@ -71,9 +71,10 @@ def test_crops_show_the_rendered_image(data):
     plain = batches.Crops(size=32, count=1, scale=(1.0, 1.0), rotation=0.0, flip=False, render=125)
     imaging = batches.Imaging(sampling=0.2, counts=1.8, margin=0.0)
     images = datasets.Selection(defocus=(60.0, 60.0)).images(data, "train")
-    arrays = batches.device_arrays(data, datasets.Images(images.item[:1], images.defocus[:1], images.unit[:1]))
+    images = datasets.Images(images.item[:1], images.defocus[:1], images.unit[:1])
+    arrays = imaging.device_arrays(data, images)
     crop = np.asarray(plain.batch(arrays, jax.random.key(0), 0, data.band, imaging)["clean"])[0, ..., 0]
-    whole = batches.clean_images(data, datasets.Images(images.item[:1], images.defocus[:1], images.unit[:1]), imaging)
+    whole = imaging.clean_images(data, images)
     whole = whole[0, ..., 0]
     # Bilinear sampling at a fractional offset: compare with the best integer placement through the correlation.
     windows = np.lib.stride_tricks.sliding_window_view(whole, (32, 32))
@@ -175,7 +176,7 @@ from stemjax import batches, datasets, parallel, train
 from tests.test_train import small_run
 data = datasets.open_data_set(sys.argv[2])
 run = small_run(data)
-arrays = batches.device_arrays(data, run.selection.images(data, "train"))
+arrays = run.imaging.device_arrays(data, run.selection.images(data, "train"))
 results = {}
 for count in (1, 2, 8):
     mesh = parallel.batch_mesh(count)
@@ -209,7 +210,7 @@ def test_devices_do_not_change_the_result(data):
 def test_steps_per_call_do_not_change_the_result(data):
     """Fused steps compute what single steps do."""
     run = small_run(data)
-    arrays = batches.device_arrays(data, run.selection.images(data, "train"))
+    arrays = run.imaging.device_arrays(data, run.selection.images(data, "train"))
     mesh = train.parallel.batch_mesh(1)
     ends = []
     for fused in (1, 2):

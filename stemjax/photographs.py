@@ -1,0 +1,209 @@
+"""Photographs with Gaussian noise: what the SBD paper compares electron micrographs with.
+
+A set of photographs takes the place of a data set of exit waves, `PhotographImaging` that of the microscope, and
+`PhotographCrops` that of the crops: the training and the scores are the same code.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stemjax.datasets import recipe_hash
+from stemjax.noise import UniformGaussian
+
+# Photographs that come with scikit-image; those to test with are as many as an interval needs.
+INCLUDED = {
+    "train": ("brick.png", "coffee.png", "hubble_deep_field.jpg", "motorcycle_left.png", "retina.jpg"),
+    "validation": ("coins.png",),
+    "test": (
+        *("astronaut.png", "camera.png", "cell.png", "chelsea.png", "clock_motion.png"),
+        *("grass.png", "gravel.png", "ihc.png", "moon.png", "rocket.jpg"),
+    ),
+}
+ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+WINDOW = 256  # px; side of what is tested on; smaller photographs of a folder are left out
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Grey images of any size, split into training, validation and test; see `open_photographs`.
+
+    Parameters
+    ----------
+    images : dict
+        Name -> uint8 [H, W].
+    splits : dict
+        Split -> names.
+    """
+
+    name: str
+    images: dict[str, np.ndarray]
+    splits: dict[str, tuple[str, ...]]
+    band: None = None  # there is no exit wave
+
+    @property
+    def recipe_hash(self) -> str:
+        """Identity: the pixels of every photograph and its split."""
+        digests = {name: hashlib.sha256(image.tobytes()).hexdigest() for name, image in self.images.items()}
+        return recipe_hash({"name": self.name, "images": digests, "splits": self.splits})
+
+
+def open_photographs(folder: str | Path | None = None) -> Photographs:
+    """The photographs of a folder (DIV2K, for example), or those that come with scikit-image.
+
+    Colours are turned to grey. Those of a folder are split by the order of their names: of every ten, one is for
+    validation and one to test with, unless the folder has sub-folders `train`, `validation` and `test`.
+
+    Raises
+    ------
+    OSError
+        If the folder has too few photographs of at least 256 px.
+    """
+    if folder is None:
+        source = files("skimage.data")
+        paths = {split: [Path(str(source / name)) for name in names] for split, names in INCLUDED.items()}
+        name = "scikit-image-photographs"
+    else:
+        folder = Path(folder)
+        paths, name = _split(folder), folder.name or "photographs"
+    images = {path.name: _read_grey(path) for part in paths.values() for path in part}
+    large = {name: image for name, image in images.items() if min(image.shape) >= WINDOW}
+    splits = {split: tuple(path.name for path in part if path.name in large) for split, part in paths.items()}
+    if not all(splits.values()):
+        raise OSError(f"{folder}: too few photographs of at least {WINDOW} px to train, validate and test with")
+    return Photographs(name, large, splits)
+
+
+def _split(folder: Path) -> dict[str, list[Path]]:
+    def found(where: Path) -> list[Path]:
+        return sorted(path for path in where.glob("*") if path.suffix.lower() in ENDINGS)
+
+    if all((folder / split).is_dir() for split in INCLUDED):
+        return {split: found(folder / split) for split in INCLUDED}
+    places = list(enumerate(found(folder)))
+    return {
+        "train": [path for place, path in places if place % 10 < 8],
+        "validation": [path for place, path in places if place % 10 == 8],
+        "test": [path for place, path in places if place % 10 == 9],
+    }
+
+
+def _read_grey(path: Path) -> np.ndarray:
+    """A photograph in grey, uint8 [H, W]."""
+    from skimage import color, io, util
+
+    image = io.imread(path)
+    if image.ndim == 3:
+        image = color.rgb2gray(image[..., :3])
+    return util.img_as_ubyte(image)
+
+
+# ---------------------------------------------------------------------------------------------------- choosing
+@dataclass(frozen=True)
+class Windows:
+    """Square windows of photographs: name, corner (y, x) [px] and split unit (the photograph) of each."""
+
+    item: np.ndarray
+    corner: np.ndarray
+    unit: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def names(self, data: Photographs) -> list[str]:
+        """A name for every window."""
+        return [f"{name}-{y}-{x}" for name, (y, x) in zip(self.item, self.corner, strict=True)]
+
+
+@dataclass(frozen=True)
+class EveryPhotograph:
+    """All photographs of a split; to test with, at most `per_unit` windows of each, from the middle outwards."""
+
+    per_unit: int = 0
+
+    def images(self, data: Photographs, split: str) -> Windows:
+        """The windows of one split."""
+        names, corners = [], []
+        for name in data.splits[split]:
+            shape = np.array(data.images[name].shape)
+            counts = shape // WINDOW
+            grid = (shape - counts * WINDOW) // 2 + WINDOW * np.array(list(np.ndindex(*counts)))
+            distance = np.sum((grid - (shape - WINDOW) / 2) ** 2, axis=1)
+            chosen = grid[np.argsort(distance, kind="stable")][: self.per_unit or None]
+            names += [name] * len(chosen)
+            corners.append(chosen)
+        return Windows(np.array(names), np.concatenate(corners), np.array(names))
+
+
+# ---------------------------------------------------------------------------------------------------- images
+@dataclass(frozen=True)
+class PhotographImaging:
+    """Grey values in [0, 1] with white Gaussian noise of a standard deviation drawn uniformly for every image.
+
+    Parameters
+    ----------
+    noise : UniformGaussian
+        The paper's range, 0 to 100 of 255.
+    """
+
+    noise: UniformGaussian = field(default_factory=lambda: UniformGaussian(0.0, 100 / 255))
+
+    protocol: ClassVar[str] = "photo"
+    dose_scale: ClassVar[float] = 1.0
+
+    def device_arrays(self, data: Photographs, images: Windows) -> dict:
+        """What `PhotographCrops.batch` draws from: every photograph, at the corner of a common frame, and its size."""
+        names = list(dict.fromkeys(images.item))
+        sizes = np.array([data.images[name].shape for name in names], np.int32)
+        frame = np.zeros((len(names), *sizes.max(axis=0)), np.uint8)
+        for place, name in enumerate(names):
+            frame[place, : sizes[place, 0], : sizes[place, 1]] = data.images[name]
+        return {"photographs": jnp.asarray(frame), "sizes": jnp.asarray(sizes)}
+
+    def clean_images(self, data: Photographs, images: Windows) -> np.ndarray:
+        """The windows, float32 [M, WINDOW, WINDOW, 1] in [0, 1]."""
+        windows = [
+            data.images[name][y : y + WINDOW, x : x + WINDOW]
+            for name, (y, x) in zip(images.item, images.corner, strict=True)
+        ]
+        return np.stack(windows).astype(np.float32)[..., None] / 255
+
+
+@dataclass(frozen=True)
+class PhotographCrops:
+    """A batch of square crops, each from a random photograph and place, mirrored and turned by quarters at random.
+
+    Parameters
+    ----------
+    size : int
+        Side of a crop [px].
+    count : int
+        Crops in a batch.
+    """
+
+    size: int = 400
+    count: int = 32
+
+    def batch(self, arrays: dict, key: jax.Array, step: jax.Array, band: None, imaging: PhotographImaging) -> dict:
+        """``clean`` and ``noisy``, float32 [count, size, size, 1] in [0, 1], of one step; see `batches.Crops.batch`."""
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, step * self.count + jnp.arange(self.count))
+        crop_keys, noise_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
+        clean = jax.vmap(lambda k: self._crop(arrays, k))(crop_keys)[..., None]
+        return {"clean": clean, "noisy": jax.vmap(imaging.noise.sample)(noise_keys, clean)}
+
+    def _crop(self, arrays: dict, key: jax.Array) -> jax.Array:
+        choice, place, turns, mirror = jax.random.split(key, 4)
+        row = jax.random.randint(choice, (), 0, len(arrays["sizes"]))
+        room = arrays["sizes"][row] - self.size
+        corner = (jax.random.uniform(place, (2,)) * (room + 1)).astype(jnp.int32)
+        crop = jax.lax.dynamic_slice(arrays["photographs"][row], corner, (self.size, self.size))
+        crop = jnp.where(jax.random.bernoulli(mirror), crop[:, ::-1], crop)
+        quarter = jax.random.randint(turns, (), 0, 4)
+        crop = jax.lax.switch(quarter, [lambda c, k=k: jnp.rot90(c, k) for k in range(4)], crop)
+        return crop.astype(jnp.float32) / 255
