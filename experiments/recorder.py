@@ -65,7 +65,7 @@ class Recorder:
         records.append(self.workspace.results / "records", record, found)
         print(f"{method:32s} {record['scores']['psnr_db']:6.2f} dB  SSIM {record['scores']['ssim']:.3f}", flush=True)
         if method not in self.panels:
-            image, psnr_db = denoised[self._shown][..., 0], found[self._shown]["psnr_db"]
+            image, psnr_db = denoised[self.test.images.typical][..., 0], found[self.test.images.typical]["psnr_db"]
             self.panels[method] = figures.Panel(method, image, psnr_db, is_noisy=is_raw)
         if facts.get("learning_curve"):
             self.curves.setdefault(method, []).append(facts["learning_curve"])
@@ -105,7 +105,7 @@ class Recorder:
         """One test image, clean and as the methods show it (default: all), with the particle's edge enlarged."""
         stem = ".".join(part for part in (self.experiment, self.size, name) if part)
         path = self.workspace.results / "figures" / f"{stem}.png"
-        clean = figures.Panel("Clean", self.test.clean[self._shown][..., 0])
+        clean = figures.Panel("Clean", self.test.clean[self.test.images.typical][..., 0])
         panels = [clean, *(self.panels[method] for method in methods or self.panels)]
         sampling = self.test.imaging.sampling
         figures.strip(panels, path, sampling=sampling, zoom_box=self._edge(), columns=columns)
@@ -117,14 +117,9 @@ class Recorder:
         figures.learning_curves(self.curves, path)
         return path
 
-    @property
-    def _shown(self) -> int:
-        """The test image nearest to the paper's usual defocus of 6 nm."""
-        return int(np.argmin(np.abs(self.test.images.defocus - 60.0)))
-
     def _edge(self) -> tuple[int, int, int, int]:
         """Box (x0, y0, x1, y1) [px] around the particle's upper right edge, in the test image."""
-        x0, y0, x1, _ = self.data.items[self.test.images.item[self._shown]]["particle_box_angstrom"]
+        x0, y0, x1, _ = self.data.items[self.test.images.item[self.test.images.typical]]["particle_box_angstrom"]
         sampling = self.test.imaging.sampling
         strip = (round(self.data.band.cell / sampling) - self.test.clean.shape[1]) // 2  # px cut off at the cell's edge
         side, border = (x1 - x0) / 2 / sampling, 1.5 / sampling

@@ -16,6 +16,7 @@ from experiments.recorder import Recorder
 from experiments.tuning import Search, tune_run
 from experiments.workspace import Workspace
 from stemjax import datasets, parallel, presets, tables
+from stemjax.denoisers import missing_package
 from stemjax.evaluate import denoise_all, image_set, tune
 
 NAME = "sbd_table_5_1"
@@ -24,6 +25,9 @@ FILTERS = {
     "Constant": "constant",
     "Low-pass filter": "low-pass",
     "Adaptive Wiener filter": "wiener",
+    "VST + NLM": "nlm",
+    "VST + BM3D": "bm3d",
+    "PURE-LET": "pure-let",
     "Gaussian filter": "gaussian",
     "Total variation": "tv",
 }
@@ -47,7 +51,11 @@ def run(size: str, workspace: Workspace) -> None:
 
     rows.add("Raw", presets.PRESETS["constant"].denoiser, test.noisy, is_raw=True)
     for method, name in FILTERS.items():
-        denoiser, tuning = tune(presets.PRESETS[name].denoiser, validation)
+        denoiser = presets.PRESETS[name].denoiser
+        if package := missing_package(denoiser):
+            print(f"{method:32s} not run: pip install 'stemjax[{package}]' (mind its licence)", flush=True)
+            continue
+        denoiser, tuning = tune(denoiser, validation)
         rows.add(method, denoiser, denoise_all(denoiser, {}, test.noisy), tuning=tuning or None)
     for method, learnt, trained, tuning in trained_networks(size, workspace, data):
         rows.add_trained(method, learnt, *trained, tuning)

@@ -23,6 +23,8 @@ class Workspace:
         Trained networks, shared by all experiments.
     results : path
         Records and tables. Those of size `smoke` go to a folder of their own and are never published.
+    photos : path, optional
+        Folder of photographs for Table 3.1 (b); by default those that come with scikit-image.
     time_limit : float or None
         Seconds that the trainings of one call may take before they are left for the next.
     """
@@ -30,13 +32,14 @@ class Workspace:
     data: Path = Path("data")
     runs: Path = Path("runs")
     results: Path = Path("results")
+    photos: Path | None = None
     time_limit: float | None = None
 
     @classmethod
     def for_size(cls, size: str, time_limit: float | None = None) -> "Workspace":
         """The folders of the checkout, or a scratch folder at size `smoke`."""
         if size == "smoke":
-            return cls(SMOKE / "data", SMOKE / "runs", SMOKE / "results", time_limit)
+            return cls(SMOKE / "data", SMOKE / "runs", SMOKE / "results", time_limit=time_limit)
         return cls(time_limit=time_limit)
 
     def pt_ceo2(self, size: str) -> datasets.DataSet:

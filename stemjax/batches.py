@@ -53,6 +53,10 @@ class Imaging:
         """Electron dose [e/Å²]."""
         return self.counts / self.sampling**2
 
+    def contract(self, clamp: bool = True) -> dict:
+        """How `metrics.image.score` is to compare two images; `clamp` is off for the raw row alone."""
+        return {"protocol": self.protocol, "dose_scale": self.dose_scale, "clamp": clamp}
+
     def device_arrays(self, data: DataSet, images: Images) -> dict:
         """What `Crops.batch` draws from: the exit waves that the images need, and the list of images, as JAX arrays."""
         needed, wave = np.unique(images.item, return_inverse=True)
@@ -153,14 +157,36 @@ class Crops:
         counts = imaging.counts * jnp.exp(
             jax.random.uniform(dose, (), minval=np.log(self.counts_range[0]), maxval=np.log(self.counts_range[1]))
         )
-        cos, sin = jnp.cos(angle), jnp.sin(angle)
-        reach = sampling * self.size / 2 * (jnp.abs(cos) + jnp.abs(sin))
+        reach = sampling * self.size / 2 * (jnp.abs(jnp.cos(angle)) + jnp.abs(jnp.sin(angle)))
         room = jnp.maximum(band.cell / 2 - imaging.margin - reach, 0.0)
         centre = band.cell / 2 + room * jax.random.uniform(place, (2,), minval=-1.0, maxval=1.0)
-        grid = (jnp.arange(self.size) - (self.size - 1) / 2) * sampling
-        v, u = signs[0] * grid[:, None], signs[1] * grid[None, :]
-        y, x = centre[0] + cos * v + sin * u, centre[1] - sin * v + cos * u
-        return counts * _bilinear(intensity, y * (self.render / band.cell), x * (self.render / band.cell))
+        return counts * resample(intensity, band.cell, centre, sampling, angle, self.size, signs)
+
+
+def resample(intensity: jax.Array, cell: float, centre, sampling, angle, size: int, signs=(1.0, 1.0)) -> jax.Array:
+    """A square of a periodic image, turned and with pixels of another size, by bilinear interpolation.
+
+    Parameters
+    ----------
+    intensity : [n, n]
+        One cell.
+    cell : float
+        Its side [Å].
+    centre : (y, x)
+        Of the square, in the cell [Å].
+    sampling, angle : float
+        Pixel size [Å] and orientation [rad].
+    size : int
+        Side of the square [px].
+    signs : (y, x)
+        -1 mirrors that direction.
+    """
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    grid = (jnp.arange(size) - (size - 1) / 2) * sampling
+    v, u = signs[0] * grid[:, None], signs[1] * grid[None, :]
+    y, x = centre[0] + cos * v + sin * u, centre[1] - sin * v + cos * u
+    scale = intensity.shape[0] / cell
+    return _bilinear(intensity, y * scale, x * scale)
 
 
 def _bilinear(periodic: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:

@@ -233,7 +233,8 @@ def verify(folder: str | Path) -> list[str]:
 class Selection:
     """Which images of a data set of exit waves: every combination of item and defocus that meets the conditions.
 
-    An empty tuple means "any". With `per_unit`, at most so many images of each unit, spread evenly over its list.
+    An empty tuple means "any". With `per_unit`, at most so many images of each unit, and with `total` of all, spread
+    evenly over the list.
 
     Parameters
     ----------
@@ -252,6 +253,7 @@ class Selection:
     thickness: tuple[int, ...] = ()
     defocus: tuple[float, float] = (0.0, 200.0)
     per_unit: int = 0
+    total: int = 0
 
     def images(self, data: DataSet, split: str) -> "Images":
         """The chosen images of one split, in the order of items and defocus.
@@ -271,7 +273,7 @@ class Selection:
         if not chosen:
             raise ValueError(f"no image of split {split!r} in {data.folder} meets {self}; widen the selection")
         rows = [(unit, *row) for unit, rows in chosen.items() for row in _spread(rows, self.per_unit)]
-        units, items, defocus = zip(*rows, strict=True)
+        units, items, defocus = zip(*_spread(rows, self.total), strict=True)
         return Images(np.array(items, np.int32), np.array(defocus, np.float32), np.array(units))
 
     def _admits(self, item: dict) -> bool:
@@ -294,6 +296,11 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.item)
+
+    @property
+    def typical(self) -> int:
+        """The image to show: the one nearest to the SBD paper's usual defocus of 6 nm."""
+        return int(np.argmin(np.abs(self.defocus - 60.0)))
 
     def names(self, data: DataSet) -> list[str]:
         """Item and defocus of each."""

@@ -59,8 +59,7 @@ def scores(denoised: np.ndarray, images: ImageSet, clamp: bool = True) -> list[d
     list of dict
         One row per image, as `records.new_record` takes them: ``image``, ``unit`` and the scores.
     """
-    imaging = images.imaging
-    contract = {"protocol": imaging.protocol, "dose_scale": imaging.dose_scale, "clamp": clamp}
+    contract = images.imaging.contract(clamp)
     names = zip(images.name, images.images.unit, strict=True)
     return [
         {"image": name, "unit": str(unit)} | score(true[..., 0], test[..., 0], **contract)

@@ -96,7 +96,7 @@ def strip(
             if row == 0:
                 axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=_BOX, linewidth=1.2))
             if index == 0:
-                _scale_bar(axes, part.shape, sampling)
+                scale_bar(axes, part.shape, sampling)
         middle = (left + _PANEL / 2) / size[0]
         figure.text(middle, (top - 0.02) / size[1], labels[index], ha="center", va="top", fontsize=8)
         note = "" if panel.psnr_db is None else f"{panel.psnr_db:.1f} dB"
@@ -260,7 +260,7 @@ def boxes(groups: dict[str, dict[str, Sequence[float]]], ylabel: str) -> bytes:
             box.set_facecolor("white")
         axes.plot([], [], color=colour, linewidth=2, label=method)
     axes.set_xticks(range(len(groups)), [textwrap.fill(group, 14) for group in groups], fontsize=8)
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside upper center", ncols=min(len(methods), 2), frameon=False, fontsize=8)
     return encode(figure)
 
 
@@ -291,7 +291,8 @@ def bar_length(width_angstrom: float) -> float:
     return float(max(step for step in (decade, 2 * decade, 5 * decade) if step <= most))
 
 
-def _scale_bar(axes, shape: tuple[int, ...], sampling: float) -> None:
+def scale_bar(axes, shape: tuple[int, ...], sampling: float) -> None:
+    """A white bar of round length over an image of `shape` (height, width) [px] at `sampling` [Å/px]."""
     from matplotlib.patheffects import withStroke
 
     height, width = shape

@@ -116,6 +116,11 @@ class Windows:
     def __len__(self) -> int:
         return len(self.item)
 
+    @property
+    def typical(self) -> int:
+        """The window to show."""
+        return 0
+
     def names(self, data: Photographs) -> list[str]:
         """A name for every window."""
         return [f"{name}-{y}-{x}" for name, (y, x) in zip(self.item, self.corner, strict=True)]
@@ -155,7 +160,10 @@ class PhotographImaging:
     noise: UniformGaussian = field(default_factory=lambda: UniformGaussian(0.0, 100 / 255))
 
     protocol: ClassVar[str] = "photo"
-    dose_scale: ClassVar[float] = 1.0
+
+    def contract(self, clamp: bool = True) -> dict:
+        """How `metrics.image.score` is to compare two images; nothing is clamped."""
+        return {"protocol": self.protocol}
 
     def device_arrays(self, data: Photographs, images: Windows) -> dict:
         """What `PhotographCrops.batch` draws from: every photograph, at the corner of a common frame, and its size."""

@@ -14,9 +14,12 @@ import numpy as np
 from stemjax import batches
 from stemjax.checkpoint import digest
 from stemjax.denoisers import from_config
+from stemjax.denoisers.bm3d import BM3D
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.denoisers.low_pass import LowPass
+from stemjax.denoisers.non_local_means import NonLocalMeans
+from stemjax.denoisers.pure_let import PureLet
 from stemjax.denoisers.supervised import Supervised
 from stemjax.denoisers.total_variation import TotalVariation
 from stemjax.denoisers.wiener import Wiener
@@ -62,6 +65,9 @@ PRESETS = {
     "low-pass": Preset(LowPass(), "Radial low-pass filter", SBD),
     "wiener": Preset(Wiener(), "Adaptive Wiener filter", SBD),
     "tv": Preset(TotalVariation(), "Total variation", "Rudin, Osher, Fatemi 1992; Chambolle 2004"),
+    "nlm": Preset(NonLocalMeans(), "Non-local means, variance-stabilised", "Buades et al. 2005; Makitalo, Foi 2011"),
+    "bm3d": Preset(BM3D(), "BM3D, variance-stabilised (non-commercial)", "Dabov et al. 2007; Makitalo, Foi 2011"),
+    "pure-let": Preset(PureLet(), "PURE-LET, Haar wavelets", "Luisier, Vonesch, Blu, Unser 2010; 2011"),
     "sbd-dncnn": Preset(
         Supervised(DnCNN(bias=True)), "DnCNN, 20 layers, supervised", SBD, cpu=_narrow(DnCNN(width=16, bias=True))
     ),

@@ -296,7 +296,7 @@ def _restore(run: Run, newest: checkpoint.Checkpointer) -> tuple[dict, Progress]
 def _validation(run: Run, data: datasets.DataSet) -> Callable[[dict], float]:
     """The function variables -> mean PSNR [dB] over the validation images, on fixed noise."""
     imaging, chosen = run.imaging, replace(run.selection, per_unit=run.validation_per_unit)
-    contract = {"protocol": imaging.protocol, "dose_scale": imaging.dose_scale}
+    contract = imaging.contract()
     clean = imaging.clean_images(data, chosen.images(data, "validation"))
     noisy = batches.noisy_images(clean, imaging, seed=batches.VALIDATION_NOISE)
     denoise = jax.jit(run.denoiser.denoise)

@@ -1,7 +1,8 @@
 """The command `stemjax`: one file per verb, and one line here.
 
 A verb lives in the module of its name, as the function of its name (or a dict of functions, its sub-verbs). Its
-arguments and its help are the function's signature and docstring; it returns the exit status, None for success.
+arguments and its help are the function's signature and docstring; it returns the exit status, None for success. The
+sub-verb "" is what the verb does without one.
 """
 
 import io
@@ -16,14 +17,15 @@ from importlib import import_module
 VERBS = {
     "quickstart": "from atoms to a first table of denoisers, in minutes",
     "denoise": "denoise images and movies: TIFF, npy, microscope formats",
-    "models": "list the models: parameters, field of view, paper",
+    "models": "list the models; show one: layers, training, scores",
     "simulate": "make a data set of simulated micrographs; export it as images",
     "verify": "check every file of a data set against its manifest",
     "train": "train a model on a data set, or go on with it",
     "evaluate": "score a model on the test structures of a data set",
     "experiment": "regenerate published tables and figures",
+    "ablate": "compare networks, widths, crops and losses, trained alike",
     "tables": "render the tables from the records, or check them",
-    "doctor": "show what stemjax finds on this machine",
+    "doctor": "show what stemjax finds on this machine; examine a movie's noise",
 }
 HELP = """usage: stemjax VERB ...
 
@@ -87,6 +89,9 @@ def _run(verb: str, arguments: list[str]) -> int | None:
         from stemjax.parallel import enable_compilation_cache
 
         enable_compilation_cache()
+    if isinstance(command, dict) and "" in command:
+        chosen = arguments.pop(0) if arguments and arguments[0] in command else ""
+        verb, command = f"{verb} {chosen}".rstrip(), command[chosen]
     settings = {"prog": f"stemjax {verb}", "args": arguments, "config": (tyro.conf.FlagCreatePairsOff,)}
     said = io.StringIO()
     try:

@@ -1,17 +1,24 @@
-"""`stemjax doctor`: what stemjax finds on this machine."""
+"""`stemjax doctor`: what stemjax finds on this machine, and in the noise of a movie."""
 
 import os
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
+
+from stemjax.cli.arguments import named
 
 EXTRAS = {"simulation": ("abtem", "ase"), "files": ("rsciio", "h5py", "mrcfile"), "wandb": ("wandb",)}
 CORE = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "scikit-image")
 
 
-def doctor() -> None:
-    """Show Python, JAX, devices, memory, optional packages and folders: worth pasting into a report of a problem."""
+def machine() -> None:
+    """Show Python, JAX, devices, memory, optional packages and folders: worth pasting into a report of a problem.
+
+    `stemjax doctor noise FILE` tells whether the noise of a movie is Poisson.
+    """
     import jax
 
     from stemjax import __version__
@@ -30,8 +37,58 @@ def doctor() -> None:
     _line("reference files", _reference())
 
 
+def noise(
+    file: Annotated[Path, named("FILE")],
+    /,
+    png: Annotated[Path | None, named("OUT.png")] = None,
+    axes: Annotated[str | None, named("LETTERS")] = None,
+) -> None:
+    """Tell whether the noise of a stationary movie, or of a single image, is Poisson; if not, gain, offset, read noise.
+
+    Args:
+        file: Any file that `stemjax denoise` reads.
+        png: Also draw the histogram and the mean-variance line.
+        axes: What the file's axes mean: T frames, H rows, W columns, e.g. THW.
+    """
+    from stemjax.files import read_image, warnings_about, write_whole
+    from stemjax.metrics.noise_check import ALPHA, check_noise
+
+    image = read_image(file, axes)
+    if image.data.shape[-1] != 1:
+        raise ValueError(f"{file}: {image.data.shape[-1]} channels: give a file with one")
+    try:
+        check = check_noise(image.data[..., 0])
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+    for warning in warnings_about(image):
+        print(f"warning: {file}: {warning}", file=sys.stderr)
+    print(f"{file}: {check.verdict}\n")
+    frames = f"{check.frames} frames of" if check.frames > 1 else "1, its neighbouring pixels compared:"
+    _line("frames", f"{frames} {check.pixels:,} pixels")
+    _line("mean", f"{check.mean:.4g}")
+    _line("variance / mean", f"{check.dispersion} (1)")
+    if check.has_line:
+        _line("gain", f"{check.gain} (1)")
+        _line("offset", f"{check.offset} (0)")
+        _line("read noise, squared", f"{check.read_variance} (0)")
+    p_value = "none" if check.p_value is None else f"{check.p_value:.2g}" if check.p_value > 1e-12 else "below 1e-12"
+    _line("Poisson's p-value", f"{p_value} (above {ALPHA:g})")
+    print("\n[95 % interval] (electron counting)")
+    for remark in check.remarks():
+        print(remark)
+    if png is not None:
+        from stemjax.tables.noise_check import picture
+
+        content = picture({file.name: check})
+        write_whole(png, lambda stream: stream.write(content))
+        print(png)
+
+
+doctor = {"": machine, "noise": noise}
+
+
 def _line(name: str, value: str) -> None:
-    print(f"{name:<18} {value}")
+    print(f"{name:<19} {value}")
 
 
 def _version(package: str) -> str:

@@ -11,30 +11,34 @@ from stemjax.cli.arguments import named
 Size = Literal["smoke", "cpu", "gpu"]
 Name = Annotated[str, tyro.conf.Positional, named("NAME")]
 Limit = Annotated[float | None, named("SECONDS")]
+Photos = Annotated[Path | None, named("FOLDER")]
 
 
 def list_() -> None:
     """List the experiments with the time that each size takes."""
-    experiments = _from_checkout()
+    experiments = from_checkout()
     for name in experiments.NAMES:
         module = experiments.load(name)
         times = ", ".join(f"{size} {time}" for size, time in module.TIMES.items())
         print(f"{name:<16}{module.__doc__.splitlines()[0]}\n{'':<16}{times}")
 
 
-def run(name: Name, size: Size = "cpu", time_limit: Limit = None) -> int:
+def run(name: Name, size: Size = "cpu", photos: Photos = None, time_limit: Limit = None) -> int:
     """Run one experiment: simulate, train and score what is missing, then write records, tables and figures.
 
     Args:
         name: Name from `stemjax experiment list`.
         size: smoke tries the whole path in about a minute, cpu is an honest small study, gpu the paper's size.
+        photos: Folder of photographs (DIV2K, say) for sbd_table_3_1, instead of those that come with scikit-image.
         time_limit: Seconds after which a training saves and stops; the same command goes on.
     """
-    experiments = _from_checkout()
+    experiments = from_checkout()
+    from dataclasses import replace
+
     from experiments.workspace import Workspace
 
     module = experiments.load(name)
-    workspace = Workspace.for_size(size, time_limit)
+    workspace = replace(Workspace.for_size(size, time_limit), photos=photos)
     try:
         module.run(size, workspace)
     except TimeoutError as stopped:
@@ -52,7 +56,7 @@ def run_all(size: Size = "smoke") -> int:
         size: See `stemjax experiment run`.
     """
     failed = []
-    for name in _from_checkout().NAMES:
+    for name in from_checkout().NAMES:
         print(f"== {name}", flush=True)
         try:
             run(name, size)
@@ -65,7 +69,7 @@ def run_all(size: Size = "smoke") -> int:
 experiment = {"list": list_, "run": run, "run-all": run_all}
 
 
-def _from_checkout():
+def from_checkout():
     """The package `experiments`, which is not part of the installed one.
 
     Raises

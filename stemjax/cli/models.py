@@ -1,10 +1,17 @@
-"""`stemjax models`: the list of models."""
+"""`stemjax models`: the list of models, and the card of one."""
 
 import sys
+from pathlib import Path
+from typing import Annotated
+
+from stemjax.cli.arguments import named
 
 
-def models() -> None:
-    """List the models: name, parameters, field of view, paper. Any name will do for `stemjax denoise --model NAME`."""
+def list_() -> None:
+    """List the models: name, parameters, field of view, paper. Any name will do for `stemjax denoise --model NAME`.
+
+    `stemjax models show NAME` tells all about one.
+    """
     from stemjax.presets import PRESETS
 
     header = ("model", "weights", "parameters", "field of view", "what it is", "paper")
@@ -45,3 +52,23 @@ def _size(preset) -> tuple[str, str]:
     if network is None:
         return "-", "-"
     return f"{parameter_count(network, published=True):,}", f"{field_of_view(network.geometry())} px"
+
+
+def show(
+    name: Annotated[str, named("NAME|RUN")],
+    /,
+    results: Annotated[Path, named("FOLDER")] = Path("results"),
+) -> None:
+    """Show a model: layers, parameters, fields of view, training, scores from the records, licence.
+
+    Args:
+        name: Name from `stemjax models`, or folder of a run of `stemjax train`.
+        results: Folder that holds `records`. Default: results.
+    """
+    from stemjax.cli.model_card import model_card
+
+    for heading, lines in model_card(name, results).items():
+        print(f"{heading}\n" + "".join(f"  {line}\n" for line in lines))
+
+
+models = {"": list_, "show": show}

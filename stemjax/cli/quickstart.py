@@ -12,7 +12,7 @@ def quickstart(out: Annotated[Path, named("FOLDER")] = Path("quickstart")) -> in
     Args:
         out: Folder of everything it makes. Default: quickstart. Run again, it goes on where it stopped.
     """
-    from stemjax.cli.experiment import _from_checkout
+    from stemjax.cli.experiment import from_checkout
 
-    experiments = _from_checkout()
+    experiments = from_checkout()
     return experiments.load("quickstart").show(out)

@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+OBJECTIVES = {"mse": lambda error: jnp.mean(error**2), "mae": lambda error: jnp.mean(jnp.abs(error))}
+
 
 @dataclass(frozen=True)
 class Supervised:
@@ -25,6 +27,8 @@ class Supervised:
     centre : bool
         Subtract the mean of each noisy image before the network and add it afterwards. The network then learns the
         contrast alone; a bias-free one stays homogeneous. Off for published weights, which were trained without.
+    objective : {"mse", "mae"}
+        Mean squared error, as in the paper, or mean absolute error.
 
     Notes
     -----
@@ -34,6 +38,7 @@ class Supervised:
 
     network: Any
     centre: bool = False
+    objective: str = "mse"
 
     name: ClassVar[str] = "supervised"
 
@@ -55,7 +60,7 @@ class Supervised:
         return self.network.apply(_network_variables(variables), noisy - offset) + offset
 
     def loss(self, variables: dict, batch: dict, key: jax.Array) -> tuple[jax.Array, tuple[dict, dict]]:
-        """Mean squared error [counts²] on ``batch["noisy"], batch["clean"]``.
+        """Mean squared [counts²] or absolute [counts] error on ``batch["noisy"], batch["clean"]``.
 
         Returns
         -------
@@ -66,7 +71,7 @@ class Supervised:
         output, new_state = self.network.apply(
             _network_variables(variables), batch["noisy"] - offset, train=True, mutable=["batch_stats"]
         )
-        loss = jnp.mean((output + offset - batch["clean"]) ** 2)
+        loss = OBJECTIVES[self.objective](output + offset - batch["clean"])
         return loss, (dict(new_state), {"loss": loss})
 
     @staticmethod

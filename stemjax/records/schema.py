@@ -123,14 +123,20 @@ def _are_complete(rows: list[dict]) -> bool:
 
 
 def _is_tuning(tuning: dict | None) -> bool:
-    """Only a training that diverged has no PSNR (None), and is not chosen."""
-    return all(
-        {"values", "validation_psnr_db", "chosen"} <= set(tried)
-        and len(tried["values"]) == len(tried["validation_psnr_db"])
-        and tried["chosen"] in tried["values"]
-        and _is_psnr(tried["validation_psnr_db"][tried["values"].index(tried["chosen"])])
-        and all(psnr is None or _is_psnr(psnr) for psnr in tried["validation_psnr_db"])
-        for tried in (tuning or {}).values()
+    return all(_is_choice(tried) for tried in (tuning or {}).values())
+
+
+def _is_choice(tried: dict) -> bool:
+    """Values, their ``validation_<score>`` and the one chosen; only a training that diverged has no score (None)."""
+    names = [name.removeprefix("validation_") for name in tried if name.startswith("validation_")]
+    if len(names) != 1 or names[0] not in RANGES or not {"values", "chosen"} <= set(tried):
+        return False
+    values, scores = tried["values"], tried[f"validation_{names[0]}"]
+    return (
+        len(values) == len(scores)
+        and tried["chosen"] in values
+        and _in_range(names[0], scores[values.index(tried["chosen"])])
+        and all(score is None or _in_range(names[0], score) for score in scores)
     )
 
 

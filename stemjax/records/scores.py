@@ -8,10 +8,22 @@ import io
 
 import numpy as np
 
-from stemjax.metrics import bootstrap
+from stemjax.metrics import atoms, bootstrap, likelihood
 
 # Scores that a record may hold, and the range beyond which a value is a mistake. A new metric is one line here.
 RANGES = {"psnr_db": (-100.0, 100.0), "ssim": (-1.0, 1.0), "nrmse": (0.0, 1e6)}
+RANGES |= {
+    f"{kind}{part}_{ratio}": (0.0, 1.0) for kind in ("", "strict_") for part in atoms.PARTS for ratio in atoms.RATIOS
+}
+RANGES |= dict.fromkeys(("dispersion", "gain", "offset", "read_variance"), (-1e6, 1e6))  # of a noise check
+RANGES |= {"p_value": (0.0, 1.0), "is_poisson": (0.0, 1.0)}
+RANGES |= dict.fromkeys(("minimum_counts", "maximum_counts", "mean_counts"), (0.0, 1e6))  # of clean images
+RANGES |= {"contrast": (0.0, 1e3), "ncc_pt": (-1.0, 1.0), "ncc_ce": (-1.0, 1.0)}
+RANGES |= dict.fromkeys(("fov50_px", "fov90_px", "fov99_px", "support_px"), (1.0, 1e5))  # of gradients
+RANGES |= {"intercept_counts": (-1e3, 1e3)}
+RANGES |= {f"llr_{disc}_{ratio}": (-1e6, 1e6) for disc in ("blob", "column") for ratio in likelihood.RATIOS}
+RANGES |= {f"{name}_{level:g}": (0.0, 1.0) for name in ("fdp", "column_fdp", "power") for level in (0.05, 0.1, 0.2)}
+RANGES |= dict.fromkeys(("regions", "null_regions"), (0.0, 1e6))
 
 
 def rounded(scores: list[dict]) -> list[dict]:

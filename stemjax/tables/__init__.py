@@ -10,13 +10,33 @@ from pathlib import Path
 
 from stemjax import records
 from stemjax.files import write_whole
+from stemjax.tables.ablation import ablation
+from stemjax.tables.atoms import sbd_dose, sbd_figure_5_3, sbd_figure_5_4
+from stemjax.tables.generalisation import sbd_figure_3_1, sbd_figure_5_1, sbd_figure_5_9
+from stemjax.tables.gradients import sbd_figure_3_2
+from stemjax.tables.likelihood import sbd_figure_3_3
+from stemjax.tables.noise_check import sbd_figure_4_1
+from stemjax.tables.panels import sbd_figures_a
 from stemjax.tables.quickstart import quickstart
 from stemjax.tables.sbd import sbd_table_5_1
+from stemjax.tables.sbd_table_3_1 import sbd_table_3_1
 from stemjax.tables.table import Table
 
 # Name of the experiment whose records make the table -> the function that makes it. A new table is one line here.
 TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {
     "sbd_table_5_1": sbd_table_5_1,
+    "sbd_table_3_1": sbd_table_3_1,
+    "sbd_figure_3_1": sbd_figure_3_1,
+    "sbd_figure_5_1": sbd_figure_5_1,
+    "sbd_figure_5_9": sbd_figure_5_9,
+    "ablation": ablation,
+    "sbd_figure_5_3": sbd_figure_5_3,
+    "sbd_figure_5_4": sbd_figure_5_4,
+    "sbd_dose": sbd_dose,
+    "sbd_figure_3_2": sbd_figure_3_2,
+    "sbd_figure_4_1": sbd_figure_4_1,
+    "sbd_figures_a": sbd_figures_a,
+    "sbd_figure_3_3": sbd_figure_3_3,
     "quickstart": quickstart,
 }
 

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from stemjax import inference
-from stemjax.denoisers import from_config, to_config
+from stemjax.denoisers import from_config, missing_package, to_config
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DURR, UNet
 from stemjax.presets import PRESETS
@@ -83,6 +83,8 @@ class Case:
 
 @pytest.fixture(scope="module")
 def case(request):
+    if package := missing_package(DENOISERS[request.param]):
+        pytest.skip(f"{request.param} needs the package {package}, which is not installed")
     return Case(request.param)
 
 

@@ -1,0 +1,114 @@
+"""Ablations: every combination of networks, widths, crop sizes and losses, trained alike, scored and tabled.
+
+    stemjax ablate --networks unet-2 unet-4 unet-6 --widths 8 16 --out ablations/scales
+
+Every network sees the same number of crops with the same optimiser; only the axes of the grid differ. The table gives
+parameters, measured field of view, PSNR and SSIM, the plot PSNR against field of view.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+from experiments.recorder import Recorder
+from experiments.workspace import Workspace
+from stemjax import datasets, parallel, presets, tables
+from stemjax.denoisers.supervised import OBJECTIVES, Supervised
+from stemjax.evaluate import denoise_all, image_set
+from stemjax.networks import DURR, DnCNN, UNet
+from stemjax.train import Run
+
+NAME = "ablation"
+NETWORKS = {
+    "unet-2": (UNet, {"scales": 2}, "UNet, 2 scales"),
+    "unet-4": (UNet, {"scales": 4}, "UNet, 4 scales"),
+    "unet-6": (UNet, {"scales": 6}, "UNet, 6 scales"),
+    "dncnn": (DnCNN, {"bias": True}, "DnCNN"),
+    "durr": (DURR, {}, "Small UNet (DURR)"),
+}
+IMAGES_PER_UNIT = {"smoke": 1, "cpu": 6, "gpu": 20}
+WHITE = datasets.Selection(contrast=("white",))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of an ablation.
+
+    Parameters
+    ----------
+    network : str
+        Key of `NETWORKS`.
+    width : int
+        Channels of the first layer.
+    crop : int
+        Side of the training crops [px]; 0 is that of the size.
+    objective : str
+        Key of `OBJECTIVES`.
+    """
+
+    network: str
+    width: int
+    crop: int = 0
+    objective: str = "mse"
+
+    @property
+    def label(self) -> str:
+        """The row of the table."""
+        parts = [f"{NETWORKS[self.network][2]}, {self.width} base channels"]
+        parts += [f"crops of {self.crop} px"] * bool(self.crop) + [self.objective] * (self.objective != "mse")
+        return ", ".join(parts)
+
+    @property
+    def conditions(self) -> dict:
+        """The axes, as a record keeps them, the crop aside."""
+        return {"network": self.network, "width": self.width, "objective": self.objective}
+
+    def build(self, size: str):
+        """The network; below the paper's size its last layer starts small, as in every training of that size."""
+        kind, options, _ = NETWORKS[self.network]
+        return kind(width=self.width, last_layer_scale=1.0 if size == "gpu" else 0.1, **options)
+
+    def run(self, size: str, recipe_hash: str, seed: int) -> Run:
+        """Its training on Pt/CeO2."""
+        denoiser = Supervised(self.build(size), centre=size != "gpu", objective=self.objective)
+        run = presets.sbd_run(denoiser, size, recipe_hash, seed)
+        return replace(run, crops=replace(run.crops, size=self.crop)) if self.crop else run
+
+
+def grid(networks: tuple, widths: tuple, crops: tuple = (0,), objectives: tuple = ("mse",)) -> tuple[Cell, ...]:
+    """Every combination.
+
+    Raises
+    ------
+    ValueError
+        If a network or a loss is unknown, or a width or crop impossible.
+    """
+    for known, chosen in ((NETWORKS, networks), (OBJECTIVES, objectives)):
+        for name in chosen:
+            if name not in known:
+                raise ValueError(f"{name!r} is not one of {', '.join(known)}")
+    if min(widths) < 2 or any(width % 2 for width in widths):
+        raise ValueError(f"widths {widths}: each must be even and at least 2")
+    if any(crop and crop < 32 for crop in crops):
+        raise ValueError(f"crops {crops}: each must be at least 32 px")
+    return tuple(Cell(*combination) for combination in product(networks, widths, crops, objectives))
+
+
+def ablate(cells: tuple[Cell, ...], seeds: tuple[int, ...], size: str, workspace: Workspace) -> None:
+    """Train, score and record every cell and seed on the test structures of Pt/CeO2, then render table and plot."""
+    parallel.enable_compilation_cache()
+    data = workspace.pt_ceo2(size)
+    imaging = presets.sbd_run(None, size, data.recipe_hash).imaging
+    rows = Recorder(NAME, size, workspace, data, image_set(data, WHITE, "test", IMAGES_PER_UNIT[size], imaging))
+    constant = presets.PRESETS["constant"].denoiser
+    rows.add("Constant", constant, denoise_all(constant, {}, rows.test.noisy))
+    for cell, run, trained in trainings(cells, seeds, size, workspace, data):
+        rows.add_trained(cell.label, run, *trained, conditions=cell.conditions | {"crop_px": run.crops.size})
+    tables.write(workspace.results)
+
+
+def trainings(cells, seeds, size: str, workspace: Workspace, data) -> Iterator[tuple]:
+    """Every cell and seed, trained if it is not yet: (cell, run, (variables, info, outcome))."""
+    for cell, seed in product(cells, seeds):
+        run = cell.run(size, data.recipe_hash, seed)
+        yield cell, run, workspace.trained(run, data, f"{cell.label}, seed {seed}")

@@ -1,0 +1,102 @@
+"""Tables of networks trained alike: ablations, and Table 3.1 of the SBD paper."""
+
+from stemjax import figures
+from stemjax.metrics import bootstrap
+from stemjax.tables.rows import Row, gather
+from stemjax.tables.table import Grid, Table
+
+
+def ablation(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+    """The networks of one ablation by field of view and parameters, with the plot of PSNR against field of view."""
+    rows = by_field_of_view(gather(found, scores))
+    data = tuple(figures_of(row) for row in rows)
+    columns = ("Network", "Parameters", "Field of view [px]", "PSNR [dB], 95 % interval", "SSIM", "Seeds: PSNR [dB]")
+    grid = Grid(columns, tuple(printed(figures) for figures in data))
+    return Table(
+        f"Ablation at size {found[0]['size']}", conditions_of(found), (grid,), notes_of(rows), data, _plots(rows)
+    )
+
+
+def by_field_of_view(rows: dict[str, Row]) -> list[Row]:
+    """The constant first, then the networks by field of view and parameters."""
+    return sorted(rows.values(), key=lambda row: (row.records[0]["field_of_view"] or 0, row.records[0]["parameters"]))
+
+
+def figures_of(row: Row) -> dict:
+    """The figures of one row by name, an empty text where there is none."""
+    record, estimate = row.records[0], bootstrap.interval(row.scores["psnr_db"], row.units)
+    return {
+        "network": row.method,
+        "parameters": record["parameters"],
+        "field_of_view_px": record["field_of_view"] or "",
+        "psnr_db": round(row.mean("psnr_db"), 6),
+        "psnr_db_low": round(estimate[1], 6) if estimate else "",
+        "psnr_db_high": round(estimate[2], 6) if estimate else "",
+        "ssim": round(row.mean("ssim"), 6),
+        "seeds": len(row.records) if record["seed"] is not None else "",
+        "seed_lowest_db": round(min(row.seed_means), 6),
+        "seed_highest_db": round(max(row.seed_means), 6),
+        "records": " ".join(record["id"][:16] for record in row.records),
+    }
+
+
+def printed(figures: dict) -> tuple[str, ...]:
+    """The cells of a row."""
+    psnr = f"{figures['psnr_db']:.2f}"
+    if figures["psnr_db_low"] != "":
+        psnr += f" [{figures['psnr_db_low']:.2f}, {figures['psnr_db_high']:.2f}]"
+    seeds = f"{figures['seeds']}"
+    if figures["seeds"] not in ("", 1):
+        seeds += f": {figures['seed_lowest_db']:.2f} to {figures['seed_highest_db']:.2f}"
+    parameters = f"{figures['parameters']:,}"
+    return (figures["network"], parameters, str(figures["field_of_view_px"]), psnr, f"{figures['ssim']:.3f}", seeds)
+
+
+def conditions_of(found: list[dict]) -> str:
+    """What was trained and tested, as a caption."""
+    first, curves = found[0], [record["learning_curve"] for record in found if record["learning_curve"]]
+    crops = sorted({curve[-1]["crops"] for curve in curves})
+    seen = f"the same {crops[0]:,} crops" if len(crops) == 1 else f"{crops[0]:,} to {crops[-1]:,} crops"
+    return (
+        f"Data set {first['data_set']['name']}, recipe {first['data_set']['recipe_hash']}; {first['images']} images of "
+        f"{len(first['units'])} units of the {first['split']} split, which no network saw. Every network saw {seen}."
+    )
+
+
+def notes_of(rows: list[Row]) -> tuple[str, ...]:
+    """What to know about the figures."""
+    notes = ["Means over structures; the field of view is measured by the rule that gives the paper's figures."]
+    crop = _crop(rows)
+    if crop and any((row.records[0]["field_of_view"] or 0) > crop for row in rows):
+        notes.append(f"Fields of view above the {crop} px of the crops cannot show what they are worth here.")
+    if any(len(row.records) == 1 and row.records[0]["seed"] is not None for row in rows):
+        notes.append("A single seed does not show the spread of trainings, which can exceed that over structures.")
+    return tuple(notes)
+
+
+def _crop(rows: list[Row]) -> int:
+    """Side of the training crops [px], where the records name one."""
+    return max((row.records[0]["conditions"].get("crop_px", 0) for row in rows), default=0)
+
+
+def _plots(rows: list[Row]) -> dict:
+    networks = [row for row in rows if row.records[0]["field_of_view"]]
+    return {"field_of_view": lambda: draw(networks)} if networks else {}
+
+
+def draw(rows: list[Row], name=lambda row: f"{row.records[0]['conditions'].get('width', '')} base channels") -> bytes:
+    """PSNR against field of view, one colour for each width."""
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(name(row), []).append(figures_of(row))
+    series = {}
+    for group, points in groups.items():
+        has_interval = points[0]["psnr_db_low"] != ""
+        series[group] = figures.Line(
+            [point["field_of_view_px"] for point in points],
+            [point["psnr_db"] for point in points],
+            [point["psnr_db_low"] for point in points] if has_interval else None,
+            [point["psnr_db_high"] for point in points] if has_interval else None,
+            joined=False,
+        )
+    return figures.lines(series, "Field of view [px]", "PSNR [dB]", log_x=True)

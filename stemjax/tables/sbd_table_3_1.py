@@ -1,0 +1,91 @@
+"""Table 3.1 of the SBD paper: field of view and architecture, on micrographs and on photographs."""
+
+from stemjax.metrics import bootstrap
+from stemjax.tables.ablation import by_field_of_view, conditions_of, draw, figures_of, notes_of
+from stemjax.tables.ablation import printed as printed_row
+from stemjax.tables.rows import Row, gather
+from stemjax.tables.sbd import PUBLISHED
+from stemjax.tables.table import Grid, Table
+
+# The paper's base channels to one of ours; networks narrower than a quarter have no row in the paper.
+NARROWER = {"gpu": 1, "cpu": 4}
+GAINS = (("unet-2", "unet-4"), ("unet-4", "unet-6"))
+
+
+def sbd_table_3_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+    """Both halves, what a larger field of view gains on each, and PSNR against field of view on the micrographs."""
+    size, parts = found[0]["size"], {}
+    for record in found:
+        parts.setdefault(record["conditions"].get("sigma_255", 0), []).append(record)
+    grids, data, gains, notes, plots, captions = [], [], [], [], {}, []
+    for sigma in sorted(parts):
+        rows = by_field_of_view(gather(parts[sigma], scores))
+        subject = f"Photographs, noise {sigma}" if sigma else "Micrographs (Pt/CeO2)"
+        captions.append(f"{subject}: {conditions_of(parts[sigma])}")
+        published = {row.method: _published(row, sigma, NARROWER.get(size)) for row in rows}
+        figures = [figures_of(row) | published[row.method] | {"images": subject} for row in rows]
+        columns = (subject, "Parameters", "Field of view [px]", "PSNR [dB], 95 % interval", "SSIM", "Seeds: PSNR [dB]")
+        printed = [(*printed_row(f), _text(f["published_psnr_db"]), _text(f["published_ssim"])) for f in figures]
+        grids.append(Grid((*columns, "Published PSNR [dB]", "Published SSIM"), tuple(printed)))
+        data += figures
+        gains += _gains(subject, rows)
+        notes += [note for note in notes_of(rows) if note not in notes]
+        if not sigma:
+            plots["field_of_view"] = lambda rows=rows: draw([r for r in rows if r.records[0]["field_of_view"]])
+    if gains:
+        steps = ("49 to 221 px", "221 to 893 px")
+        columns = ("Gain of a larger field of view [dB], 95 % interval", "Base channels", *steps)
+        grids.append(Grid(columns, tuple(gains)))
+    notes += [
+        "Gains are paired over the same images; intervals are over structures or photographs, without the spread of "
+        "the seeds.",
+        "Published figures stand beside the network of the same relative width.",
+    ]
+    title = f"Table 3.1 of {PUBLISHED['citation'].partition(',')[0]}, regenerated at size {size}"
+    return Table(title, "\n\n".join(captions), tuple(grids), tuple(notes), tuple(data), plots)
+
+
+def _published(row: Row, sigma: int, narrower: int | None) -> dict:
+    """The paper's figures for a row; empty where it has none."""
+    empty = {"published_psnr_db": "", "published_ssim": ""}
+    conditions = row.records[0]["conditions"]
+    if narrower is None or "network" not in conditions:
+        return empty
+    name = {"dncnn": "DnCNN", "durr": "Small UNet (DURR)"}.get(conditions["network"])
+    if name is None:
+        scales = conditions["network"].removeprefix("unet-")
+        name = f"UNet, {scales} scales, {conditions['width'] * narrower} base channels"
+    table = PUBLISHED["table_3_1_photographs" if sigma else "table_3_1_tem"]
+    suffix = f"_sigma{sigma}" if sigma else ""
+    for published in table:
+        if published["model"] == name:
+            return {"published_psnr_db": published["psnr" + suffix], "published_ssim": published["ssim" + suffix]}
+    return empty
+
+
+def _gains(subject: str, rows: list[Row]) -> list[tuple[str, ...]]:
+    """For every width, the difference in PSNR of UNets with more and fewer scales."""
+    networks = {}
+    for row in rows:
+        conditions = row.records[0]["conditions"]
+        if "network" in conditions:
+            networks[conditions["network"], conditions["width"]] = row
+    lines = []
+    for width in sorted({width for _, width in networks}):
+        cells = [_gain(networks.get((small, width)), networks.get((large, width))) for small, large in GAINS]
+        if any(cells):
+            lines.append((subject, str(width), *cells))
+    return lines
+
+
+def _gain(small: Row | None, large: Row | None) -> str:
+    if small is None or large is None:
+        return ""
+    found = bootstrap.difference(large.scores["psnr_db"], small.scores["psnr_db"], large.units)
+    if found is None:
+        return f"{large.mean('psnr_db') - small.mean('psnr_db'):+.2f}"
+    return f"{found[0]:+.2f} [{found[1]:+.2f}, {found[2]:+.2f}]"
+
+
+def _text(value) -> str:
+    return "" if value == "" else f"{value:.2f}"

@@ -1,0 +1,53 @@
+"""Anscombe transform: the inverse against its definition, and the variance it promises."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.stats import poisson
+
+from stemjax.denoisers.anscombe import anscombe, denoise_stabilised, exact_unbiased_inverse, noise_variance
+
+
+def moments(rate):
+    """Mean and variance of 2 sqrt(y + 3/8) for Poisson counts y, by the series."""
+    count = np.arange(poisson.ppf(1 - 1e-15, rate) + 50)
+    weight, value = poisson.pmf(count, rate), 2 * np.sqrt(count + 3 / 8)
+    mean = np.sum(weight * value)
+    return mean, np.sum(weight * (value - mean) ** 2)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.2, 0.45, 1.0, 1.8, 4.0, 10.0, 20.0, 99.0, 101.0, 1000.0])
+def test_the_inverse_is_the_definition(rate):
+    mean, variance = moments(rate)
+    np.testing.assert_allclose(exact_unbiased_inverse(np.float32(mean)), rate, rtol=1e-5, atol=2e-5)
+    assert abs(mean**2 / 4 - 3 / 8 - rate) > 500 * 2e-5 or rate < 0.1  # the algebraic inverse is not
+    assert noise_variance(rate) == pytest.approx(variance, abs=2e-4 if rate < 100 else 0.01)
+
+
+def test_the_inverse_rises_from_zero():
+    values = exact_unbiased_inverse(np.linspace(0, 40, 4001, dtype="f4"))
+    assert values[0] == 0 and exact_unbiased_inverse(anscombe(np.float32(0))) == 0
+    assert (np.diff(values) >= 0).all() and np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("rate", [0.45, 1.8, 10.0])
+def test_the_mean_of_stabilised_counts_gives_the_rate(rate):
+    counts = np.random.default_rng(0).poisson(rate, (1, 400, 400, 1)).astype("f4")
+    averaged = denoise_stabilised(counts, lambda plane: np.full_like(plane, plane.mean()))
+    np.testing.assert_allclose(averaged, rate, atol=5 * np.sqrt(rate / counts.size))
+
+
+def test_planes_are_filtered_one_by_one_inside_a_program():
+    """In the order of frames and channels, with NumPy arrays, also where the arrays are large."""
+    noisy = np.random.default_rng(0).poisson(2.0, (2, 700, 500, 3)).astype("f4")
+    seen = []
+
+    def keep(plane):
+        seen.append((type(plane), plane.shape))
+        return plane + len(seen)
+
+    denoised = np.asarray(jax.jit(lambda image: denoise_stabilised(image, keep))(noisy))
+    assert denoised.dtype == np.float32 and seen == [(np.ndarray, (700, 500))] * 6
+    for index, (frame, channel) in enumerate(np.ndindex(2, 3)):
+        expected = exact_unbiased_inverse(anscombe(noisy[frame, ..., channel]) + index + 1)
+        np.testing.assert_allclose(denoised[frame, ..., channel], expected, rtol=1e-5)

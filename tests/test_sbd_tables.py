@@ -1,0 +1,153 @@
+"""Table 3.1 and Figures 3.1, 5.1 and 5.9 of the SBD paper: figures that can be computed by hand."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments import ablation, sbd_figure_5_1
+from experiments.ablation import Cell, grid
+from stemjax import tables
+from stemjax.metrics.field_of_view import field_of_view
+from stemjax.networks.weights import parameter_count
+from tests.test_records import a_record
+from tests.test_tables import levels
+
+VALUES = list(np.linspace(28.0, 30.0, 12))
+CURVE = [{"crops": 4000, "validation_psnr_db": 30.0}]
+
+
+def table_of(name: str, rows: list[dict]):
+    """The table of records with these methods, conditions and shifts of PSNR against `VALUES`."""
+    found, scores = [], {}
+    for number, row in enumerate(rows):
+        of_images = levels(row.pop("values", VALUES), row.pop("shift", 0.0))
+        record = a_record(of_images, experiment=name, tuning=None, **row)
+        record["id"] = f"{number:064x}"
+        found.append(record)
+        scores[record["id"]] = of_images
+    return tables.TABLES[name](found, scores)
+
+
+def of_cell(cell: Cell, shift: float, **conditions) -> dict:
+    network = cell.build("cpu")
+    return {
+        "method": cell.label,
+        "shift": shift,
+        "seed": 0,
+        "learning_curve": CURVE,
+        "parameters": parameter_count(network),
+        "field_of_view": field_of_view(network.geometry()),
+        "conditions": cell.conditions | {"crop_px": 128} | conditions,
+    }
+
+
+def cells(table, first: str) -> tuple[str, ...]:
+    """The row of any grid whose first cell is that."""
+    return next(row for part in table.grids for row in part.rows if row[0] == first)
+
+
+def test_a_grid_is_every_combination():
+    found = grid(("unet-2", "dncnn"), (8, 16), (64, 128), ("mse", "mae"))
+    assert len(found) == len(set(found)) == 16
+    run = Cell("unet-2", 8, 64, "mae").run("cpu", "0" * 16, seed=3)
+    assert run.crops.size == 64 and run.seed == 3 and run.denoiser.objective == "mae"
+    assert run.denoiser.network.scales == 2 and run.denoiser.network.width == 8
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"networks": ("unet-3",)}, "'unet-3' is not one of unet-2"),
+        ({"objectives": ("l7",)}, "'l7' is not one of mse, mae"),
+        ({"widths": (7,)}, "even"),
+        ({"crops": (16,)}, "at least 32 px"),
+    ],
+)
+def test_an_impossible_grid_is_refused(axes, message):
+    with pytest.raises(ValueError, match=message):
+        grid(**{"networks": ("unet-2",), "widths": (8,)} | axes)
+
+
+def test_the_ablation_is_sorted_by_field_of_view_and_plotted():
+    rows = [of_cell(Cell(name, 8), shift) for name, shift in (("unet-4", 1.0), ("dncnn", 0.0), ("unet-2", 0.5))]
+    table = table_of(ablation.NAME, rows)
+    assert [row["field_of_view_px"] for row in table.data] == [41, 49, 221]
+    assert table.data[2]["psnr_db"] == pytest.approx(30.0)
+    assert cells(table, "UNet, 4 scales, 8 base channels")[3].startswith("30.00 [29.")
+    assert "the same 4,000 crops" in table.caption
+    assert any("above the 128 px" in note for note in table.notes)
+    assert Image.open(io.BytesIO(table.plots["field_of_view"]())).width > 500
+
+
+def test_table_3_1_has_the_gain_of_each_step_in_field_of_view():
+    rows = [of_cell(Cell(f"unet-{scales}", 8), gain) for scales, gain in ((2, 0.0), (4, 1.5), (6, 1.25))]
+    for sigma, gain in ((30, 0.1), (70, -0.2)):
+        for scales in (2, 4):
+            rows.append(of_cell(Cell(f"unet-{scales}", 8), gain * (scales == 4), sigma_255=sigma))
+    rows.append({"method": "Constant", "conditions": {}, "shift": -5.0})
+    table = table_of("sbd_table_3_1", rows)
+    gains = {row[0]: row[1:] for row in table.grids[-1].rows}
+    assert gains["Micrographs (Pt/CeO2)"] == ("8", "+1.50 [+1.50, +1.50]", "-0.25 [-0.25, -0.25]")
+    assert gains["Photographs, noise 30"] == ("8", "+0.10 [+0.10, +0.10]", "")
+    assert gains["Photographs, noise 70"][1] == "-0.20 [-0.20, -0.20]"
+    # A quarter of the paper's width stands beside the paper's figure.
+    assert cells(table, "UNet, 4 scales, 8 base channels")[-2:] == ("36.39", "0.98")
+    assert cells(table, "Constant")[-2:] == ("", "")
+    photographs = next(part for part in table.grids if part.columns[0] == "Photographs, noise 70")
+    assert photographs.rows[0][-2:] == ("26.16", "0.70")
+
+
+def test_figure_5_1_puts_every_cell_in_its_place():
+    rows = [
+        {
+            "method": f"trained on {one}",
+            "conditions": {"matrix": "contrast", "trained_on": one, "tested_on": other, "images": 371},
+            "values": [10.0 * i + j for _ in range(3)],
+            "seed": 0,
+            "learning_curve": CURVE,
+        }
+        for i, one in enumerate(("black", "white"), 1)
+        for j, other in enumerate(("black", "white"), 1)
+    ]
+    table = table_of("sbd_figure_5_1", rows)
+    assert cells(table, "black") == ("black", "11.00 (39.11)", "12.00 (27.93)")
+    assert cells(table, "white") == ("white", "21.00 (36.95)", "22.00 (36.26)")
+    assert "371 training images each" in table.grids[0].columns[0]
+    assert table.plots["matrices"]()[:4] == b"\x89PNG"
+
+
+def test_figure_5_1_trains_on_as_many_images_of_each_kind():
+    selection = sbd_figure_5_1._selection("particle", "PtNp3")
+    assert (selection.contrast, selection.particle) == (("white",), ("PtNp3",))
+    assert sbd_figure_5_1._selection("contrast", "black").contrast == ("black",)
+
+
+def test_figure_3_1_marks_what_lies_inside_the_training():
+    rows = [
+        {"method": "UNet", "conditions": {"sweep": "pixel size", "relative_pixel_size": scale}, "shift": shift}
+        for scale, shift in ((0.8, -3.0), (1.0, 0.0))
+    ]
+    rows += [{"method": "UNet", "conditions": {"sweep": "orientation", "orientation_deg": 90}, "shift": -1.0}]
+    table = table_of("sbd_figure_3_1", rows)
+    assert cells(table, "0.8")[1].startswith("26.00 [")
+    assert cells(table, "1 (inside)")[1].startswith("29.00 [")
+    assert cells(table, "90")[1].startswith("28.00 [")
+    assert set(table.plots) == {"pixel_size", "orientation"} and all(draw() for draw in table.plots.values())
+
+
+def test_figure_5_9_compares_trainings_on_both_sets():
+    rows = [
+        {
+            "method": f"UNet, trained on {trained_on}",
+            "conditions": {"trained_on": trained_on, "tested_on": tested_on, "training_images": images},
+            "shift": shift,
+            "values": VALUES if tested_on == "all" else VALUES[:2],
+        }
+        for trained_on, images in (("all", 1440), ("target", 114))
+        for tested_on, shift in (("all", 0.0), ("target", 1.0))
+    ]
+    table = table_of("sbd_figure_5_9", rows)
+    line = cells(table, "UNet, trained on target")
+    assert line[1] == "114" and line[2].startswith("29.00 [") and line[3] == "29.09"
