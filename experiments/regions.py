@@ -196,6 +196,7 @@ MAPS = {
     "llr_blob_region_mean": ("as the paper: one rate, mean", "nat/px"),
     "llr_column_pixel_sum": ("profile of a column, sum", "nat"),
 }
+_RING, _RINGED = figures.COLOURS[3], {SPURIOUS: "-", MISSED: ":"}
 
 
 def draw_maps(shown: dict[str, tuple[Scene, np.ndarray, dict[str, Sorted]]], path: Path) -> None:
@@ -209,10 +210,11 @@ def draw_maps(shown: dict[str, tuple[Scene, np.ndarray, dict[str, Sorted]]], pat
         Label -> scene, denoised image [H, W], classes of its regions.
     """
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     boxes = [_shown(scene) for scene, *_ in shown.values()]
     heights = [(bottom - top) / (right - left) for left, right, bottom, top in boxes]
-    figure = Figure(figsize=(10.6, 2.2 * sum(heights) + 0.5 * len(shown)), dpi=150, layout="constrained")
+    figure = Figure(figsize=(10.6, 2.2 * sum(heights) + 0.5 * len(shown) + 0.2), dpi=150, layout="constrained")
     grid = figure.subplots(len(shown), 4, squeeze=False, height_ratios=heights)
     for row, box, (label, (scene, denoised, classes)) in zip(grid, boxes, shown.items(), strict=True):
         limits = np.percentile(scene.clean, [0.1, 99.9])
@@ -222,14 +224,16 @@ def draw_maps(shown: dict[str, tuple[Scene, np.ndarray, dict[str, Sorted]]], pat
             axes.set(xlim=box[:2], ylim=box[2:], xticks=[], yticks=[])
         for axes, (score, (title, unit)) in zip(row[2:], MAPS.items(), strict=True):
             drawn = _draw_discs(axes, classes, score)
-            bar = figure.colorbar(drawn, ax=axes, shrink=0.9, aspect=14)
+            bar = figure.colorbar(drawn, ax=axes, shrink=0.75, aspect=12)
             bar.set_label(f"log-likelihood ratio [{unit}]", fontsize=7)
             bar.ax.tick_params(labelsize=7)
-            axes.set_title(f"Likelihood map\n{title}", fontsize=7.5)
+            axes.set_title(f"Likelihood map\n{title}", fontsize=7)
         counted = ", ".join(f"{len(classes[name].rows)} {name.lower()}" for name in (SPURIOUS, MISSED))
-        row[0].set_title(f"{label}\nnoisy, own grey scale", fontsize=7.5)
-        row[1].set_title(f"Denoised\n{counted}", fontsize=7.5)
+        row[0].set_title(f"{label}\nnoisy, own grey scale", fontsize=7)
+        row[1].set_title(f"Denoised\n{counted}", fontsize=7)
         _draw_bar(row[1], box, scene.view.sampling)
+    rings = [Line2D([], [], color=_RING, linestyle=style, label=name) for name, style in _RINGED.items()]
+    figure.legend(handles=rings, loc="outside lower right", ncols=2, frameon=False, fontsize=7)
     figures.save(figure, path)
 
 
@@ -245,10 +249,9 @@ def _draw_discs(axes, classes: dict[str, Sorted], score: str):
     shades = colormaps["RdBu_r"].resampled(15)  # few enough for the palette of the file
     drawn = PatchCollection(discs, cmap=shades, linewidths=0, array=values, clim=(-most, most))
     axes.add_collection(drawn)
-    for name, style in ((SPURIOUS, "-"), (MISSED, ":")):
+    for name, style in _RINGED.items():
         for y, x, radius in classes[name].places:
-            line = {"color": figures.COLOURS[3], "linewidth": 1.1, "linestyle": style}
-            axes.add_patch(Circle((x, y), 1.5 * radius, fill=False, **line))
+            axes.add_patch(Circle((x, y), 1.5 * radius, fill=False, color=_RING, linewidth=1.1, linestyle=style))
     return drawn
 
 
@@ -262,7 +265,7 @@ def _draw_bar(axes, box: tuple[float, float, float, float], sampling: float) -> 
 
 
 def _shown(scene: Scene) -> tuple[float, float, float, float]:
-    """Part of an image that is shown [px]: left, right, bottom, top; from its top to the support."""
+    """Part of an image that is shown [px]: left, right, bottom, top; from its top to the first row of the support."""
     x0, _, x1, _ = scene.view.particle_box
     left, right = scene.view.pixels([x0 - 5.0, x1 + 5.0])
-    return max(left, 0.0), min(right, scene.clean.shape[1] - 1.0), scene.lowest, 0.0
+    return max(left, 0.0), min(right, scene.clean.shape[1] - 1.0), scene.lowest + 2.0 / scene.view.sampling, 0.0

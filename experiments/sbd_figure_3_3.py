@@ -24,7 +24,7 @@ from stemjax.metrics.field_of_view import field_of_view
 from stemjax.networks.weights import parameter_count
 
 NAME = "sbd_figure_3_3"
-TIMES = {"smoke": "1 min", "cpu": "10 min on 2 cores after the training of Table 5.1", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "5 min on 2 cores after the training of Table 5.1", "gpu": "not measured"}
 VACUUM_IMAGES = {"smoke": 12, "cpu": 300, "gpu": 1000}
 THINNED, NAIVE = "Thinned counts", "Same counts"
 

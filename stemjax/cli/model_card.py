@@ -42,9 +42,7 @@ def model_card(name: str, results: Path) -> dict[str, list[str]]:
             f"Best at step {info['step']}: {info['validation_psnr_db']:.2f} dB on validation images",
         ]
         card["Scores"] = _scores(results, lambda record: record["run"] == run.hash)
-        return card | _terms(
-            presets.PRESETS[preset].paper if preset else "-", "yours: stemjax claims none on what you train"
-        )
+        return card | _terms(presets.PRESETS[preset].paper if preset else "-", "your own")
     preset = presets.find_preset(name)
     card = {name: [preset.about]}
     if not hasattr(preset.denoiser, "init"):
@@ -188,11 +186,6 @@ def _score_line(record: dict) -> str:
     return f"{', '.join(place)}: {', '.join(figures)}"
 
 
-def _terms(paper: str, weights: str = "BSD-3-Clause, as all of stemjax") -> dict[str, list[str]]:
-    cite = "CITATION.cff has stemjax itself"
-    return {
-        "Licence and citation": [
-            f"Code and weights: {weights}",
-            f"Cite: {paper}; {cite}" if paper != "-" else f"Cite: {cite}",
-        ]
-    }
+def _terms(paper: str, weights: str = "BSD-3-Clause") -> dict[str, list[str]]:
+    cite = f"Cite {paper}, and stemjax as CITATION.cff says" if paper != "-" else "Cite stemjax as CITATION.cff says"
+    return {"Licence and citation": [f"Code BSD-3-Clause; weights {weights}", cite]}

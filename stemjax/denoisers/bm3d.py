@@ -37,7 +37,7 @@ class BM3D:
 
     name: ClassVar[str] = "bm3d"
     requires: ClassVar[str] = "bm3d"
-    tunable: ClassVar[dict[str, tuple]] = {"sigma": (0.5, 0.7, 1.0, 1.4, 2.0)}  # few: an image takes seconds
+    tunable: ClassVar[dict[str, tuple]] = {"sigma": (0.7, 1.0, 1.4, 2.0, 2.8)}  # few: an image takes seconds
 
     def denoise(self, variables: dict, noisy: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """Denoise `noisy` [..., H, W, C] in counts.

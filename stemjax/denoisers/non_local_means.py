@@ -48,7 +48,7 @@ class NonLocalMeans:
     patch_distance: int = 6
 
     name: ClassVar[str] = "non-local-means"
-    tunable: ClassVar[dict[str, tuple]] = {"h": (0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.8, 1.1)}
+    tunable: ClassVar[dict[str, tuple]] = {"h": (0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.8, 1.1, 1.6)}
 
     def denoise(self, variables: dict, noisy: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """Denoise `noisy` [..., H, W, C] in counts."""

@@ -24,8 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-# Signs (rows, columns) of the second halves in the sums that are the wavelet bands of a level.
-BANDS = ((1, -1), (-1, 1), (-1, -1))
+# Signs of the lower and the right half of a square in the three wavelet bands of a level.
+DOWN, RIGHT = (1, -1, -1), (-1, 1, -1)
 RIDGE = 1e-6  # of the normalised system, whose functions may nearly depend on each other
 
 
@@ -102,20 +102,23 @@ def expand(noisy: jax.Array, levels: int, interscale: bool = True) -> Expansion:
     shrunk, pull = [], []  # by level, the coarsest first
     sums = weighted = noisy  # the counts of a square; the same, each weighted as the synthesis weights the square in it
     for level in range(levels):
-        (sums, *details), (weighted, *weighted_details) = _split(sums, level), _split(_share(weighted, level), level)
-        predictors = [_slope(sums, level, signs) if interscale else None for signs in BANDS]
-        triples = list(zip(details, weighted_details, predictors, strict=True))
-        shrunk.insert(0, [_functions(detail, sums, predictor) for detail, _, predictor in triples])
-        pull.insert(0, [_pull(detail, sums, predictor, part, weighted) for detail, part, predictor in triples])
+        sums, details = _split(sums, level)
+        weighted, weighted_details = _split(_share(weighted, level), level)
+        predictors = _slopes(sums, level) if interscale else None
+        shrunk.insert(0, _functions(details, sums, predictors))
+        # A count is missing from the first half of the square, or from the second.
+        without_first = _functions(details - 1, sums - 1, predictors) * ((weighted + weighted_details) / 2)[:, None]
+        without_second = _functions(details + 1, sums - 1, predictors) * ((weighted - weighted_details) / 2)[:, None]
+        pull.insert(0, jnp.sum(without_first - without_second, axis=(-2, -1)).ravel())
     images = sums[None]
-    for level, functions in zip(reversed(range(levels)), shrunk, strict=True):
-        bands = zip((images, *functions), ((1, 1), *BANDS), strict=True)
-        images = jnp.concatenate([_merge(band, level, signs) for band, signs in bands])
+    for level, bands in zip(reversed(range(levels)), shrunk, strict=True):
+        bands = _merge(bands, level, *(np.array(signs)[:, None, None, None] for signs in (DOWN, RIGHT)))
+        images = jnp.concatenate([_merge(images, level), bands.reshape(-1, *bands.shape[-2:])])
     return Expansion(
         coarse=images[0],
         images=images[1:],
         coarse_pull=jnp.sum(weighted * (sums - 1)),
-        pull=jnp.concatenate([band for bands in pull for band in bands]),
+        pull=jnp.concatenate(pull),
         energy=jnp.sum(noisy * (noisy - 1)),
     )
 
@@ -144,34 +147,28 @@ def best_weights(expansion: Expansion) -> jax.Array:
     return scale * jnp.linalg.solve(normalised, scale * slope)
 
 
-def _functions(detail: jax.Array, sums: jax.Array, predictor: jax.Array | None) -> jax.Array:
-    """Shrinkage functions [2 or 4, h, w]: linear, and with a soft threshold at sqrt(6 s), of each argument."""
+def _functions(details: jax.Array, sums: jax.Array, predictors: jax.Array | None) -> jax.Array:
+    """Shrinkage functions [3, 2 or 4, h, w] of each band: linear, and with a soft threshold at sqrt(6 s)."""
     # Without counts d is zero, and in the risk such a place has weight zero: 1 only avoids 0 / 0.
     variance = 12 * jnp.maximum(sums, 1)
-    arguments = [detail] if predictor is None else [detail, predictor]
-    return jnp.stack([f for x in arguments for f in (x, (1 - jnp.exp(-(x**2) / variance)) * x)])
-
-
-def _pull(detail, sums, predictor, weighted_detail, weighted) -> jax.Array:
-    """sum_n y_n F_n(y - e_n) of each function of a band: a count is missing from the first half, or the second."""
-    without_first = _functions(detail - 1, sums - 1, predictor) * (weighted + weighted_detail) / 2
-    without_second = _functions(detail + 1, sums - 1, predictor) * (weighted - weighted_detail) / 2
-    return jnp.sum(without_first - without_second, axis=(-2, -1))
+    arguments = [details] if predictors is None else [details, predictors]
+    return jnp.stack([f for x in arguments for f in (x, (1 - jnp.exp(-(x**2) / variance)) * x)], axis=1)
 
 
 # ------------------------------------------------------------------------------------------------- Haar wavelets
-def _split(sums: jax.Array, level: int) -> tuple[jax.Array, ...]:
-    """Sums over the squares of the next level and its BANDS, from sums at places 2^level px apart."""
+def _split(sums: jax.Array, level: int) -> tuple[jax.Array, jax.Array]:
+    """Sums [h, w] over the squares of the next level and its bands [3, h, w], from sums at places 2^level px apart."""
     step = 2**level
     rows = {sign: sums[:-step] + sign * sums[step:] for sign in (1, -1)}
-    return tuple(rows[down][:, :-step] + right * rows[down][:, step:] for down, right in ((1, 1), *BANDS))
+    join = lambda down, right: rows[down][:, :-step] + right * rows[down][:, step:]
+    return join(1, 1), jnp.stack([join(down, right) for down, right in zip(DOWN, RIGHT, strict=True)])
 
 
-def _merge(band: jax.Array, level: int, signs: tuple[int, int]) -> jax.Array:
-    """The part of the sums [..., h + step, w + step] that is in one band [..., h, w]: the inverse of `_split`."""
-    for axis, sign in zip((-2, -1), signs, strict=True):
-        band = _pad(band, 0, 2**level, axis) + sign * _pad(band, 2**level, 0, axis)
-    return _share(band, level)
+def _merge(bands: jax.Array, level: int, down: int | np.ndarray = 1, right: int | np.ndarray = 1) -> jax.Array:
+    """The parts of finer sums [..., h + step, w + step] that are in bands [..., h, w]: the inverse of `_split`."""
+    for axis, sign in ((-2, down), (-1, right)):
+        bands = _pad(bands, 0, 2**level, axis) + sign * _pad(bands, 2**level, 0, axis)
+    return _share(bands, level)
 
 
 def _share(image: jax.Array, level: int) -> jax.Array:
@@ -185,21 +182,22 @@ def _share(image: jax.Array, level: int) -> jax.Array:
     return image
 
 
-def _slope(sums: jax.Array, level: int, signs: tuple[int, int]) -> jax.Array:
-    """Difference of the neighbouring squares before and after, along the axes of the band; zero where one is missing.
+def _slopes(sums: jax.Array, level: int) -> jax.Array:
+    """Predictors [3, h, w] of the bands: differences of the neighbouring squares before and after; zero without them.
 
     The neighbours have no pixel in common with the square, so they do not change with a count in it.
     """
     away = 2 ** (level + 1)
-    for axis, sign in enumerate(signs):
-        size = sums.shape[axis]
-        if sign == 1:
-            continue
+
+    def slope(image, axis):
+        size = image.shape[axis]
         if size <= 2 * away:
-            return jnp.zeros_like(sums)
-        before, after = (lax.slice_in_dim(sums, start, start + size - 2 * away, axis=axis) for start in (0, 2 * away))
-        sums = _pad(before - after, away, away, axis)
-    return sums
+            return jnp.zeros_like(image)
+        before, after = (lax.slice_in_dim(image, start, start + size - 2 * away, axis=axis) for start in (0, 2 * away))
+        return _pad(before - after, away, away, axis)
+
+    down, right = slope(sums, 0), slope(sums, 1)
+    return jnp.stack([right, down, slope(down, 1)])
 
 
 def _pad(image: jax.Array, before: int, after: int, axis: int) -> jax.Array:

@@ -119,6 +119,7 @@ def resampled_interval(
     Parameters
     ----------
     statistic : function of the rows that were drawn, int [m]
+        NaN where they do not define it; such draws are left out.
     units : [n], structure of each row
 
     Returns
@@ -132,7 +133,7 @@ def resampled_interval(
     rng = np.random.default_rng(seed)
     drawn = rng.integers(len(names), size=(draws, len(names)))
     values = [statistic(np.concatenate([members[index] for index in row])) for row in drawn]
-    low, high = np.percentile(values, [2.5, 97.5])
+    low, high = np.nanpercentile(values, [2.5, 97.5])
     return float(low), float(high)
 
 

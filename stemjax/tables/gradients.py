@@ -65,7 +65,7 @@ def sbd_figure_3_2(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     )
     groups = {site: {method: _values(found, scores, method, site) for method in methods} for site in SITES}
     title = f"Figure 3.2 of Mohan et al., regenerated at size {found[0]['size']}"
-    label = "Side of the square with 90 % of the squared gradient [px]"
+    label = "99 % of the squared gradient within [px]"
     return Table(title, caption, (Grid(columns, rows),), notes, data, {"fov": lambda: figures.boxes(groups, label)})
 
 
@@ -79,4 +79,4 @@ def _with_interval(record: dict, name: str) -> str:
 
 def _values(found: list[dict], scores: dict[str, list[dict]], method: str, site: str) -> list[float]:
     (record,) = (r for r in found if (r["method"], r["conditions"]["pixel"]) == (method, site))
-    return [row["fov90_px"] for row in scores[record["id"]]]
+    return [row["fov99_px"] for row in scores[record["id"]]]

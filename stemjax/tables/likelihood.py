@@ -125,7 +125,8 @@ def _judge(name: str, regions: dict, negatives: Sequence[str]) -> dict:
 
 
 def _resampled(statistic, values: np.ndarray, outcomes: np.ndarray, rows: np.ndarray) -> float:
-    return statistic(values[rows], outcomes[rows])
+    drawn = outcomes[rows]
+    return float("nan") if drawn.all() or not drawn.any() else statistic(values[rows], drawn)
 
 
 def _pairs(classes: dict, name: str, negatives: Sequence[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -233,6 +234,7 @@ def _histograms(shares: dict[str, dict[str, list[float]]], labels: dict[str, str
                 axes.stairs(heights, edges, color=colours[label], label=f"{label} ({len(values):,})", **style)
         axes.axvline(0, color="#777777", linewidth=0.8, linestyle="--", zorder=0)
         axes.set(ylabel="Share of the class")
+        axes.locator_params(axis="x", nbins=6)
         axes.set_xlabel(labels[name], fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=7)
