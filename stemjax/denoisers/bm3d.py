@@ -52,6 +52,8 @@ class BM3D:
         return denoise_stabilised(noisy, self._denoise_plane)
 
     def _denoise_plane(self, stabilised: np.ndarray) -> np.ndarray:
-        from bm3d import bm3d
+        from bm3d import BM3DProfile, bm3d
 
-        return bm3d(stabilised.astype(np.float64), self.sigma)
+        profile = BM3DProfile()  # its normal one
+        profile.num_threads = 1  # with more threads the result changes from call to call
+        return bm3d(stabilised.astype(np.float64), self.sigma, profile)

@@ -56,13 +56,14 @@ def conditions_of(found: list[dict]) -> str:
     """What was trained and tested, as a caption."""
     first, curves = found[0], [record["learning_curve"] for record in found if record["learning_curve"]]
     crops = sorted({curve[-1]["crops"] for curve in curves})
-    seen = f"{crops[0]:,} to {crops[-1]:,} crops" if len(crops) > 1 else "".join(f"the same {n:,} crops" for n in crops)
-    return (
+    caption = (
         f"Data set {first['data_set']['name']}, recipe {first['data_set']['recipe_hash']}; {first['images']} images of "
         f"{len(first['units'])} units of the {first['split']} split, which no network saw."
-        + f" Every network saw {seen}."
-        * bool(seen)
     )
+    if crops:
+        seen = f"the same {crops[0]:,} crops" if len(crops) == 1 else f"{crops[0]:,} to {crops[-1]:,} crops"
+        caption += f" Every network saw {seen}."
+    return caption
 
 
 def notes_of(rows: list[Row]) -> tuple[str, ...]:

@@ -14,6 +14,15 @@ from stemjax.denoisers.bm3d import BM3D
 from stemjax.denoisers.gaussian import Gaussian
 from tests.denoisers.test_non_local_means import lattice
 
+STAND_IN = """
+class BM3DProfile:
+    num_threads = 0
+
+def bm3d(z, sigma_psd, profile):
+    assert z.ndim == 2 and profile.num_threads == 1
+    return z + sigma_psd
+"""
+
 
 def noisy_lattice(size=64):
     clean = lattice(size, 4.0)
@@ -30,7 +39,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
 
 def test_the_package_gets_the_stabilised_plane_and_the_noise_level(monkeypatch, tmp_path):
     """With a stand-in of the same name and arguments: it shows what is passed, not what BM3D makes of it."""
-    (tmp_path / "bm3d.py").write_text("def bm3d(z, sigma_psd):\n    assert z.ndim == 2\n    return z + sigma_psd\n")
+    (tmp_path / "bm3d.py").write_text(STAND_IN)
     monkeypatch.syspath_prepend(tmp_path)
     installed = sys.modules.pop("bm3d", None)
     _, noisy = noisy_lattice()
