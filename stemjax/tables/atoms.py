@@ -159,6 +159,7 @@ def sbd_dose(found: list[dict], scores: dict[str, list[dict]]) -> Table:
             for (method, its_rule), rows in series.items():
                 cells = [_mean(rows[dose], name) if dose in rows else "not run" for dose in doses]
                 reached = dose_reaching(list(rows), [row.mean(name) for row in rows.values()])
+                reached = reached if len(rows) == len(doses) else "not run"
                 printed += [(method, *cells, *[reached] * (ratio == "f1"))] * (its_rule == rule)
             columns = (f"Surface {word}, {how}, {RULES[rule]}", *(f"{dose:g} e/Å²" for dose in doses))
             grids.append(Grid((*columns, *[f"Dose for {LEVEL:g} [e/Å²]"] * (ratio == "f1")), tuple(printed)))
