@@ -19,7 +19,7 @@ from stemjax.networks.weights import parameter_count
 NAME = "quickstart"
 TIMES = {"smoke": "3 min on 2 cores"}
 IMAGES_PER_UNIT = 4
-STEPS = 160
+STEPS = 640
 UNTUNED = {
     "constant": "Mean of the noisy image",
     "low-pass": "Low-pass filter, untuned",

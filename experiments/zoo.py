@@ -30,6 +30,7 @@ def shipped_run(recipe_hash: str) -> Run:
         crops=SHIPPED_CROPS,
         selection=datasets.Selection(contrast=()),
         steps=SHIPPED_STEPS,
+        validate_every=SHIPPED_STEPS // 4,
     )
 
 
