@@ -54,8 +54,12 @@ def denoise_stabilised(noisy: jax.Array, denoise_plane: Callable[[np.ndarray], n
     noisy : float32 [..., H, W, C]
         Counts.
     denoise_plane : function
-        NumPy float32 [H, W] -> [H, W] for noise of about unit variance. It runs on the host, called from the compiled
-        program, and must not call JAX.
+        NumPy float32 [H, W] -> [H, W] for noise of about unit variance. It runs on the host and must not call JAX.
+
+    Notes
+    -----
+    Inside a compiled program the function is called back. On a machine with a single thread JAX may wait there for
+    itself, for large images: `stemjax.inference` calls denoisers marked `on_host` without compiling them.
     """
 
     def denoise_planes(planes) -> np.ndarray:
@@ -64,8 +68,11 @@ def denoise_stabilised(noisy: jax.Array, denoise_plane: Callable[[np.ndarray], n
         return np.stack([denoise_plane(plane) for plane in flat]).astype(np.float32).reshape(planes.shape)
 
     planes = jnp.moveaxis(anscombe(noisy), -1, -3)
-    result = jax.ShapeDtypeStruct(planes.shape, jnp.float32)
-    denoised = jax.pure_callback(denoise_planes, result, planes, vmap_method="sequential")
+    if isinstance(planes, jax.core.Tracer):
+        result = jax.ShapeDtypeStruct(planes.shape, jnp.float32)
+        denoised = jax.pure_callback(denoise_planes, result, planes, vmap_method="sequential")
+    else:
+        denoised = jnp.asarray(denoise_planes(planes))
     return jnp.moveaxis(exact_unbiased_inverse(denoised), -3, -1)
 
 

@@ -36,6 +36,7 @@ class BM3D:
     sigma: float = 1.0
 
     name: ClassVar[str] = "bm3d"
+    on_host: ClassVar[bool] = True
     requires: ClassVar[str] = "bm3d"
     tunable: ClassVar[dict[str, tuple]] = {"sigma": (0.7, 1.0, 1.4, 2.0, 2.8)}  # few: an image takes seconds
 

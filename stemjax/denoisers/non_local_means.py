@@ -48,6 +48,7 @@ class NonLocalMeans:
     patch_distance: int = 6
 
     name: ClassVar[str] = "non-local-means"
+    on_host: ClassVar[bool] = True
     tunable: ClassVar[dict[str, tuple]] = {"h": (0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.8, 1.1, 1.6)}
 
     def denoise(self, variables: dict, noisy: jax.Array, key: jax.Array | None = None) -> jax.Array:
