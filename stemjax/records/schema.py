@@ -12,11 +12,9 @@ from stemjax.records.scores import RANGES, intervals, means, scores_text
 SCHEMA_VERSION = 2  # 1 had no `conditions`
 BENCHMARK_VERSION = 0  # 0 until the benchmark is frozen as version 1
 SIZES = ("smoke", "cpu", "gpu")
-# Records that agree in all of these measure the same thing: the newest supersedes the others.
-IDENTITY = (
-    *("benchmark_version", "experiment", "method", "conditions", "seed"),
-    *("data_set", "imaging", "protocol", "size", "split"),
-)
+# Records that agree in all of these are the same row of the same table: the newest supersedes the others, also where
+# the data set or the imaging of the experiment has changed since.
+IDENTITY = (*("benchmark_version", "experiment", "method", "conditions", "seed", "protocol", "size", "split"),)
 
 _TEXT, _COUNT, _SECONDS = (str,), (int,), (int, float, type(None))
 _SCHEMA = {

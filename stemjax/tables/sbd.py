@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
 
 from stemjax.batches import VACUUM_COUNTS, Imaging
@@ -160,6 +161,13 @@ def _notes(rows: dict[str, Row], is_ranked: bool) -> Iterable[str]:
         yield f"Fewer than {bootstrap.FEWEST_UNITS} structures: the values of each instead of intervals and ranks."
     if any(row.records[0]["seed"] is not None for row in rows.values()):
         yield "A trained method scores the mean over its seeds on every image; its lowest and highest seed are given."
+    overlapping = [
+        f"{one.method} and {other.method}"
+        for one, other in combinations([row for row in rows.values() if len(row.records) > 1], 2)
+        if max(min(one.seed_means), min(other.seed_means)) <= min(max(one.seed_means), max(other.seed_means))
+    ]
+    if overlapping:
+        yield f"Their seeds overlap, so that another seed may change the order: {'; '.join(overlapping)}."
     yield "Published figures of SBD + UNet: Table 3.1, 4 scales and 64 base channels."
     if any(row.records[0]["size"] == "cpu" for row in rows.values()):
         yield (
