@@ -10,15 +10,15 @@ NAMES = (
     "sbd_table_5_1",
     "sbd_table_3_1",
     "sbd_figure_3_1",
+    "sbd_figure_3_2",
     "sbd_figure_3_3",
+    "sbd_figure_4_1",
     "sbd_figure_5_1",
-    "sbd_figure_5_9",
     "sbd_figure_5_3",
     "sbd_figure_5_4",
-    "sbd_dose",
-    "sbd_figure_3_2",
-    "sbd_figure_4_1",
+    "sbd_figure_5_9",
     "sbd_figures_a",
+    "sbd_dose",
 )
 QUICKSTART = "quickstart"
 
