@@ -1,9 +1,10 @@
-"""The zoo: every network that the experiments of a size need, trained one by one, and the one that ships with stemjax.
+"""The zoo: the networks of Table 5.1, which the other experiments share, and the one that ships with stemjax.
 
     python -m experiments.zoo --size cpu                  train what is missing; stopped, the same command goes on
     python -m experiments.zoo --ship                      train the shipped network and write its weights
 
-An experiment that finds its runs in `runs/` trains nothing.
+They are trained one by one. An experiment that needs a network of its own trains it when it is run; one that finds its
+runs in `runs/` trains nothing.
 """
 
 import argparse
