@@ -37,6 +37,9 @@ def run(size: str, workspace: Workspace) -> None:
     for matrix, kinds in MATRICES.items():
         splits = data.manifest["splits"]
         present = [kind for kind in kinds if all(_count(matrix, kind, data, split) for split in splits)]
+        if len(present) < 2:
+            print(f"{matrix}: left out, since the data set has fewer than two kinds in every split", flush=True)
+            continue
         fewest = min(_count(matrix, kind, data, "train") for kind in present)
         for trained_on in present:
             run, trained = _trained(matrix, trained_on, fewest, size, workspace, data)

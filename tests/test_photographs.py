@@ -76,26 +76,29 @@ def test_crops_are_parts_of_the_photographs(tmp_path):
     crops = PhotographCrops(size=64, count=32)
     arrays = IMAGING.device_arrays(data, EveryPhotograph().images(data, "train"))
     quiet = PhotographImaging(UniformGaussian(0.0, 0.0))
-    batch = crops.batch(arrays, jax.random.key(0), 0, None, quiet)
+    make = jax.jit(lambda step: crops.batch(arrays, jax.random.key(0), step, None, quiet))
+    batch = make(0)
     clean = np.asarray(batch["clean"])[..., 0] * 255
     assert clean.shape == (32, 64, 64)
     for axis in (1, 2):
         steps = np.round(np.diff(clean, axis=axis)) % 256
         assert set(np.unique(steps)) == {1.0, 255.0}  # up or down, mirrored or turned
     np.testing.assert_array_equal(batch["noisy"], batch["clean"])
-    again = crops.batch(arrays, jax.random.key(0), 1, None, quiet)
+    again = make(1)
     assert not np.array_equal(again["clean"], batch["clean"])
 
 
 def test_the_batch_size_does_not_change_the_crops(included):
     arrays = IMAGING.device_arrays(included, EveryPhotograph().images(included, "train"))
 
-    def batch(count, step):
-        return PhotographCrops(size=32, count=count).batch(arrays, jax.random.key(1), step, None, IMAGING)
+    def make(count):
+        crops = PhotographCrops(size=32, count=count)
+        return jax.jit(lambda step: crops.batch(arrays, jax.random.key(1), step, None, IMAGING))
 
+    few, many = make(4), make(8)
+    first, second, both = few(2), few(3), many(1)
     for name in ("clean", "noisy"):
-        both = np.concatenate([batch(4, 2)[name], batch(4, 3)[name]])
-        np.testing.assert_allclose(both, batch(8, 1)[name], atol=1e-6)
+        np.testing.assert_allclose(np.concatenate([first[name], second[name]]), both[name], atol=1e-6)
 
 
 def test_noise_of_every_image_has_its_own_level():
@@ -106,14 +109,15 @@ def test_noise_of_every_image_has_its_own_level():
     np.testing.assert_allclose(np.std(one, axis=(1, 2, 3)), 0.2, rtol=0.02)
 
 
-def test_photographs_train_with_the_same_code(tmp_path, included):
+def test_photographs_train_with_the_same_code(tmp_path):
     from stemjax.denoisers.supervised import Supervised
-    from stemjax.networks import UNet
+    from stemjax.networks import DURR
     from stemjax.train import Run, train
 
+    data = open_photographs(a_folder(tmp_path / "photos"))
     run = Run(
-        denoiser=Supervised(UNet(scales=2, width=4, last_layer_scale=0.1), centre=True),
-        recipe_hash=included.recipe_hash,
+        denoiser=Supervised(DURR(width=2, last_layer_scale=0.1), centre=True),
+        recipe_hash=data.recipe_hash,
         imaging=IMAGING,
         crops=PhotographCrops(size=32, count=4),
         selection=EveryPhotograph(),
@@ -121,5 +125,5 @@ def test_photographs_train_with_the_same_code(tmp_path, included):
         validate_every=2,
         validation_per_unit=1,
     )
-    outcome = train(run, included, tmp_path)
+    outcome = train(run, data, tmp_path)
     assert outcome.step == 4 and outcome.progress.best_db > 0

@@ -29,6 +29,8 @@ class Supervised:
         contrast alone; a bias-free one stays homogeneous. Off for published weights, which were trained without.
     objective : {"mse", "mae"}
         Mean squared error, as in the paper, or mean absolute error.
+    precision : {"float32", "bfloat16"}
+        Type that the network computes in; parameters, batch statistics and the loss stay in float32.
 
     Notes
     -----
@@ -39,6 +41,7 @@ class Supervised:
     network: Any
     centre: bool = False
     objective: str = "mse"
+    precision: str = "float32"
 
     name: ClassVar[str] = "supervised"
 
@@ -57,7 +60,8 @@ class Supervised:
         offset = variables.get("normalisation", {}).get("offset")
         if offset is None:
             offset = self._mean(noisy) if self.centre else 0.0
-        return self.network.apply(_network_variables(variables), noisy - offset) + offset
+        output = self.network.apply(_network_variables(variables), self._cast(noisy - offset))
+        return output.astype(noisy.dtype) + offset
 
     def loss(self, variables: dict, batch: dict, key: jax.Array) -> tuple[jax.Array, tuple[dict, dict]]:
         """Mean squared [counts²] or absolute [counts] error on ``batch["noisy"], batch["clean"]``.
@@ -69,10 +73,16 @@ class Supervised:
         """
         offset = self._mean(batch["noisy"]) if self.centre else 0.0
         output, new_state = self.network.apply(
-            _network_variables(variables), batch["noisy"] - offset, train=True, mutable=["batch_stats"]
+            _network_variables(variables),
+            self._cast(batch["noisy"] - offset),
+            train=True,
+            mutable=["batch_stats"],
         )
-        loss = OBJECTIVES[self.objective](output + offset - batch["clean"])
+        loss = OBJECTIVES[self.objective](output.astype(jnp.float32) + offset - batch["clean"])
         return loss, (dict(new_state), {"loss": loss})
+
+    def _cast(self, x: jax.Array) -> jax.Array:
+        return x if self.precision == "float32" else x.astype(self.precision)
 
     @staticmethod
     def _mean(noisy: jax.Array) -> jax.Array:

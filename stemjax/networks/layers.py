@@ -212,7 +212,8 @@ def upsample(x: jax.Array, origin: jax.Array | None = None, size: jax.Array | No
 
 
 def _upsample_axis(x: jax.Array, axis: int, first: jax.Array | int, size: jax.Array | int) -> jax.Array:
-    position = first + jnp.arange(x.shape[axis], dtype=x.dtype).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
+    places = jnp.arange(x.shape[axis], dtype=jnp.promote_types(x.dtype, jnp.float32))  # bfloat16 counts to 256 only
+    position = first + places.reshape([-1 if a == axis else 1 for a in range(x.ndim)])
     step = jnp.diff(x, axis=axis)
     before = jnp.pad(step, [(1, 0) if a == axis else (0, 0) for a in range(x.ndim)])
     behind = jnp.pad(step, [(0, 1) if a == axis else (0, 0) for a in range(x.ndim)])
