@@ -104,7 +104,7 @@ def ablate(cells: tuple[Cell, ...], seeds: tuple[int, ...], size: str, workspace
     rows.add("Constant", constant, denoise_all(constant, {}, rows.test.noisy))
     for cell, run, trained in trainings(cells, seeds, size, workspace, data):
         rows.add_trained(cell.label, run, *trained, conditions=cell.conditions | {"crop_px": run.crops.size})
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
 
 
 def trainings(cells, seeds, size: str, workspace: Workspace, data) -> Iterator[tuple]:

@@ -56,7 +56,7 @@ def run(size: str, workspace: Workspace) -> Recorder:
         rows.add(label, denoiser, denoise_all(denoiser, {}, test.noisy), tuning=tuning)
     rows.add_trained("UNet, trained here", learnt, *trained)
     _add_shipped(rows)
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
     return rows
 
 

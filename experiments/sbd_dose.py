@@ -60,4 +60,4 @@ def run(size: str, workspace: Workspace) -> None:
             threshold = tune_threshold(data, alike, denoiser, variables)
             denoised = denoise_all(denoiser, variables, test.noisy)
             add_both(add, denoised, reference, threshold, how, **condition)
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)

@@ -43,7 +43,7 @@ def run(size: str, workspace: Workspace) -> None:
         rows = Recorder(NAME, size, workspace, data, test)
         for method, network in networks.items():
             rows.add_trained(method, *network, conditions=conditions)
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
 
 
 def _sweeps() -> Iterator[tuple[dict, float, float]]:

@@ -53,7 +53,7 @@ def run(size: str, workspace: Workspace) -> None:
             rows.add_trained(method, network, *trained, tuning, **facts)
         reach = field_of_view(network.denoiser.network.geometry())
         pictures[f"{method}, {reach} px"] = (found[shown].gradients, [s["fov90_px"] for s in found[shown].scores])
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
     draw(test, shown, pixels[shown], pictures, workspace.results / "figures" / f"{NAME}.{size}.png")
 
 

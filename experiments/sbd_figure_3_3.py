@@ -68,7 +68,7 @@ def run(size: str, workspace: Workspace) -> None:
         for method in (THINNED, NAIVE):
             rows = [discoveries(scene, network.denoiser, variables, is_thinned=method == THINNED) for scene in group]
             record(method, rows, conditions={"images": kind})
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
     order = np.argsort([len(found[SPURIOUS].rows) for found in classes], kind="stable")
     panels = {
         scenes[index].name.replace("-defocus", ", C10 ") + " Å": (scenes[index], denoised[index], classes[index])

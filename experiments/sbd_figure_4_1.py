@@ -58,7 +58,7 @@ def run(size: str, workspace: Workspace) -> None:
             conditions={"frames": FRAMES},
         )
         records.append(workspace.results / "records", record, scores)
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
     path, content = workspace.results / "figures" / f"{NAME}.{size}.png", picture(shown)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda stream: stream.write(content))

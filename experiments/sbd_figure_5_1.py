@@ -48,7 +48,7 @@ def run(size: str, workspace: Workspace) -> None:
                 conditions = {"matrix": matrix, "trained_on": trained_on, "tested_on": tested_on, "images": fewest}
                 rows = Recorder(NAME, size, workspace, data, test)
                 rows.add_trained(f"trained on {trained_on}", run, *trained, conditions=conditions)
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
 
 
 def _trained(matrix: str, kind: str, images: int, size: str, workspace: Workspace, data: datasets.DataSet):

@@ -54,7 +54,7 @@ def run(size: str, workspace: Workspace) -> None:
         of_image = score(truth.clean[shown, ..., 0], image, "sbd") | scores[shown]
         note = "PSNR {psnr_db:.2f} dB, SSIM {ssim:.3f}\nsurface F1 {surface_f1:.3f}, Jaccard {surface_jaccard:.3f}"
         panels.append(Panel(case, note.format(**of_image), image, view, found[shown], clean[shown]))
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
     limits = tuple(np.percentile(more.clean[shown], [0.1, 99.9]))
     draw_columns(panels, workspace.results / "figures" / f"{NAME}.{size}.png", limits)
 

@@ -68,7 +68,7 @@ def run(size: str, workspace: Workspace) -> None:
             panels.append(_panel(method, test, reference, denoised, found))
         if draw == 0:
             _draw(panels, test, reference, workspace.results / "figures" / f"{NAME}.{size}.png")
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
 
 
 def _shown(test: ImageSet) -> int:

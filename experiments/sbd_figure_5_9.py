@@ -44,4 +44,4 @@ def run(size: str, workspace: Workspace) -> None:
             rows.add_trained(f"{method}, trained on {trained_on}", *network, conditions=conditions)
         if tested_on == "target conditions":
             rows.draw_strip(columns=4)
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)

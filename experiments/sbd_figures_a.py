@@ -81,7 +81,7 @@ def run(size: str, workspace: Workspace) -> None:
         path = workspace.results / "figures" / f"{NAME}.{size}.{figure.replace('.', '').lower()}.png"
         draw(panels, data, imaging, axis, path)
         print(f"Figure {figure}: {len(panels)} panels", flush=True)
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
 
 
 def make_panels(data: datasets.DataSet, imaging: Imaging, axis: Axis) -> list[Panel]:

@@ -47,7 +47,7 @@ def run(size: str, workspace: Workspace) -> None:
     parallel.enable_compilation_cache()
     micrographs(size, workspace)
     photographs(size, workspace)
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
 
 
 def micrographs(size: str, workspace: Workspace) -> None:

@@ -60,7 +60,7 @@ def run(size: str, workspace: Workspace) -> None:
         rows.add(method, denoiser, denoise_all(denoiser, {}, test.noisy), tuning=tuning or None)
     for method, learnt, trained, tuning in trained_networks(size, workspace, data):
         rows.add_trained(method, learnt, *trained, tuning)
-    tables.write(workspace.results)
+    tables.write(workspace.results, NAME)
     rows.draw_strip(columns=5)
     rows.draw_strip("overview", ("Raw", "Gaussian filter", "SBD + UNet"))
     rows.draw_learning_curves()

@@ -173,3 +173,14 @@ def test_ranks_count_only_methods_that_are_better_beyond_doubt(tmp_path):
 
 def test_a_grid_is_aligned_and_escaped():
     assert Grid(("a", "b"), (("x|y", "1.0"),)).markdown() == "| a    |   b |\n| ---- | --: |\n| x\\|y | 1.0 |\n"
+
+
+def test_an_unfinished_experiment_stops_its_own_table_alone(tmp_path):
+    small_results(tmp_path, [30.0, 31.0])
+    add(tmp_path, levels([30.0]), experiment="sbd_figure_3_1", method="UNet", tuning=None, conditions={"sweep": "none"})
+    assert [path.name for path in tables.write(tmp_path, "sbd_table_5_1")] == [
+        "sbd_table_5_1.cpu.md",
+        "sbd_table_5_1.cpu.csv",
+    ]
+    with pytest.raises(ValueError, match="table sbd_figure_3_1: .* run it to the end"):
+        tables.write(tmp_path)

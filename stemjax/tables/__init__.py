@@ -41,8 +41,8 @@ TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {
 }
 
 
-def render(results: str | Path) -> dict[Path, bytes]:
-    """Every table and plot that the records in ``results/records`` make: path -> contents.
+def render(results: str | Path, only: str = "") -> dict[Path, bytes]:
+    """Every table and plot that the records in ``results/records`` make, or those of one name: path -> contents.
 
     The results of the checkout itself are the published ones: size `smoke` has no place there.
     """
@@ -51,10 +51,12 @@ def render(results: str | Path) -> dict[Path, bytes]:
     is_published = results.resolve() == Path(__file__).resolve().parents[2] / "results"
     contents = {}
     for name, make in TABLES.items():
+        if only not in ("", name):
+            continue
         for size in records.SIZES:
             chosen = [record for record in found if (record["experiment"], record["size"]) == (name, size)]
             if chosen and not (is_published and size == "smoke"):
-                table = make(chosen, records.load_scores(results / "records", chosen))
+                table = _made(name, make, chosen, records.load_scores(results / "records", chosen))
                 contents[results / "tables" / f"{name}.{size}.md"] = table.markdown().encode()
                 contents[results / "tables" / f"{name}.{size}.csv"] = table.csv().encode()
                 for plot, draw in table.plots.items():
@@ -64,6 +66,20 @@ def render(results: str | Path) -> dict[Path, bytes]:
                 if f"<!-- table {name}.{size}:" in text:
                     contents[readme] = _insert(text, f"{name}.{size}", table).encode()
     return contents
+
+
+def _made(name: str, make: Callable, found: list[dict], scores: dict) -> Table:
+    """A table.
+
+    Raises
+    ------
+    ValueError
+        If records that it needs are missing, as while its experiment is at work or after it was stopped.
+    """
+    try:
+        return make(found, scores)
+    except (LookupError, ValueError, StopIteration) as error:
+        raise ValueError(f"table {name}: {error}; if its experiment was stopped, run it to the end") from error
 
 
 def _insert(text: str, name: str, table: Table) -> str:
@@ -76,9 +92,9 @@ def _insert(text: str, name: str, table: Table) -> str:
     return text[: opening.end()] + table.grids[0].select(opening[1].split(", ")).markdown() + text[end:]
 
 
-def write(results: str | Path) -> list[Path]:
-    """Render every table and plot to its file; returns the files."""
-    contents = render(results)
+def write(results: str | Path, only: str = "") -> list[Path]:
+    """Render every table and plot to its file, or those of one name; returns the files."""
+    contents = render(results, only)
     for path, content in contents.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda stream, content=content: stream.write(content))
