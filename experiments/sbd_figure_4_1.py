@@ -24,7 +24,7 @@ from stemjax.noise import Poisson, PoissonGaussian
 from stemjax.tables.noise_check import picture
 
 NAME = "sbd_figure_4_1"
-TIMES = {"smoke": "1 min", "cpu": "2 min on 2 cores", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "1 min on 2 cores", "gpu": "not measured"}
 FRAMES = 40
 CAMERAS = {
     "Electron counting": Poisson(),

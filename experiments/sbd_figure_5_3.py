@@ -26,7 +26,7 @@ from stemjax.metrics.image import score
 from stemjax.noise import FixedGaussian
 
 NAME = "sbd_figure_5_3"
-TIMES = {"smoke": "1 min", "cpu": "3 min on 2 cores", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "1 min on 2 cores", "gpu": "not measured"}
 NOISE = FixedGaussian(2 / 255)
 SHOWN = "top3_plus1"
 

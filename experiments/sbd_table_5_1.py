@@ -4,8 +4,8 @@
 
 Every filter is tuned on the validation structures; every network sees the same crops in the same order and picks its
 batch size and learning rate by the same search (`experiments/tuning.py`); all are scored on structures that none of
-them saw. Expect at size `cpu`: constant 23, Gaussian filter and total variation 29, PURE-LET 30.6, the networks 31 to
-32 dB.
+them saw. Expect at size `cpu`: constant 23, Gaussian filter and total variation 29, PURE-LET 30.6, the networks 30.8
+to 31.5 dB, where seeds of one network differ by up to 2 dB.
 
 Reference: Mohan et al., arXiv:2010.12970, Table 5.1.
 """
@@ -21,7 +21,7 @@ from stemjax.denoisers import missing_package
 from stemjax.evaluate import denoise_all, image_set, tune
 
 NAME = "sbd_table_5_1"
-TIMES = {"smoke": "1 min", "cpu": "60 min on 2 cores", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "80 min on 2 cores, 30 trainings", "gpu": "not measured"}
 FILTERS = {
     "Constant": "constant",
     "Low-pass filter": "low-pass",

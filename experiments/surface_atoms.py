@@ -28,8 +28,7 @@ def surface_images(
     defocus = np.tile(np.asarray(defoci, np.float32), len(data.items))
     images = datasets.Images(items, defocus, np.array([data.items[item]["unit"] for item in items]))
     clean = imaging.clean_images(data, images)
-    names = [f"{data.items[item]['id']}-defocus{c10:.4g}" for item, c10 in zip(items, defocus, strict=True)]
-    return ImageSet(clean, batches.noisy_images(clean, imaging, noise_seed), images, names, imaging)
+    return ImageSet(clean, batches.noisy_images(clean, imaging, noise_seed), images, images.names(data), imaging)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Imaging:
     noise: Poisson = field(default_factory=Poisson)
 
     protocol: ClassVar[str] = "sbd"
+    channels: ClassVar[tuple[str, ...]] = ("image",)
 
     @property
     def dose_scale(self) -> float:
@@ -139,9 +140,7 @@ class Crops:
             ``clean`` and ``noisy``, float32 [count, size, size, 1], in counts.
         """
         crop_key, noise_key = jax.random.split(key)
-        # Crops are numbered through the run: however many make a batch, they come in the same order.
-        number = step * self.count + jnp.arange(self.count)
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(crop_key, number)
+        keys = crop_keys(crop_key, step, self.count)
         clean = jax.vmap(lambda k: self._crop(arrays, k, band, imaging))(keys)[..., None]
         return {"clean": clean, "noisy": imaging.noise.sample(jax.random.fold_in(noise_key, step), clean)}
 
@@ -161,6 +160,14 @@ class Crops:
         room = jnp.maximum(band.cell / 2 - imaging.margin - reach, 0.0)
         centre = band.cell / 2 + room * jax.random.uniform(place, (2,), minval=-1.0, maxval=1.0)
         return counts * resample(intensity, band.cell, centre, sampling, angle, self.size, signs)
+
+
+def crop_keys(key: jax.Array, step: jax.Array, count: int) -> jax.Array:
+    """Keys [count] of the crops of a step.
+
+    Crops are numbered through the run: however many make a batch, they come in the same order.
+    """
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, step * count + jnp.arange(count))
 
 
 def resample(intensity: jax.Array, cell: float, centre, sampling, angle, size: int, signs=(1.0, 1.0)) -> jax.Array:

@@ -131,8 +131,9 @@ class DataSet:
         return self.manifest["items"]
 
     @cached_property
-    def band(self) -> Band:
-        return Band(**self.manifest["band"])
+    def band(self) -> Band | None:
+        """Of the exit waves; None where the data set holds none."""
+        return Band(**self.manifest["band"]) if "band" in self.manifest else None
 
     @cached_property
     def truth(self) -> np.ndarray:

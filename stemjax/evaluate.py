@@ -57,14 +57,19 @@ def scores(denoised: np.ndarray, images: ImageSet, clamp: bool = True) -> list[d
     Returns
     -------
     list of dict
-        One row per image, as `records.new_record` takes them: ``image``, ``unit`` and the scores.
+        One row per image, as `records.new_record` takes them: ``image``, ``unit`` and the scores; where images have
+        several channels, also those of each, ``adf_psnr_db`` for one, and the plain ones are their means.
     """
-    contract = images.imaging.contract(clamp)
+    contract, channels = images.imaging.contract(clamp), images.imaging.channels
     names = zip(images.name, images.images.unit, strict=True)
-    return [
-        {"image": name, "unit": str(unit)} | score(true[..., 0], test[..., 0], **contract)
-        for (name, unit), true, test in zip(names, images.clean, denoised, strict=True)
-    ]
+    rows = []
+    for (name, unit), true, test in zip(names, images.clean, denoised, strict=True):
+        each = [score(true[..., c], test[..., c], **contract) for c in range(len(channels))]
+        row = {"image": name, "unit": str(unit)} | {key: float(np.mean([s[key] for s in each])) for key in each[0]}
+        if len(channels) > 1:
+            row |= {f"{c}_{key}": value for c, s in zip(channels, each, strict=True) for key, value in s.items()}
+        rows.append(row)
+    return rows
 
 
 def psnr_db(denoised: np.ndarray, images: ImageSet) -> float:

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stemjax.batches import crop_keys
 from stemjax.datasets import recipe_hash
 from stemjax.noise import UniformGaussian
 
@@ -66,15 +67,16 @@ def open_photographs(folder: str | Path | None = None) -> Photographs:
         If the folder has too few photographs of at least 256 px.
     """
     if folder is None:
-        source = files("skimage.data")
-        paths = {split: [Path(str(source / name)) for name in names] for split, names in INCLUDED.items()}
-        name = "scikit-image-photographs"
+        folder, name = Path(str(files("skimage.data"))), "scikit-image-photographs"
+        paths = {split: [folder / file for file in names] for split, names in INCLUDED.items()}
     else:
         folder = Path(folder)
-        paths, name = _split(folder), folder.name or "photographs"
-    images = {path.name: _read_grey(path) for part in paths.values() for path in part}
-    large = {name: image for name, image in images.items() if min(image.shape) >= WINDOW}
-    splits = {split: tuple(path.name for path in part if path.name in large) for split, part in paths.items()}
+        paths, name = _split(folder), folder.resolve().name
+    # Named by their place in the folder: train/1.png and test/1.png are two photographs.
+    named = {split: {path.relative_to(folder).as_posix(): path for path in part} for split, part in paths.items()}
+    images = {key: _read_grey(path) for part in named.values() for key, path in part.items()}
+    large = {key: image for key, image in images.items() if min(image.shape) >= WINDOW}
+    splits = {split: tuple(key for key in part if key in large) for split, part in named.items()}
     if not all(splits.values()):
         raise OSError(f"{folder}: too few photographs of at least {WINDOW} px to train, validate and test with")
     return Photographs(name, large, splits)
@@ -160,18 +162,23 @@ class PhotographImaging:
     noise: UniformGaussian = field(default_factory=lambda: UniformGaussian(0.0, 100 / 255))
 
     protocol: ClassVar[str] = "photo"
+    channels: ClassVar[tuple[str, ...]] = ("image",)
 
     def contract(self, clamp: bool = True) -> dict:
         """How `metrics.image.score` is to compare two images; nothing is clamped."""
         return {"protocol": self.protocol}
 
     def device_arrays(self, data: Photographs, images: Windows) -> dict:
-        """What `PhotographCrops.batch` draws from: every photograph, at the corner of a common frame, and its size."""
+        """What `PhotographCrops.batch` draws from: every photograph, at the corner of a common frame, and its size.
+
+        The rest of the frame is the photograph's mirror image, for crops larger than it is.
+        """
         names = list(dict.fromkeys(images.item))
         sizes = np.array([data.images[name].shape for name in names], np.int32)
         frame = np.zeros((len(names), *sizes.max(axis=0)), np.uint8)
         for place, name in enumerate(names):
-            frame[place, : sizes[place, 0], : sizes[place, 1]] = data.images[name]
+            room = sizes.max(axis=0) - sizes[place]
+            frame[place] = np.pad(data.images[name], [(0, room[0]), (0, room[1])], mode="symmetric")
         return {"photographs": jnp.asarray(frame), "sizes": jnp.asarray(sizes)}
 
     def clean_images(self, data: Photographs, images: Windows) -> np.ndarray:
@@ -199,16 +206,24 @@ class PhotographCrops:
     count: int = 32
 
     def batch(self, arrays: dict, key: jax.Array, step: jax.Array, band: None, imaging: PhotographImaging) -> dict:
-        """``clean`` and ``noisy``, float32 [count, size, size, 1] in [0, 1], of one step; see `batches.Crops.batch`."""
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, step * self.count + jnp.arange(self.count))
-        crop_keys, noise_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
-        clean = jax.vmap(lambda k: self._crop(arrays, k))(crop_keys)[..., None]
+        """``clean`` and ``noisy``, float32 [count, size, size, 1] in [0, 1], of one step; see `batches.Crops.batch`.
+
+        Raises
+        ------
+        ValueError
+            If no photograph is as large as a crop.
+        """
+        if self.size > min(arrays["photographs"].shape[1:]):
+            raise ValueError(f"crops of {self.size} px are larger than every photograph; give larger ones")
+        keys = crop_keys(key, step, self.count)
+        places, noise_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
+        clean = jax.vmap(lambda k: self._crop(arrays, k))(places)[..., None]
         return {"clean": clean, "noisy": jax.vmap(imaging.noise.sample)(noise_keys, clean)}
 
     def _crop(self, arrays: dict, key: jax.Array) -> jax.Array:
         choice, place, turns, mirror = jax.random.split(key, 4)
         row = jax.random.randint(choice, (), 0, len(arrays["sizes"]))
-        room = arrays["sizes"][row] - self.size
+        room = jnp.maximum(arrays["sizes"][row] - self.size, 0)
         corner = (jax.random.uniform(place, (2,)) * (room + 1)).astype(jnp.int32)
         crop = jax.lax.dynamic_slice(arrays["photographs"][row], corner, (self.size, self.size))
         crop = jnp.where(jax.random.bernoulli(mirror), crop[:, ::-1], crop)

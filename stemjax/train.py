@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from jax.sharding import Mesh
 from stemjax import batches, checkpoint, datasets, parallel
 from stemjax.denoisers import from_config, to_config
 from stemjax.files import write_whole
-from stemjax.metrics.image import score
+from stemjax.validation import judged, validation
 
 # Roles folded into the run's one key.
 INIT, BATCH, LOSS = range(3)
@@ -105,7 +105,7 @@ class Run:
 
 @dataclass
 class Progress:
-    """What the schedules remember, kept in every checkpoint."""
+    """What the schedules remember, kept in every checkpoint; `best_db` is what `validation.judged` returns."""
 
     best_db: float | None = None
     best_step: int = 0
@@ -142,7 +142,7 @@ class Outcome:
 def initial_state(run: Run) -> dict:
     """Variables, optimiser state and step number of a run that has not begun."""
     key = jax.random.fold_in(jax.random.key(run.seed), INIT)
-    sample = jnp.zeros((1, run.crops.size, run.crops.size, 1), jnp.float32)
+    sample = jnp.zeros((1, run.crops.size, run.crops.size, len(run.imaging.channels)), jnp.float32)
     variables = jax.jit(run.denoiser.init)(key, sample)
     optimiser = run.optimiser.transformation(run.steps).init(variables["params"])
     return {
@@ -205,7 +205,7 @@ def train(
     Parameters
     ----------
     log : callable
-        Called with every line of the log: step, loss, or step and validation PSNR.
+        Called with every line of the log: step, loss and what `validation.validation` gives.
     devices : int, optional
         Devices to use; by default as many as divide the batch evenly.
     steps_per_call : int, optional
@@ -240,7 +240,7 @@ def train(
         start = time.monotonic()
         step_function = make_step(run, data.band, mesh, steps_per_call).lower(state, arrays).compile()
         progress.compile_time_s += time.monotonic() - start
-        validate = _validation(run, data)
+        validate = validation(run, data)
 
         step, saved, losses, mark = int(state["step"]), int(state["step"]), [], time.monotonic()
         while step < run.steps and not _exhausted(run, progress):
@@ -261,9 +261,10 @@ def train(
             losses = []
             event = {"step": step, "crops": step * run.crops.count, "time_s": round(progress.train_time_s, 3)} | means
             if due:
-                event["validation_psnr_db"] = validate(state["variables"])
-                if progress.update(event["validation_psnr_db"], step, run.optimiser):
-                    best.save(step, state["variables"], {"validation_psnr_db": event["validation_psnr_db"]})
+                found = validate(state["variables"])
+                event |= found
+                if progress.update(judged(found), step, run.optimiser):
+                    best.save(step, state["variables"], found)
                 state["learning_rate_scale"] = jax.device_put(
                     jnp.float32(progress.learning_rate_scale), parallel.replicated(mesh)
                 )
@@ -291,25 +292,6 @@ def _restore(run: Run, newest: checkpoint.Checkpointer) -> tuple[dict, Progress]
         return state, Progress()
     _, state, progress = found
     return state, Progress(**progress)
-
-
-def _validation(run: Run, data: datasets.DataSet) -> Callable[[dict], float]:
-    """The function variables -> mean PSNR [dB] over the validation images, on fixed noise."""
-    imaging, chosen = run.imaging, replace(run.selection, per_unit=run.validation_per_unit)
-    contract = imaging.contract()
-    clean = imaging.clean_images(data, chosen.images(data, "validation"))
-    noisy = batches.noisy_images(clean, imaging, seed=batches.VALIDATION_NOISE)
-    denoise = jax.jit(run.denoiser.denoise)
-
-    def validate(variables: dict) -> float:
-        variables = jax.device_get(variables)
-        scores = [
-            score(c[0], np.asarray(denoise(variables, n))[0], **contract)["psnr_db"]
-            for c, n in zip(np.split(clean, len(clean)), np.split(noisy, len(noisy)), strict=True)
-        ]
-        return float(np.mean(scores))
-
-    return validate
 
 
 class _Journal:
@@ -368,7 +350,8 @@ def load_run(folder: str | Path) -> tuple[Run, dict, dict]:
         run = from_config(json.loads(path.read_text()))
     except (ValueError, KeyError) as error:
         raise OSError(f"{path}: not the configuration of a run ({error}); train anew in another folder") from error
-    like = jax.eval_shape(run.denoiser.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32))
+    sample = jax.ShapeDtypeStruct((1, 64, 64, len(run.imaging.channels)), jnp.float32)
+    like = jax.eval_shape(run.denoiser.init, jax.random.key(0), sample)
     if not (folder / "best").is_dir():
         raise OSError(f"{folder}: no checkpoint yet; go on with `stemjax train`")
     try:

@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A layer may import from itself and from those before it.
 LAYERS = (
-    "files noise optics render drift metrics datasets batches photographs networks denoisers checkpoint parallel train "
-    "inference evaluate records figures tables leaderboard presets cli"
+    "files noise optics render drift metrics datasets batches photographs movies networks denoisers checkpoint parallel "
+    "validation train inference evaluate records figures tables leaderboard presets cli"
 ).split()
 # Imported by the CLI alone, inside functions; an experiment may simulate the data set that it lacks, in the same way.
 ON_TOP = {"simulation": ("stemjax.cli", "experiments"), "experiments": ("stemjax.cli",)}

@@ -70,6 +70,32 @@ def test_named_splits_are_kept(tmp_path):
     assert [len(data.splits[split]) for split in splits()] == [3, 1, 2]
 
 
+def test_photographs_of_one_name_in_two_splits_stay_apart(tmp_path):
+    """A test photograph that took the place of a training one would be a leak."""
+    for value, split in enumerate(splits()):
+        folder = tmp_path / "photos" / split
+        folder.mkdir(parents=True)
+        io.imsave(folder / "1.png", np.full((300, 300), value, np.uint8), check_contrast=False)
+    data = open_photographs(tmp_path / "photos")
+    assert [data.images[data.splits[split][0]].max() for split in splits()] == [0, 1, 2]
+
+
+def test_crops_larger_than_a_photograph_are_continued_by_its_mirror_image(tmp_path):
+    folder = a_folder(tmp_path / "photos")
+    io.imsave(folder / "00.png", np.full((256, 280), 255, np.uint8), check_contrast=False)
+    data = open_photographs(folder)
+    images = EveryPhotograph().images(data, "train")
+    one = type(images)(*(part[images.item == "00.png"] for part in (images.item, images.corner, images.unit)))
+    other = type(images)(*(part[:9] for part in (images.item, images.corner, images.unit)))
+    arrays = IMAGING.device_arrays(data, other)
+    quiet = PhotographImaging(UniformGaussian(0.0, 0.0))
+    crops = PhotographCrops(size=290, count=64).batch(arrays, jax.random.key(0), 0, None, quiet)["clean"]
+    constant = crops.min(axis=(1, 2, 3)) == crops.max(axis=(1, 2, 3))
+    assert len(one) and constant.any()  # crops of the small white photograph: no black border
+    with pytest.raises(ValueError, match="larger than every photograph"):
+        PhotographCrops(size=290, count=1).batch(IMAGING.device_arrays(data, one), jax.random.key(0), 0, None, quiet)
+
+
 def test_crops_are_parts_of_the_photographs(tmp_path):
     """Every crop of a ramp is a ramp, and none shows the frame's empty part."""
     data = open_photographs(a_folder(tmp_path / "photos"))

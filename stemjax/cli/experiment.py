@@ -38,6 +38,8 @@ def run(name: Name, size: Size = "cpu", photos: Photos = None, time_limit: Limit
     from experiments.workspace import Workspace
 
     module = experiments.load(name)
+    if photos and not getattr(module, "USES_PHOTOGRAPHS", False):
+        raise ValueError(f"{name} has no photographs: leave --photos out")
     workspace = replace(Workspace.for_size(size, time_limit), photos=photos)
     try:
         module.run(size, workspace)

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +21,8 @@ def train(
     seed: Count = 0,
     time_limit: Annotated[float | None, named("SECONDS")] = None,
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs"),
+    precision: Literal["float32", "bfloat16"] = "float32",
+    rematerialise: Flag = False,
     wandb: Flag = False,
 ) -> int:
     """Train a model, or go on with it: the same command continues where the last one stopped.
@@ -31,6 +34,8 @@ def train(
         seed: Seed of everything random.
         time_limit: Seconds after which to save and stop.
         runs: Folder of the runs; each is a folder named by the hash of its configuration.
+        precision: Type that the network computes in; parameters and loss stay in float32.
+        rematerialise: Compute the insides of a UNet's blocks again for the gradient: less memory, a third more time.
         wandb: Mirror the log to Weights & Biases; offline without an account.
     """
     from stemjax import datasets, presets
@@ -40,7 +45,8 @@ def train(
     if not hasattr(chosen.denoiser, "init"):
         raise ValueError(f"{preset} is a filter, with nothing to train: use it as it is, or train another model")
     data_set = datasets.open_data_set(data)
-    run = presets.sbd_run(chosen.at(size), size, data_set.recipe_hash, seed)
+    denoiser = _with_options(preset, chosen.at(size), precision, rematerialise)
+    run = presets.sbd_run(denoiser, size, data_set.recipe_hash, seed)
     print(f"training {preset} ({size}) in {runs / run.hash}", flush=True)
     with ExitStack() as stack:
         reports = [stack.enter_context(_Report(run.steps))]
@@ -59,6 +65,27 @@ def train(
     else:
         print(f"stopped at step {outcome.step} of {run.steps} ({outcome.stopped}); the same command continues there")
     return STATUS[outcome.stopped]
+
+
+def _with_options(preset: str, denoiser: Any, precision: str, rematerialise: bool) -> Any:
+    """The denoiser with those of the options that are not the default.
+
+    Raises
+    ------
+    ValueError
+        If it does not have one of them.
+    """
+    for name, chosen, owner in (
+        ("precision", precision != "float32", denoiser),
+        ("rematerialise", rematerialise, denoiser.network),
+    ):
+        if chosen and not hasattr(owner, name):
+            raise ValueError(f"{preset} has no option --{name}: leave it out")
+    if precision != "float32":
+        denoiser = replace(denoiser, precision=precision)
+    if rematerialise:
+        denoiser = replace(denoiser, network=denoiser.network.clone(rematerialise=True))
+    return denoiser
 
 
 class _Report:

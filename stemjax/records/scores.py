@@ -12,6 +12,7 @@ from stemjax.metrics import atoms, bootstrap, likelihood
 
 # Scores that a record may hold, and the range beyond which a value is a mistake. A new metric is one line here.
 RANGES = {"psnr_db": (-100.0, 100.0), "ssim": (-1.0, 1.0), "nrmse": (0.0, 1e6)}
+RANGES |= {f"{channel}_{name}": RANGES[name] for channel in ("adf", "bf") for name in ("psnr_db", "ssim", "nrmse")}
 RANGES |= {
     f"{kind}{part}_{ratio}": (0.0, 1.0) for kind in ("", "strict_") for part in atoms.PARTS for ratio in atoms.RATIOS
 }

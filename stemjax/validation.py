@@ -1,0 +1,69 @@
+"""Validation: what chooses the best checkpoint of a run (`stemjax.train.Run`) and drives its schedule."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import jax
+import numpy as np
+
+from stemjax import batches
+from stemjax.metrics.image import score
+
+BATCHES = 8  # that a self-supervised method's loss is taken of
+
+
+def validation(run, data) -> Callable[[dict], dict[str, float]]:
+    """The function variables -> what is measured on the validation images.
+
+    ``validation_psnr_db`` where clean images are known, and ``validation_loss``, its own, where the method is
+    self-supervised: it must not choose its checkpoint by the truth.
+    """
+    parts = {}
+    if hasattr(run.imaging, "clean_images"):
+        parts["validation_psnr_db"] = _validation_psnr(run, data)
+    if getattr(run.denoiser, "self_supervised", False):
+        parts["validation_loss"] = _validation_loss(run, data)
+    return lambda variables: {name: part(variables) for name, part in parts.items()}
+
+
+def judged(found: dict[str, float]) -> float:
+    """What the best checkpoint and the schedule go by [dB], the larger the better."""
+    loss = found.get("validation_loss")
+    return found["validation_psnr_db"] if loss is None else -10 * math.log10(max(loss, 1e-30))
+
+
+def _validation_psnr(run, data) -> Callable[[dict], float]:
+    """The function variables -> mean PSNR [dB] over the validation images, on fixed noise."""
+    imaging, chosen = run.imaging, replace(run.selection, per_unit=run.validation_per_unit)
+    contract = imaging.contract()
+    clean = imaging.clean_images(data, chosen.images(data, "validation"))
+    noisy = batches.noisy_images(clean, imaging, seed=batches.VALIDATION_NOISE)
+    denoise = jax.jit(run.denoiser.denoise)
+
+    def validate(variables: dict) -> float:
+        variables = jax.device_get(variables)
+        scores = [
+            score(c[0], np.asarray(denoise(variables, n))[0], **contract)["psnr_db"]
+            for c, n in zip(np.split(clean, len(clean)), np.split(noisy, len(noisy)), strict=True)
+        ]
+        return float(np.mean(scores))
+
+    return validate
+
+
+def _validation_loss(run, data) -> Callable[[dict], float]:
+    """The function variables -> mean loss over fixed crops of the validation images."""
+    arrays = run.imaging.device_arrays(data, run.selection.images(data, "validation"))
+    key = jax.random.key(batches.VALIDATION_NOISE)
+
+    @jax.jit
+    def loss(variables, arrays, step):
+        batch = run.crops.batch(arrays, key, step, data.band, run.imaging)
+        return run.denoiser.loss(variables, batch, jax.random.fold_in(key, step))[0]
+
+    def validate(variables: dict) -> float:
+        variables = jax.device_get(variables)
+        return float(np.mean([loss(variables, arrays, step) for step in range(BATCHES)]))
+
+    return validate
