@@ -5,9 +5,9 @@
 The step is that of ``stemjax train sbd-unet-6x128 --size gpu``: 70.5 million parameters, crops of 400 px, with Adam.
 
 - `kept_gib`: activations that the forward pass keeps for the gradient, which holds on any device.
-- `arguments_gib`, `temporaries_gib`: XLA's buffers when the step is compiled for the CPU: parameters, Adam's moments and
-  exit waves; activations and the work space of the convolutions. XLA merges for the CPU what rematerialisation
-  computes twice, so it shows in `kept_gib` alone. On a GPU the library of convolutions adds its own work space.
+- `arguments_gib`, `temporaries_gib`: XLA's buffers when the step is compiled for the CPU: parameters, Adam's moments
+  and exit waves; activations and the work space of the convolutions. For the CPU XLA merges what rematerialisation
+  computes twice, so that shows in `kept_gib` alone. On a GPU the library of convolutions adds its own work space.
 
 The result goes to ``results/benchmarks/memory.json``.
 """
