@@ -39,9 +39,9 @@ def sbd_table_3_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     notes += [
         "Gains are paired over the same images; intervals are over structures or photographs, without the spread of "
         "the seeds.",
-        "Learning rate and batch size: DnCNN and the small UNet have what the search of Table 5.1 chose for them, every "
-        "UNet of the sweep the rate that a search over four chose for it, at the batch that Table 5.1 chose for its UNet; "
-        "the widest ones are not tuned and have that UNet's.",
+        "Learning rate and batch: DnCNN and the small UNet have what the search of Table 5.1 chose for them. UNets of "
+        "the sweep have the best of four rates, at the batch that Table 5.1 chose for its UNet; the widest ones have "
+        "that UNet's rate, untuned.",
         "Published figures stand beside the network of the same relative width.",
     ]
     title = f"Table 3.1 of {PUBLISHED['citation'].partition(',')[0]}, regenerated at size {size}"
