@@ -41,7 +41,9 @@ def sbd_table_3_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "the seeds.",
         "Learning rate and batch: DnCNN and the small UNet have what the search of Table 5.1 chose for them. UNets of "
         "the photographs' width have the best of four rates, on either half; wider ones have the rate that Table 5.1 "
-        "chose for 4 scales at 16 base channels, too high for 6 scales.",
+        "chose for 4 scales at 16 base channels.",
+        "In crops of 128 px a network of 6 scales has 2 x 2 pixels at its coarsest, too few for the statistics of its "
+        "normalisation: some of its trainings hardly leave the level of the constant (see its seeds).",
         "Published figures stand beside the network of the same relative width.",
     ]
     title = f"Table 3.1 of {PUBLISHED['citation'].partition(',')[0]}, regenerated at size {size}"
