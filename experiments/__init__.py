@@ -19,6 +19,17 @@ NAMES = (
     "sbd_figure_5_9",
     "sbd_figures_a",
     "sbd_dose",
+    "n2v_simulation_check",
+    "n2v_table_s1",
+    "n2v_figure_8",
+    "n2v_ablation",
+    "n2v_figure_2",
+    "n2v_figure_s4",
+    "n2v_figure_1",
+    "n2v_figure_3",
+    "n2v_figure_4",
+    "n2v_figure_5",
+    "n2v_figure_10",
 )
 QUICKSTART = "quickstart"
 

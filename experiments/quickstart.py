@@ -12,7 +12,7 @@ from pathlib import Path
 
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, presets, records, tables
+from stemjax import datasets, parallel, presets, recipes, records, tables
 from stemjax.evaluate import denoise_all, image_set, tune
 from stemjax.networks.weights import parameter_count
 
@@ -35,7 +35,7 @@ def run(size: str, workspace: Workspace) -> Recorder:
     parallel.enable_compilation_cache()
     print("1. Simulating ten exit waves of Pt on CeO2 with abTEM", flush=True)
     data = workspace.pt_ceo2("smoke")
-    imaging = presets.SBD_TRAINING["cpu"]["imaging"]
+    imaging = recipes.SBD_TRAINING["cpu"]["imaging"]
     white = datasets.Selection(contrast=("white",))
     validation = image_set(data, white, "validation", IMAGES_PER_UNIT, imaging)
     test = image_set(data, white, "test", IMAGES_PER_UNIT, imaging)

@@ -19,7 +19,7 @@ from experiments.sbd_table_5_1 import IMAGES_PER_UNIT, WHITE
 from experiments.surface_atoms import ALIKE, DEFOCI, Reference, add_both, surface_images, tune_threshold
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, tables
+from stemjax import parallel, presets, recipes, tables
 from stemjax.evaluate import denoise_all, image_set, tune
 
 NAME = "sbd_dose"
@@ -33,7 +33,7 @@ def run(size: str, workspace: Workspace) -> None:
     """Train at doses from the whole range, score every method at every dose, and render the table and its plots."""
     parallel.enable_compilation_cache()
     data, surface = workspace.pt_ceo2(size), workspace.pt_ceo2_surface(size)
-    imaging = presets.SBD_TRAINING[size]["imaging"]
+    imaging = recipes.SBD_TRAINING[size]["imaging"]
     fixed, *trained, tuning = tuned_network("sbd-unet-4x64", size, workspace, data)
     ranging = replace(fixed, crops=replace(fixed.crops, counts_range=TRAINED_DOSES))
     label = "UNet, log-uniform dose"

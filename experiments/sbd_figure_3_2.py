@@ -20,7 +20,7 @@ from experiments.recorder import Recorder
 from experiments.sbd_table_5_1 import NETWORKS, WHITE
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import datasets, figures, parallel, presets, tables
+from stemjax import datasets, figures, parallel, recipes, tables
 from stemjax.evaluate import ImageSet, image_set
 from stemjax.metrics.field_of_view import field_of_view
 from stemjax.metrics.gradients import effective_field_of_view, intercept, jacobian_rows, support
@@ -39,7 +39,7 @@ def run(size: str, workspace: Workspace) -> None:
     """Differentiate every network at every site of every test image, then render the table and the picture."""
     parallel.enable_compilation_cache()
     data = workspace.pt_ceo2(size)
-    imaging = presets.SBD_TRAINING[size]["imaging"]
+    imaging = recipes.SBD_TRAINING[size]["imaging"]
     test = image_set(data, WHITE, "test", IMAGES_PER_UNIT[size], imaging)
     rows, pixels = Recorder(NAME, size, workspace, data, test), find_pixels(data, test)
     shown, pictures = test.images.typical, {}

@@ -18,7 +18,7 @@ from experiments.regions import MISSED, PLANTED, SPURIOUS, TRUE, Scene, discover
 from experiments.sbd_table_5_1 import IMAGES_PER_UNIT, WHITE
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, records, tables
+from stemjax import parallel, recipes, records, tables
 from stemjax.evaluate import denoise_all, image_set
 from stemjax.metrics.field_of_view import field_of_view
 from stemjax.networks.weights import parameter_count
@@ -33,7 +33,7 @@ def run(size: str, workspace: Workspace) -> None:
     """Score and record the regions of both splits, check the false discovery rate, render table, plots and maps."""
     parallel.enable_compilation_cache()
     data = workspace.pt_ceo2(size)
-    imaging = presets.SBD_TRAINING[size]["imaging"]
+    imaging = recipes.SBD_TRAINING[size]["imaging"]
     network, variables, info, _, tuning = tuned_network("sbd-unet-4x64", size, workspace, data)
     facts = {
         "experiment": NAME,

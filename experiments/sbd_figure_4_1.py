@@ -16,7 +16,7 @@ import numpy as np
 
 from experiments.sbd_table_5_1 import WHITE
 from experiments.workspace import Workspace
-from stemjax import batches, presets, records, tables
+from stemjax import batches, recipes, records, tables
 from stemjax.evaluate import image_set
 from stemjax.files import write_whole
 from stemjax.metrics.noise_check import NoiseCheck, check_noise
@@ -35,7 +35,7 @@ CAMERAS = {
 def run(size: str, workspace: Workspace) -> None:
     """Make the movies, examine them, and render the table and the picture."""
     data, shown = workspace.pt_ceo2(size), {}
-    counts = replace(presets.SBD_TRAINING[size]["imaging"], counts=batches.VACUUM_COUNTS)
+    counts = replace(recipes.SBD_TRAINING[size]["imaging"], counts=batches.VACUUM_COUNTS)
     test = image_set(data, WHITE, "test", 1, counts)
     for camera, noise in CAMERAS.items():
         imaging, scores = replace(counts, noise=noise), []

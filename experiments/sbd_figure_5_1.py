@@ -5,7 +5,8 @@
 Three matrices: trained on one contrast (black, intermediate, white), one particle (PtNp1 to PtNp4) or one defect (D0,
 D1, D2, Dh, Ds) and tested on each of them, on structures that no training saw. The training subsets of a matrix hold
 equally many images. Every network is trained from scratch and sees the same number of crops, at size `cpu` half as many
-as in Table 5.1, and is half as wide. Expect the largest loss off the diagonal for black contrast.
+as in Table 5.1, and is half as wide. Expect the largest loss off the diagonal for black contrast:
+33.6 dB on its own kind and 23.1 on white, as in the paper; particles and defects hardly matter.
 
 Reference: Mohan et al., arXiv:2010.12970, Figure 5.1.
 """
@@ -19,7 +20,7 @@ from stemjax import datasets, parallel, tables
 from stemjax.evaluate import image_set
 
 NAME = "sbd_figure_5_1"
-TIMES = {"smoke": "3 min", "cpu": "15 min on 2 cores", "gpu": "not measured"}
+TIMES = {"smoke": "3 min", "cpu": "15 min on 2 cores, 12 short trainings", "gpu": "not measured"}
 MATRICES = {
     "contrast": ("black", "intermediate", "white"),
     "particle": ("PtNp1", "PtNp2", "PtNp3", "PtNp4"),

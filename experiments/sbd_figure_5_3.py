@@ -17,7 +17,7 @@ import numpy as np
 from experiments.recorder import Recorder
 from experiments.surface_atoms import DEFOCI, Panel, Reference, draw_columns, surface_images
 from experiments.workspace import Workspace
-from stemjax import presets, tables
+from stemjax import recipes, tables
 from stemjax.batches import VACUUM_COUNTS
 from stemjax.datasets import Images
 from stemjax.evaluate import ImageSet
@@ -34,7 +34,7 @@ SHOWN = "top3_plus1"
 def run(size: str, workspace: Workspace) -> None:
     """Score the three cases, then render the table and the picture."""
     data = workspace.pt_ceo2_surface(size)
-    imaging = replace(presets.SBD_TRAINING[size]["imaging"], counts=VACUUM_COUNTS, noise=NOISE)
+    imaging = replace(recipes.SBD_TRAINING[size]["imaging"], counts=VACUUM_COUNTS, noise=NOISE)
     every = surface_images(data, imaging, DEFOCI[:2] if size == "smoke" else DEFOCI)
     more, bare = with_and_without(every)
     reference = Reference.of(data, more)

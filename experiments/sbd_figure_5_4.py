@@ -31,7 +31,7 @@ from experiments.surface_atoms import (
 )
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import batches, parallel, presets, tables
+from stemjax import batches, parallel, presets, recipes, tables
 from stemjax.evaluate import ImageSet, denoise_all, image_set, tune
 from stemjax.metrics import atoms
 
@@ -45,7 +45,7 @@ def run(size: str, workspace: Workspace) -> None:
     """Denoise and score every draw of the noise, then render the table, its plots and a picture."""
     parallel.enable_compilation_cache()
     data, surface = workspace.pt_ceo2(size), workspace.pt_ceo2_surface(size)
-    imaging = presets.SBD_TRAINING[size]["imaging"]
+    imaging = recipes.SBD_TRAINING[size]["imaging"]
     network, variables, info, outcome, tuning = tuned_network("sbd-unet-4x64", size, workspace, data)
     validation = image_set(data, WHITE, "validation", IMAGES_PER_UNIT[size], imaging)
     gaussian, chosen = tune(presets.PRESETS["gaussian"].denoiser, validation)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.workspace import Workspace
-from stemjax import datasets, figures, presets, records, tables
+from stemjax import datasets, figures, recipes, records, tables
 from stemjax.batches import Imaging
 
 NAME = "sbd_figures_a"
@@ -61,7 +61,7 @@ class Panel:
 
 def run(size: str, workspace: Workspace) -> None:
     """Render, score and record the panels of every figure, then render the table and its plot."""
-    data, imaging = workspace.pt_ceo2(size), presets.SBD_TRAINING[size]["imaging"]
+    data, imaging = workspace.pt_ceo2(size), recipes.SBD_TRAINING[size]["imaging"]
     for figure, axis in AXES.items():
         panels = make_panels(data, imaging, axis)
         scores = [panel.scores for panel in panels]

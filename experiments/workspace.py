@@ -50,6 +50,15 @@ class Workspace:
         """The 44 structures with atoms removed from or added to the surface (size smoke: 4), all of split "test"."""
         return self._simulated("pt-ceo2-surface", size)
 
+    def au_graphene(self, size: str) -> datasets.DataSet:
+        """The movies of Au adatoms on graphene of a size, simulated first if they are not there."""
+        folder = self.data / f"au-graphene-{size}"
+        if not (folder / "manifest.json").is_file():
+            from simulation.make_graphene import make_au_graphene
+
+            make_au_graphene(folder, size)
+        return datasets.open_data_set(folder)
+
     def _simulated(self, name: str, size: str) -> datasets.DataSet:
         folder = self.data / f"{name}-{size}"
         if not (folder / "manifest.json").is_file():
@@ -58,8 +67,12 @@ class Workspace:
             make_pt_ceo2(folder, size, name=name)
         return datasets.open_data_set(folder)
 
-    def trained(self, run, data: datasets.DataSet, label: str) -> tuple[dict, dict, Outcome]:
+    def trained(
+        self, run, data: datasets.DataSet, label: str, initial: dict | None = None
+    ) -> tuple[dict, dict, Outcome]:
         """The variables of a run, trained to the end first if it is not: (variables, info, outcome).
+
+        `initial` are the variables that it starts from, where it names any.
 
         Raises
         ------
@@ -69,7 +82,7 @@ class Workspace:
             If a signal did: with the exit status of that signal.
         """
         print(f"{label}: run {run.hash}", flush=True)
-        outcome = train(run, data, self.runs, time_limit=self.time_limit, log=_print_validation)
+        outcome = train(run, data, self.runs, initial=initial, time_limit=self.time_limit, log=_print_validation)
         if outcome.stopped:
             message = f"{label} stopped at step {outcome.step} of {run.steps} ({outcome.stopped}); run again to go on"
             if outcome.stopped == "time limit":

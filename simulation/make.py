@@ -18,7 +18,6 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
@@ -26,11 +25,10 @@ import numpy as np
 
 from simulation import structures as models
 from simulation.contrast import DEFOCI, contrast_classes
-from simulation.folder import locked, reporter
+from simulation.folder import locked, package_version, refuse_other_recipe, reporter, sound_marker, write_part
 from simulation.microscope import Multislice, exit_waves
 from simulation.structures import Structure
 from stemjax import datasets
-from stemjax.files import write_whole
 from stemjax.optics import Band, to_band
 
 RECIPE_VERSION = 2  # raise it when structures, microscope or contrast change what they make
@@ -70,7 +68,7 @@ class Plan:
         recipe = {
             "name": self.name,
             "version": RECIPE_VERSION,
-            "software": {package: _version(package) for package in ("abtem", "ase")},
+            "software": {package: package_version(package) for package in ("abtem", "ase")},
             "multislice": asdict(self.multislice),
             "band": asdict(self.band),
             "defocus_angstrom": DEFOCI,
@@ -137,9 +135,9 @@ def make_pt_ceo2(
     for structure, _ in work.tasks:
         models.columns(structure, cell)  # an impossible cell is refused before anything is written
     with locked(out):
-        _refuse_other_recipe(out, identity)
+        refuse_other_recipe(out, identity)
         (out / "markers").mkdir(exist_ok=True)
-        todo = [task for task in work.tasks if _sound_marker(out, task[0]) is None]
+        todo = [task for task in work.tasks if sound_marker(out, task[0].name) is None]
         _run(todo, out, work, identity, workers or os.cpu_count(), progress)
         _finish(out, work, recipe, identity)
     return datasets.open_data_set(out, identity)
@@ -156,9 +154,7 @@ def _make_shard(out: Path, task, cell: float, band: Band, multislice: Multislice
         _item(structure, tilt, row, cell, wave, band)
         for row, (tilt, wave) in enumerate(zip(tilts, stored, strict=True))
     ]
-    digest = datasets.write_array(out / f"{structure.name}.npy", records)
-    marker = json.dumps({"recipe_hash": identity, "file": digest, "items": items}, indent=1)
-    write_whole(_marker_path(out, structure), lambda stream: stream.write(marker.encode()))
+    write_part(out, structure.name, records, identity, items=items)
     return structure.name
 
 
@@ -255,37 +251,11 @@ def _one_thread_each():
 
 
 # ---------------------------------------------------------------------------------------------------- the folder
-def _refuse_other_recipe(out: Path, identity: str) -> None:
-    for path in [out / "manifest.json", *sorted(out.glob("markers/*.json"))]:
-        found = _read_json(path).get("recipe_hash", identity)
-        if found != identity:
-            fix = "choose another folder or delete this one"
-            raise ValueError(f"{out}: holds data of another recipe ({found}, not {identity}); {fix}")
-
-
-def _marker_path(out: Path, structure: Structure) -> Path:
-    return out / "markers" / f"{structure.name}.json"
-
-
-def _sound_marker(out: Path, structure: Structure) -> dict | None:
-    """The marker of a structure, if it is readable and the shard is the one it describes."""
-    marker, shard = _read_json(_marker_path(out, structure)), out / f"{structure.name}.npy"
-    return marker if marker and shard.is_file() and datasets.file_digest(shard) == marker["file"] else None
-
-
-def _read_json(path: Path) -> dict:
-    """A JSON file's value; empty if it is missing or damaged, since then what it describes is made again."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-
-
 def _finish(out: Path, work: Plan, recipe: dict, identity: str) -> None:
     """Write the truth table and the manifest from the markers."""
     items, files, truth = [], {}, []
     for structure, tilts in work.tasks:
-        marker = _read_json(_marker_path(out, structure))
+        marker = sound_marker(out, structure.name)
         files[f"{structure.name}.npy"] = marker["file"]
         truth += [truth_rows(structure, tilt, work.cell, len(items) + row) for row, tilt in enumerate(tilts)]
         items += marker["items"]
@@ -308,13 +278,6 @@ def _finish(out: Path, work: Plan, recipe: dict, identity: str) -> None:
             "files": files,
         },
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        raise OSError(f"{package} is not installed; install the extra: pip install 'stemjax[simulation]'") from None
 
 
 def _fast_length(pixels: float) -> int:

@@ -82,11 +82,13 @@ def unit_mean(values: np.ndarray, units: np.ndarray) -> float:
     return float(np.mean(list(unit_means(values, units).values())))
 
 
-def tune(denoiser, validation: ImageSet, refinements: int = 2) -> tuple[object, dict]:
+def tune(
+    denoiser, validation: ImageSet, refinements: int = 2, tunable: dict[str, tuple] | None = None
+) -> tuple[object, dict]:
     """The value of a filter's tunable field with the best mean PSNR on the validation images.
 
-    The candidates come first; then, `refinements` times, the geometric means between the best value so far and its
-    neighbours (for fields that are real numbers).
+    The candidates, the filter's own unless given in `tunable`, come first; then, `refinements` times, the geometric
+    means between the best value so far and its neighbours (for fields that are real numbers).
 
     Returns
     -------
@@ -95,7 +97,7 @@ def tune(denoiser, validation: ImageSet, refinements: int = 2) -> tuple[object, 
         the values, so that a grid too narrow is seen.
     """
     tuning = {}
-    for field, candidates in getattr(denoiser, "tunable", {}).items():
+    for field, candidates in (getattr(denoiser, "tunable", {}) if tunable is None else tunable).items():
         tried: dict[float, float] = {}
         for _ in range(1 + refinements):
             for value in candidates:

@@ -87,7 +87,7 @@ def strip(
             bottom = top - head - heights[0] - row * (heights[1] + _GAP)
             place = (left / size[0], bottom / size[1], _PANEL / size[0], heights[row] / size[1])
             axes = figure.add_axes(place, xticks=[], yticks=[])
-            shown = _binned(part, int(part.shape[1] // (_PANEL * _DPI)))
+            shown = binned(part, int(part.shape[1] // (_PANEL * _DPI)))
             spread = shown.mean() + np.array([-2.5, 2.5]) * shown.std()
             low, high = spread if panel.is_noisy else limits
             extent = (0, part.shape[1], part.shape[0], 0)
@@ -264,6 +264,29 @@ def boxes(groups: dict[str, dict[str, Sequence[float]]], ylabel: str) -> bytes:
     return encode(figure)
 
 
+def differences(series: dict[str, Line], names: Sequence[str], xlabel: str) -> bytes:
+    """What each of several variants changes, as PNG: a row for every name, a colour for every score, 0 marked.
+
+    Parameters
+    ----------
+    series : dict
+        Score -> differences, the `y` of a `Line` of which `x` is not read, with their intervals.
+    names : sequence of str
+        The variants, from the top down.
+    """
+    figure, axes = _plot(xlabel, "", len(series))
+    axes.axvline(0, color="#777777", linewidth=1)
+    for index, (colour, (score, line)) in enumerate(zip(COLOURS, series.items(), strict=False)):
+        rows = np.arange(len(names)) + 0.24 * (index - (len(series) - 1) / 2)
+        axes.plot(line.y, rows, label=score, color=colour, marker="o", markersize=4, linewidth=0)
+        if line.low is not None:
+            axes.hlines(rows, line.low, line.high, color=colour, linewidth=1)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.legend(frameon=False, fontsize=8)
+    return encode(figure)
+
+
 def _plot(xlabel: str, ylabel: str, count: int):
     """Figure and axes of a plot of `count` colours, plain and open to the right and the top."""
     from matplotlib.figure import Figure
@@ -307,7 +330,7 @@ def scale_bar(axes, shape: tuple[int, ...], sampling: float) -> None:
     axes.set(xlim=(0, width), ylim=(height, 0))
 
 
-def _binned(image: np.ndarray, factor: int) -> np.ndarray:
+def binned(image: np.ndarray, factor: int) -> np.ndarray:
     """Means over blocks of factor x factor pixels, so that the noise shown is not an artefact of resampling."""
     if factor < 2:
         return image

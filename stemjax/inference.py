@@ -43,8 +43,10 @@ def denoise_image(
     denoiser : a denoiser
         With a field `network` it may be tiled; filters are always applied to the whole image.
     variables : dict
+        Those that hold statistics already (collection `normalisation`), of a movie say, keep them.
     image : float32 [H, W, C] or [T, H, W, C]
-        In counts. The frames of a movie are denoised one by one; a constant one is returned as it is.
+        In counts. The frames of a movie are denoised one by one; a constant one is returned as it is. A denoiser with
+        a method `prepare_movie` normalises them together.
     tile : int, optional
         Side of the tiles [px], halo included; enlarged where the halo needs it. By default the whole image, or what
         fits into about 4 GB.
@@ -93,6 +95,8 @@ def denoise_image(
         raise ValueError(f"step belongs to blend={AVERAGE!r}; with {HALO!r} the tiles touch")
     if image.ndim == 4:
         options = {"tile": tile, "halo": halo, "blend": blend, "step": step}
+        if "normalisation" not in variables and hasattr(denoiser, "prepare_movie"):
+            variables = denoiser.prepare_movie(variables, image)
         return np.stack([denoise_image(denoiser, variables, frame, **options) for frame in image])
     if image.min() == image.max():
         return image.copy()
@@ -216,8 +220,10 @@ def _apply(denoiser, variables: dict, image: np.ndarray) -> np.ndarray:
 
 
 def _prepare(denoiser, variables: dict, image: np.ndarray) -> dict:
-    """Variables with the statistics of the whole image, where the denoiser takes any."""
-    return denoiser.prepare(variables, jnp.asarray(image)[None]) if hasattr(denoiser, "prepare") else variables
+    """Variables with the statistics of the whole image, where the denoiser takes any and has none yet."""
+    if "normalisation" in variables or not hasattr(denoiser, "prepare"):
+        return variables
+    return denoiser.prepare(variables, jnp.asarray(image)[None])
 
 
 def _smaller(denoiser, shape: Sequence[int], tile: int | None, halo: int | None, blend: str) -> int:

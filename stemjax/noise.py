@@ -58,6 +58,29 @@ class Poisson:
 
 
 @dataclass(frozen=True)
+class Dose:
+    """Shot noise of a scanned probe of known dose: ``noisy ~ Poisson(N clean) / N``.
+
+    Images are fractions of the incident beam, as they come from the simulation of a STEM detector, and stay so.
+
+    Parameters
+    ----------
+    electrons_per_pixel : float
+        Electrons N of the incident beam at every pixel.
+    """
+
+    electrons_per_pixel: float
+
+    def sample(self, key: Array, clean: Array) -> Array:
+        """Draw a noisy image [..., H, W, C] as a fraction of the incident beam."""
+        return Poisson().sample(key, self.electrons_per_pixel * clean) / self.electrons_per_pixel
+
+    def log_prob(self, noisy: Array, clean: Array) -> Array:
+        """Log probability per pixel of the electrons counted, ``N noisy``."""
+        return Poisson().log_prob(self.electrons_per_pixel * noisy, self.electrons_per_pixel * clean)
+
+
+@dataclass(frozen=True)
 class Gaussian:
     """White Gaussian noise at a target peak signal-to-noise ratio.
 

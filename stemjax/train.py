@@ -84,6 +84,8 @@ class Run:
         Validation images per structure.
     early_stopping : int
         Validations without a new best before the run ends; 0 is never.
+    initial : str
+        Digest of the variables that it starts from, which `train` is then given; "" for fresh ones.
     """
 
     denoiser: Any
@@ -97,6 +99,7 @@ class Run:
     validation_per_unit: int = 3
     early_stopping: int = 0
     seed: int = 0
+    initial: str = ""
 
     @property
     def hash(self) -> str:
@@ -139,11 +142,12 @@ class Outcome:
 
 
 # ---------------------------------------------------------------------------------------------------- the jitted step
-def initial_state(run: Run) -> dict:
-    """Variables, optimiser state and step number of a run that has not begun."""
-    key = jax.random.fold_in(jax.random.key(run.seed), INIT)
-    sample = jnp.zeros((1, run.crops.size, run.crops.size, len(run.imaging.channels)), jnp.float32)
-    variables = jax.jit(run.denoiser.init)(key, sample)
+def initial_state(run: Run, variables: dict | None = None) -> dict:
+    """Variables (fresh ones, unless given), optimiser state and step number of a run that has not begun."""
+    if variables is None:
+        key = jax.random.fold_in(jax.random.key(run.seed), INIT)
+        sample = jnp.zeros((1, run.crops.size, run.crops.size, len(run.imaging.channels)), jnp.float32)
+        variables = jax.jit(run.denoiser.init)(key, sample)
     optimiser = run.optimiser.transformation(run.steps).init(variables["params"])
     return {
         "variables": variables,
@@ -195,6 +199,7 @@ def train(
     data: datasets.DataSet,
     root: str | Path = "runs",
     *,
+    initial: dict | None = None,
     time_limit: float | None = None,
     log: Callable[[dict], None] = lambda event: None,
     devices: int | None = None,
@@ -204,6 +209,8 @@ def train(
 
     Parameters
     ----------
+    initial : dict, optional
+        The variables that `run.initial` names.
     log : callable
         Called with every line of the log: step, loss and what `validation.validation` gives.
     devices : int, optional
@@ -215,19 +222,23 @@ def train(
     Raises
     ------
     ValueError
-        If the data set is of another recipe.
+        If the data set is of another recipe, or the initial variables are not those of the run.
     OSError
         If the run's folder is in use, or none of its checkpoints is sound.
     """
     begin = time.monotonic()
     if data.recipe_hash != run.recipe_hash:
         raise ValueError(f"{data.folder}: recipe {data.recipe_hash}, but the run is for {run.recipe_hash}")
+    given = "" if initial is None else checkpoint.digest(initial)
+    if given != run.initial:
+        wanted = run.initial[:16] or "fresh weights"
+        raise ValueError(f"the run starts from {wanted}, but was given {given[:16] or 'no weights'}")
     folder = Path(root) / run.hash
     mesh = parallel.batch_mesh(devices or parallel.largest_divisor(run.crops.count, len(jax.devices())))
     with checkpoint.lock(folder), _stop_signal() as stop:
         write_whole(folder / "config.json", lambda s: s.write(_config_text(run).encode()))
         newest, best = checkpoint.Checkpointer(folder / "checkpoints"), checkpoint.Checkpointer(folder / "best", keep=1)
-        state, progress = _restore(run, newest)
+        state, progress = _restore(run, newest, initial)
         journal = _Journal(folder / "log.jsonl", int(state["step"]), log)
         if int(state["step"]) >= run.steps or _exhausted(run, progress):
             return Outcome(folder, int(state["step"]), progress)
@@ -285,8 +296,8 @@ def _exhausted(run: Run, progress: Progress) -> bool:
     return bool(run.early_stopping) and progress.since_best >= run.early_stopping
 
 
-def _restore(run: Run, newest: checkpoint.Checkpointer) -> tuple[dict, Progress]:
-    state = initial_state(run)
+def _restore(run: Run, newest: checkpoint.Checkpointer, initial: dict | None) -> tuple[dict, Progress]:
+    state = initial_state(run, initial)
     found = newest.restore(state)
     if found is None:
         return state, Progress()

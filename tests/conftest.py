@@ -1,6 +1,7 @@
 """What all tests share. They run on the CPU unless JAX_PLATFORMS says otherwise, which must be set before JAX loads."""
 
 import atexit
+import fcntl
 import os
 import shutil
 import tempfile
@@ -18,8 +19,12 @@ if "STEMJAX_CACHE" not in os.environ:
     os.environ |= {
         "STEMJAX_CACHE": _CACHE,
         "JAX_COMPILATION_CACHE_DIR": _CACHE,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
     }
+
+# The tests compile much and compute little: half of their time would be the code generator's optimisations.
+if os.environ["JAX_PLATFORMS"] == "cpu":
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,4 +35,21 @@ def reference() -> Path:
     folder = Path(os.environ.get("STEMJAX_REFERENCE") or ROOT.parent / "shared" / "reference")
     if not folder.is_dir():
         pytest.skip(f"no reference files: {folder} is not a folder (set STEMJAX_REFERENCE)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory) -> Path:
+    """The smoke data set of Pt on CeO2, made once, on the command line, for all test processes: to be read only."""
+    pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)")
+    from stemjax.cli import main
+
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # the folder of the whole run
+    folder = root / "pt-ceo2-smoke"
+    with open(root / "pt-ceo2-smoke.lock", "w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # the first process makes it, the others wait
+        if not (folder / "manifest.json").exists():
+            assert main(["simulate", "pt-ceo2", "--out", str(folder), "--size", "smoke", "--workers", "2"]) == 0
     return folder

@@ -24,8 +24,14 @@ def arrays_of(*beams: tuple[int, int]) -> dict:
     return {"waves": jnp.asarray(wave[None]), "wave": jnp.zeros(1, jnp.int32), "defocus": jnp.zeros(1)}
 
 
-def make(crops: Crops, arrays: dict, step: int = 0, imaging: Imaging = IMAGING) -> dict:
-    return jax.jit(lambda arrays, step: crops.batch(arrays, jax.random.key(0), step, BAND, imaging))(arrays, step)
+def make(crops: Crops, arrays: dict) -> dict:
+    return jax.jit(lambda arrays: crops.batch(arrays, jax.random.key(0), 0, BAND, IMAGING))(arrays)
+
+
+def make_clean(crops: Crops, arrays: dict, step: int = 0) -> np.ndarray:
+    """The clean crops [count, P, P, 1] alone: nothing is compiled for the noise."""
+    make = jax.jit(lambda arrays, step: crops.batch(arrays, jax.random.key(0), step, BAND, IMAGING)["clean"])
+    return np.asarray(make(arrays, step))
 
 
 def fringes(clean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -46,8 +52,7 @@ def test_the_dose_is_fixed_by_default():
 
 def test_a_range_of_doses_is_filled_log_uniformly():
     """Vacuum shows the dose of a crop."""
-    batch = make(Crops(size=4, count=256, render=64, counts_range=(0.1, 10.0)), arrays_of())
-    clean = np.asarray(batch["clean"])
+    clean = make_clean(Crops(size=4, count=256, render=64, counts_range=(0.1, 10.0)), arrays_of())
     assert np.ptp(clean, axis=(1, 2, 3)).max() < 1e-4 * clean.max()  # one dose per crop
     place = np.sort(np.log(clean.mean((1, 2, 3)) / 0.18) / np.log(100))
     assert 0 <= place[0] and place[-1] <= 1 + 1e-6
@@ -63,7 +68,7 @@ def test_the_imaging_states_its_dose():
 # ---------------------------------------------------------------------------------------------------- geometry
 def test_rotation_and_scale_fill_their_ranges():
     crops = Crops(size=48, count=96, render=128, scale=(0.8, 1.25), rotation=45.0, flip=False)
-    angle, frequency = fringes(np.asarray(make(crops, arrays_of((0, 12)))["clean"]))
+    angle, frequency = fringes(make_clean(crops, arrays_of((0, 12))))
     scale = frequency / (12 / BAND.cell * IMAGING.sampling)
     assert np.abs(angle).max() < 46.5 and angle.min() < -38 and angle.max() > 38
     assert abs(angle.mean()) < 4 * 26 / np.sqrt(96)
@@ -74,17 +79,17 @@ def test_rotation_and_scale_fill_their_ranges():
 def test_flips_mirror_half_of_the_crops():
     crops = {"size": 48, "count": 96, "render": 128, "scale": (1.0, 1.0), "rotation": 0.0}
     arrays = arrays_of((8, 8))
-    angle, _ = fringes(np.asarray(make(Crops(**crops, flip=True), arrays)["clean"]))
+    angle, _ = fringes(make_clean(Crops(**crops, flip=True), arrays))
     mirrored = np.isclose(angle, -angle.max(), atol=2)
     assert np.isclose(np.abs(angle), 45, atol=2).all()
     assert 0.3 < mirrored.mean() < 0.7
-    angle, _ = fringes(np.asarray(make(Crops(**crops, flip=False), arrays)["clean"]))
+    angle, _ = fringes(make_clean(Crops(**crops, flip=False), arrays))
     assert np.isclose(angle, 45, atol=2).all()
 
 
 def test_a_crop_without_augmentation_has_the_sampling_asked_for():
     """At 0.2 Å/px fringes of 25 / 10 Å are 12.5 px apart."""
-    _, frequency = fringes(np.asarray(make(Crops(size=64, count=4, render=256, **PLAIN), arrays_of((0, 10)))["clean"]))
+    _, frequency = fringes(make_clean(Crops(size=64, count=4, render=256, **PLAIN), arrays_of((0, 10))))
     np.testing.assert_allclose(frequency, 1 / 12.5, atol=1 / 1024)
 
 
@@ -106,14 +111,13 @@ def test_crops_keep_off_the_margin(position_maps):
 
     position_maps(margin)
     for size in (16, 64):  # 64 px of at most 0.21 Å under 45 degrees: 19 of 23 Å
-        clean = make(Crops(size=size, count=64, render=256), arrays_of())["clean"]
-        assert not np.asarray(clean).any()
+        assert not make_clean(Crops(size=size, count=64, render=256), arrays_of()).any()
 
 
 def test_crops_fill_the_room_there_is(position_maps):
     position_maps(lambda pixels: jnp.broadcast_to(jnp.arange(pixels)[:, None] * (BAND.cell / pixels), (pixels, pixels)))
     crops = Crops(size=16, count=128, render=256, **PLAIN)
-    rows = np.asarray(make(crops, arrays_of())["clean"])[..., 0] / IMAGING.counts
+    rows = make_clean(crops, arrays_of())[..., 0] / IMAGING.counts
     centre = rows.mean(axis=(1, 2))
     lowest = IMAGING.margin + 8 * IMAGING.sampling
     assert lowest - 0.01 <= centre.min() < lowest + 1.5 and BAND.cell - lowest - 1.5 < centre.max()
@@ -124,7 +128,7 @@ def test_crops_fill_the_room_there_is(position_maps):
 
 def test_crops_larger_than_the_room_are_centred(position_maps):
     position_maps(lambda pixels: jnp.broadcast_to(jnp.arange(pixels)[:, None] * (BAND.cell / pixels), (pixels, pixels)))
-    rows = np.asarray(make(Crops(size=120, count=4, render=256, **PLAIN), arrays_of())["clean"])[..., 0]
+    rows = make_clean(Crops(size=120, count=4, render=256, **PLAIN), arrays_of())[..., 0]
     np.testing.assert_allclose(rows.mean(axis=(1, 2)) / IMAGING.counts, BAND.cell / 2, atol=0.01)
 
 
@@ -133,7 +137,7 @@ def test_a_crop_depends_on_key_and_number_alone():
     """A batch of eight holds the crops of two batches of four: every batch size sees the same crops in one order."""
     arrays = arrays_of((3, 5))
     first, second, both, later = (
-        make(Crops(size=16, count=count, render=64), arrays, step)["clean"]
+        make_clean(Crops(size=16, count=count, render=64), arrays, step)
         for count, step in ((4, 4), (4, 5), (8, 2), (8, 3))
     )
     np.testing.assert_allclose(np.concatenate([first, second]), both, atol=1e-5)

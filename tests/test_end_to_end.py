@@ -25,14 +25,13 @@ RUN = {
 
 
 @pytest.fixture
-def data(tmp_path) -> datasets.DataSet:
+def data(request, tmp_path) -> datasets.DataSet:
     """Simulated where abTEM is installed, made without it where not."""
     try:
         import abtem  # noqa: F401
     except ImportError:
         return make_toy(tmp_path / "data")
-    assert main(["simulate", "pt-ceo2", "--out", str(tmp_path / "data"), "--size", "smoke", "--workers", "1"]) == 0
-    return datasets.open_data_set(tmp_path / "data")
+    return datasets.open_data_set(request.getfixturevalue("smoke"))
 
 
 def test_from_atoms_to_a_table(data, tmp_path, monkeypatch, capsys):

@@ -24,7 +24,7 @@ def counts(height: int, width: int) -> np.ndarray:
 
 def lively(denoiser) -> dict:
     """Variables whose deep layers matter: PyTorch's initial weights let the signal die out on the way."""
-    variables = denoiser.init(jax.random.key(0), jnp.zeros((1, 64, 64, 1)))
+    variables = jax.jit(denoiser.init)(jax.random.key(0), jnp.zeros((1, 64, 64, 1)))
     enlarge = lambda path, leaf: leaf * 6**0.5 if "kernel" in jax.tree_util.keystr(path) else leaf
     return variables | {"params": jax.tree_util.tree_map_with_path(enlarge, variables["params"])}
 
@@ -170,7 +170,7 @@ def test_a_filter_takes_the_whole_image_and_movies_frame_by_frame():
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (15, 16)])
 def test_images_smaller_than_the_network_needs(shape):
     denoiser = Supervised(UNet(scales=4, width=2), centre=True)
-    variables = denoiser.init(jax.random.key(0), jnp.zeros((1, 64, 64, 1)))
+    variables = jax.jit(denoiser.init)(jax.random.key(0), jnp.zeros((1, 64, 64, 1)))
     image = counts(*shape) + np.linspace(0, 1, shape[1], dtype=np.float32)[:, None]
     for blend in ("halo", "average"):
         denoised = denoise_image(denoiser, variables, image, blend=blend)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from skimage.metrics import peak_signal_noise_ratio
 
-from stemjax.noise import FixedGaussian, Gaussian, Poisson, PoissonGaussian, _invert
+from stemjax.noise import Dose, FixedGaussian, Gaussian, Poisson, PoissonGaussian, _invert
 
 DRAW = jax.jit(Poisson().sample)
 
@@ -103,3 +103,14 @@ def test_gaussian_reaches_its_psnr_in_every_frame_and_channel(psnr_db):
             true, test = clean[frame, ..., channel], noisy[frame, ..., channel]
             assert peak_signal_noise_ratio(true, test, data_range=np.ptp(true)) == pytest.approx(psnr_db, abs=0.1)
     assert noisy.min() < 0  # never clipped
+
+
+def test_a_dose_counts_electrons_and_keeps_the_unit():
+    """Mean the clean fraction, variance clean / N, whole electrons."""
+    clean = jnp.broadcast_to(jnp.asarray([0.35, 0.004]), (400, 400, 2))
+    noisy = np.asarray(Dose(10.0).sample(jax.random.key(0), clean))
+    np.testing.assert_allclose(noisy.mean((0, 1)), [0.35, 0.004], rtol=0.05)
+    np.testing.assert_allclose(noisy.var((0, 1)), [0.35 / 10, 0.004 / 10], rtol=0.05)
+    np.testing.assert_allclose(noisy * 10, np.round(noisy * 10), atol=1e-5)
+    expected = stats.poisson.logpmf(np.round(10 * noisy), 10 * np.asarray(clean))
+    np.testing.assert_allclose(Dose(10.0).log_prob(noisy, clean), expected, atol=1e-4)

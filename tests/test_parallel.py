@@ -38,7 +38,8 @@ assert (one["noisy"] != two["noisy"]).mean() < 2e-3
 
 def test_a_batch_does_not_depend_on_the_devices(tmp_path):
     data = make_toy(tmp_path)
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
+    environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     arguments = [sys.executable, "-c", BATCHES, str(ROOT), str(data.folder)]
     result = subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=300)
     assert result.returncode == 0, result.stderr[-2000:]

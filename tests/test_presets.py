@@ -33,15 +33,18 @@ def test_the_networks_of_the_paper_are_plain():
 
 @pytest.mark.parametrize("size", ["smoke", "cpu", "gpu"])
 def test_every_network_of_a_size_sees_the_same_data(size):
-    runs = [
-        presets.sbd_run(preset.at(size), size, "0" * 16)
-        for preset in presets.PRESETS.values()
-        if hasattr(preset.denoiser, "init")
-    ]
-    assert len({(run.crops, run.imaging, run.selection, run.steps, run.seed) for run in runs}) == 1
-    assert presets.sbd_run(runs[0].denoiser, size, "0" * 16, steps=3).steps == 3
-    seeds = {presets.sbd_run(runs[0].denoiser, size, "0" * 16, seed).hash for seed in range(3)}
-    assert len(seeds) == 3
+    for recipe, count in ((presets.sbd_run, 6), (presets.n2v_run, 2)):
+        trained = [p for p in presets.PRESETS.values() if hasattr(p.denoiser, "init") and p.recipe is recipe]
+        runs = [preset.run(size, "0" * 16) for preset in trained]
+        assert len(runs) == count
+        assert len({(run.crops, run.selection, run.imaging.noise, run.steps, run.seed) for run in runs}) == 1
+        assert trained[0].run(size, "0" * 16, steps=3).steps == 3
+        assert len({trained[0].run(size, "0" * 16, seed).hash for seed in range(3)}) == 3
+
+
+def test_noise2void_takes_as_many_channels_as_its_network():
+    dual, single = (presets.find_preset(name).run("cpu", "0" * 16) for name in ("noise2void", "noise2void-single"))
+    assert dual.imaging.channels == ("adf", "bf") and single.imaging.channels == ("adf",)
 
 
 def test_filters_need_no_weights():

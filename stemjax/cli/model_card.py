@@ -6,6 +6,8 @@ from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
+from stemjax.cli.training import quality
+
 PUBLISHED = {  # preset -> row of the SBD paper's Table 3.1
     "sbd-dncnn": "DnCNN",
     "sbd-small-unet": "Small UNet (DURR)",
@@ -39,7 +41,7 @@ def model_card(name: str, results: Path) -> dict[str, list[str]]:
         card |= _architecture(run.denoiser, preset)
         card["Training"] = [
             *_training(run),
-            f"Best at step {info['step']}: {info['validation_psnr_db']:.2f} dB on validation images",
+            f"Best at step {info['step']}: {quality(info)}",
         ]
         card["Scores"] = _scores(results, lambda record: record["run"] == run.hash)
         return card | _terms(presets.PRESETS[preset].paper if preset else "-", "your own")
@@ -97,10 +99,11 @@ def _layers(network) -> Iterator[str]:
 
     blocks: list[tuple[str, dict]] = []
 
+    channels = getattr(network, "channels_out", 1)
+
     def init(key):
-        for name, block in network.init(key, jnp.zeros((1, 64, 64, 1)))[
-            "params"
-        ].items():  # in the order of computation
+        params = network.init(key, jnp.zeros((1, 64, 64, channels)))["params"]
+        for name, block in params.items():  # in the order of computation
             arrays = {"/".join(path): array.shape for path, array in flatten_dict(block).items()}
             if any(path.endswith("kernel") for path in arrays) or not blocks:
                 blocks.append((name, arrays))
@@ -132,11 +135,12 @@ def _training(run) -> Iterator[str]:
 def _conditions(imaging, crops, steps: int) -> Iterator[str]:
     if hasattr(imaging, "dose"):
         yield f"Pixels of {imaging.sampling:g} Å, {imaging.counts:g} electrons each ({imaging.dose():.0f} e/Å²)"
-    varied = [
-        f"{what} {low:g} to {high:g} times these"
-        for what, (low, high) in (("pixels", crops.scale), ("doses", crops.counts_range))
-        if low != high
-    ]
+    elif getattr(imaging, "sampling", None):
+        yield f"Pixels of {imaging.sampling:g} Å"
+    if len(imaging.channels) > 1:
+        yield f"Channels {' and '.join(imaging.channels)}, denoised together"
+    ranges = (("pixels", getattr(crops, "scale", (1, 1))), ("doses", getattr(crops, "counts_range", (1, 1))))
+    varied = [f"{what} {low:g} to {high:g} times these" for what, (low, high) in ranges if low != high]
     yield "; ".join([f"{steps * crops.count:,} crops of {crops.size} px in {steps:,} steps", *varied])
 
 
@@ -144,7 +148,7 @@ def _preset_training(name: str) -> Iterator[str]:
     """How a preset that ships with weights was trained; how the others would be."""
     import json
 
-    from stemjax import batches, presets
+    from stemjax import presets
     from stemjax.denoisers import from_config
 
     path = presets.WEIGHTS / f"{name}.json"
@@ -152,13 +156,12 @@ def _preset_training(name: str) -> Iterator[str]:
         info = json.loads(path.read_text())
         yield f"Weights come with stemjax: run {info['run']}, data set {info['data_set']['name']}"
         yield from _training(from_config(info["training"]))
-        yield f"Best at step {info['step']}: {info['validation_psnr_db']:.2f} dB on validation images"
+        yield f"Best at step {info['step']}: {quality(info)}"
         return
     yield f"No weights come with it; train it: stemjax train {name} --data FOLDER"
     for size in ("cpu", "gpu"):
-        settings = presets.SBD_TRAINING[size]
-        lines = _conditions(settings["imaging"], settings.get("crops", batches.Crops()), settings["steps"])
-        yield f"Size {size}: " + "; ".join(lines)
+        run = presets.find_preset(name).run(size, recipe_hash="")
+        yield f"Size {size}: " + "; ".join(_conditions(run.imaging, run.crops, run.steps))
 
 
 # ---------------------------------------------------------------------------------------------------- records

@@ -24,14 +24,19 @@ def pt_ceo2(
         workers: Processes. Default: one per core.
     """
     make = _from_checkout("simulation.make")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        data = make.make_pt_ceo2(out, size, workers, cell, name="pt-ceo2-surface" if surface else "pt-ceo2")
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues", file=sys.stderr)
-        return 130
-    print(f"{data.folder}: {len(data.items)} exit waves, recipe {data.recipe_hash}")
-    return 0
+    name = "pt-ceo2-surface" if surface else "pt-ceo2"
+    return _stoppable(lambda: make.make_pt_ceo2(out, size, workers, cell, name=name), "exit waves")
+
+
+def au_graphene(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke") -> int:
+    """Simulate movies of Au adatoms on graphene: contrast library by abTEM and adatom positions. Stopped, it continues.
+
+    Args:
+        out: Folder of the data set.
+        size: smoke is 8 movies of 4 frames of 128², cpu 44 of 16 frames in minutes, gpu 22 of 100 frames of 512².
+    """
+    make = _from_checkout("simulation.make_graphene")
+    return _stoppable(lambda: make.make_au_graphene(out, size), "movies")
 
 
 def export_images(data: Folder, /, out: Folder) -> None:
@@ -45,7 +50,19 @@ def export_images(data: Folder, /, out: Folder) -> None:
     print(out)
 
 
-simulate = {"pt-ceo2": pt_ceo2, "export-images": export_images}
+simulate = {"pt-ceo2": pt_ceo2, "au-graphene": au_graphene, "export-images": export_images}
+
+
+def _stoppable(make, what: str) -> int:
+    """Make a data set and say so, or how to go on if it was interrupted; returns the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        data = make()
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues", file=sys.stderr)
+        return 130
+    print(f"{data.folder}: {len(data.items)} {what}, recipe {data.recipe_hash}")
+    return 0
 
 
 def _from_checkout(module: str):

@@ -27,8 +27,20 @@ def to_config(denoiser) -> dict:
         value = getattr(denoiser, field.name)
         if field.name in _FLAX_FIELDS or not field.init or value == _default(field):
             continue
-        config[field.name] = to_config(value) if dataclasses.is_dataclass(value) else value
+        config[field.name] = _to_plain(value)
     return config
+
+
+def _to_plain(value):
+    if dataclasses.is_dataclass(value):
+        return to_config(value)
+    return [_to_plain(part) for part in value] if isinstance(value, tuple) else value
+
+
+def _from_plain(value):
+    if isinstance(value, dict):
+        return from_config(value)
+    return tuple(_from_plain(part) for part in value) if isinstance(value, list) else value
 
 
 def from_config(config: dict):
@@ -47,11 +59,7 @@ def from_config(config: dict):
     unknown = set(fields) - {field.name for field in dataclasses.fields(cls)}
     if unknown:
         raise ValueError(f"{config['class']} has no field {sorted(unknown)[0]!r} in this version of stemjax")
-    values = {
-        name: from_config(value) if isinstance(value, dict) else tuple(value) if isinstance(value, list) else value
-        for name, value in fields.items()
-    }
-    return cls(**values)
+    return cls(**{name: _from_plain(value) for name, value in fields.items()})
 
 
 def missing_package(denoiser) -> str:

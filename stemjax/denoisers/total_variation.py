@@ -34,6 +34,9 @@ class TotalVariation:
         Stop when the energy changes by less than this part of the energy of the noisy image.
     iterations : int
         Stop after this many.
+    unit_range : bool
+        Bring every frame and channel to the range [0, 1] before, and back afterwards: the weight is then in parts of
+        the range of the noisy frame.
 
     Notes
     -----
@@ -43,6 +46,7 @@ class TotalVariation:
     weight: float = 0.1
     tolerance: float = 2e-4
     iterations: int = 200
+    unit_range: bool = False
 
     name: ClassVar[str] = "total-variation"
     tunable: ClassVar[dict[str, tuple]] = {
@@ -56,6 +60,12 @@ class TotalVariation:
         return jnp.moveaxis(denoised.reshape(planes.shape), -3, -1)
 
     def _denoise_plane(self, noisy: jax.Array) -> jax.Array:
+        if not self.unit_range:
+            return self._minimise(noisy)
+        low, span = noisy.min(), jnp.maximum(jnp.ptp(noisy), jnp.finfo(noisy.dtype).tiny)
+        return low + span * self._minimise((noisy - low) / span)
+
+    def _minimise(self, noisy: jax.Array) -> jax.Array:
         def unfinished(state):
             iteration, _, _, energy, previous, initial = state
             # The first pass has no energy to compare with.

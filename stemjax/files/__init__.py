@@ -7,8 +7,17 @@ it, and it is imported only when such a file is opened. Nothing is ever unpickle
 """
 
 from stemjax.files.image import Image, to_json
-from stemjax.files.reading import READABLE, fill_nonfinite, read_image, refuse_nonfinite, to_angstrom, warnings_about
-from stemjax.files.writing import write_image, write_whole
+from stemjax.files.reading import (
+    READABLE,
+    fill_nonfinite,
+    read_image,
+    refuse_nonfinite,
+    to_angstrom,
+    to_float32,
+    warnings_about,
+    warnings_about_frames,
+)
+from stemjax.files.writing import write_frames, write_image, write_whole
 
 __all__ = [
     "READABLE",
@@ -17,8 +26,11 @@ __all__ = [
     "read_image",
     "refuse_nonfinite",
     "to_angstrom",
+    "to_float32",
     "to_json",
     "warnings_about",
+    "warnings_about_frames",
+    "write_frames",
     "write_image",
     "write_whole",
 ]

@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Iterable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -18,7 +20,7 @@ SATURATED = 1e-4  # least part of the pixels at full scale that is worth a warni
 MAX_INPAINTED = 0.05
 
 
-def read_image(path: str | Path, axes: str | None = None) -> Image:
+def read_image(path: str | Path, axes: str | None = None, mapped: bool = False) -> Image:
     """Read an image or a movie.
 
     Parameters
@@ -26,6 +28,9 @@ def read_image(path: str | Path, axes: str | None = None) -> Image:
     axes : str, optional
         What the file's axes mean, one letter each of T (frames), H (rows), W (columns), C (channels), e.g. "HWC".
         By default two axes are HW and three are THW.
+    mapped : bool
+        Leave the numbers as they are in the file, in place of float32; .npy files and uncompressed TIFFs are then
+        memory maps, from which frames are read one by one.
 
     Raises
     ------
@@ -42,14 +47,17 @@ def read_image(path: str | Path, axes: str | None = None) -> Image:
         raise FileNotFoundError(f"{path}: no such file")
     if suffix not in READABLE:
         raise ValueError(f"{path}: unknown format {suffix or '(no extension)'}; readable are {', '.join(READABLE)}")
-    read = _read_npy if suffix == ".npy" else _read_tiff if suffix in TIFF else _read_microscope
+    read = _read_npy if suffix == ".npy" else _read_microscope
+    if suffix in TIFF:
+        read = partial(_read_tiff, mapped=mapped)
     try:
         with open(path, "rb") as stream:
             if not stream.read(1):
                 raise OSError("the file is empty (0 bytes)")
         array, sampling, metadata = read(path, axes)
         dtype = str(array.dtype)
-        data = _to_float32(_arrange(array, axes))
+        data = _arrange(array, axes)
+        data = data if mapped else to_float32(data)
     except ImportError as error:
         raise OSError(f"{path}: {error}") from error
     except (OSError, ValueError) as error:
@@ -76,7 +84,7 @@ def _read_npy(path: Path, axes: str | None):
         raise OSError(f"damaged or truncated ({error})") from error
 
 
-def _read_tiff(path: Path, axes: str | None):
+def _read_tiff(path: Path, axes: str | None, mapped: bool):
     try:
         with tifffile.TiffFile(path) as tiff:
             series = tiff.series[0]
@@ -91,7 +99,8 @@ def _read_tiff(path: Path, axes: str | None):
             }
             if tiff.ome_metadata:
                 metadata["ome"] = tiff.ome_metadata
-            return series.asarray(), _tiff_sampling(tiff), metadata
+            # Compressed frames can be mapped only once they are written out: into a temporary file, not the memory.
+            return series.asarray(out="memmap" if mapped else None), _tiff_sampling(tiff), metadata
     except _Refusal:
         raise
     except tifffile.TiffFileError as error:
@@ -175,7 +184,7 @@ def _size(shape: tuple) -> str:
     return " x ".join(str(n) for n in shape)
 
 
-def _to_float32(array: np.ndarray) -> np.ndarray:
+def to_float32(array: np.ndarray) -> np.ndarray:
     """In this machine's byte order; numbers beyond float32 are refused rather than turned into infinity."""
     with np.errstate(over="ignore"):
         data = np.ascontiguousarray(array, dtype=np.float32)
@@ -234,14 +243,23 @@ def refuse_nonfinite(image: Image) -> None:
 
 def warnings_about(image: Image) -> list[str]:
     """What a user should know about an image before trusting the result: saturation, frames without any contrast."""
-    warnings = []
-    highest = float(image.data.max())
-    saturated = float(np.mean(image.data == highest))
-    if highest in FULL_SCALES and saturated >= SATURATED and saturated < 1:
-        warnings.append(f"{100 * saturated:.2g} % of the pixels are saturated (at {highest:g}): their counts are lost")
-    frames = image.data.reshape(-1, *image.data.shape[-3:])
-    constant = sum(float(frame.min()) == float(frame.max()) for frame in frames)
+    return warnings_about_frames(image.data.reshape(-1, *image.data.shape[-3:]))
+
+
+def warnings_about_frames(frames: Iterable[np.ndarray]) -> list[str]:
+    """As `warnings_about`, for frames [H, W, C] that come one by one."""
+    highest, saturated, pixels, constant, count = -np.inf, 0, 0, 0, 0
+    for count, frame in enumerate(frames, 1):  # noqa: B007  it is the number of frames afterwards
+        low, high = float(frame.min()), float(frame.max())
+        if high > highest:
+            highest, saturated = high, 0
+        saturated += int((frame == highest).sum())
+        pixels += frame.size
+        constant += low == high
+    warnings, part = [], saturated / max(pixels, 1)
+    if highest in FULL_SCALES and SATURATED <= part < 1:
+        warnings.append(f"{100 * part:.2g} % of the pixels are saturated (at {highest:g}): their counts are lost")
     if constant:
-        what = "the image is" if len(frames) == 1 else f"{constant} of {len(frames)} frames are"
+        what = "the image is" if count == 1 else f"{constant} of {count} frames are"
         warnings.append(f"{what} constant: returned unchanged")
     return warnings

@@ -11,6 +11,7 @@ A geometry is a tuple of layers, each a tuple of a name and its settings:
     ("upsample",)                  corner-aligned linear interpolation to twice the size
     ("transposed",)                transposed convolution, kernel 4, stride 2, padding 1
     ("pad_to_even",)               one zero at the end of an odd size
+    ("mirror", multiple)           reflection at the end, up to a multiple of so many pixels
     ("save", name)                 remember this stage
     ("concat", name)               join the remembered stage, padding or cropping this one at the end to its size
 """
@@ -69,6 +70,9 @@ def supports(geometry: Sequence[tuple], size: int) -> Intervals:
                 first, last = (np.stack(pair, 1).ravel() for pair in zip(even, odd, strict=True))
             case ("pad_to_even",):
                 first, last = _resized(first, last, len(first) + len(first) % 2)
+            case ("mirror", multiple):
+                margin = (0, -len(first) % multiple)
+                first, last = (np.pad(ends, margin, mode="symmetric") for ends in (first, last))
             case ("save", name):
                 stages[name] = first, last
             case ("concat", name):

@@ -21,19 +21,23 @@ ARRAYS = {
 }
 
 
-def variable_shapes(network: nn.Module, channels: int = 1) -> dict:
-    """Variables of a network as shapes only, without computing anything, for images of that many channels."""
+def variable_shapes(network: nn.Module, channels: int | None = None) -> dict:
+    """Variables of a network as shapes only, without computing anything, for images of that many channels.
+
+    By default as many as the network puts out.
+    """
+    channels = channels or getattr(network, "channels_out", 1)
     return jax.eval_shape(network.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 64, 64, channels), jnp.float32))
 
 
-def parameter_count(network: nn.Module, channels: int = 1, published: bool = False) -> int:
+def parameter_count(network: nn.Module, channels: int | None = None, published: bool = False) -> int:
     """Number of trainable parameters of a network.
 
     Parameters
     ----------
     network : nn.Module
-    channels : int
-        Channels of the input image.
+    channels : int, optional
+        Channels of the input image; by default as many as of the output.
     published : bool
         Count as the papers do: a bias-free batch normalisation then has one unused offset for each of its scales.
 

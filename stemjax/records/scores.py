@@ -25,6 +25,26 @@ RANGES |= {"intercept_counts": (-1e3, 1e3)}
 RANGES |= {f"llr_{disc}_{ratio}": (-1e6, 1e6) for disc in ("blob", "column") for ratio in likelihood.RATIOS}
 RANGES |= {f"{name}_{level:g}": (0.0, 1.0) for name in ("fdp", "column_fdp", "power") for level in (0.05, 0.1, 0.2)}
 RANGES |= dict.fromkeys(("regions", "null_regions"), (0.0, 1e6))
+RANGES |= {f"adatom_{ratio}": (0.0, 1.0) for ratio in atoms.RATIOS}
+RANGES |= {
+    f"{channel}_{name}": (-1e6, 1e6)
+    for channel in ("adf", "bf")
+    for name in ("adatom_snr", "spot_snr_1120", "spot_snr_1010", "transfer_at", "transfer_between", "anisotropy")
+}
+RANGES |= {
+    f"{channel}_chequerboard{pitch}_db": (-100.0, 100.0)  # of the mask, and of the stages of a network
+    for channel in ("adf", "bf")
+    for pitch in ("", "_2", "_4", "_8", "_16")
+}
+RANGES |= dict.fromkeys(("adf_dip_percent", "bf_dip_percent"), (-1e4, 1e4))
+RANGES |= {"clean_adf_dip_percent": (-1e4, 1e4), "adf_dip_error_percent": (0.0, 1e4), "adf_weaker_height": (-1e4, 1e4)}
+RANGES |= {
+    f"clean_{channel}_{name}": (-1e6, 1e6)
+    for channel in ("adf", "bf")
+    for name in ("adatom_snr", "spot_snr_1120", "spot_snr_1010")
+}
+RANGES |= {f"{channel}_profile_correlation": (-1.0, 1.0) for channel in ("adf", "bf")}
+RANGES |= {f"{channel}_profile_amplitude": (0.0, 1e6) for channel in ("adf", "bf")}
 
 
 def rounded(scores: list[dict]) -> list[dict]:

@@ -15,11 +15,18 @@ from stemjax.tables.atoms import sbd_dose, sbd_figure_5_3, sbd_figure_5_4
 from stemjax.tables.generalisation import sbd_figure_3_1, sbd_figure_5_1, sbd_figure_5_9
 from stemjax.tables.gradients import sbd_figure_3_2
 from stemjax.tables.likelihood import sbd_figure_3_3
+from stemjax.tables.n2v import n2v_table_s1
+from stemjax.tables.n2v_ablation import n2v_ablation, n2v_figure_s4
+from stemjax.tables.n2v_analysis import n2v_figure_1, n2v_figure_3, n2v_figure_4, n2v_figure_5
+from stemjax.tables.n2v_chequerboards import n2v_figure_2
+from stemjax.tables.n2v_sweep import n2v_figure_8
+from stemjax.tables.n2v_transfer import n2v_figure_10
 from stemjax.tables.noise_check import sbd_figure_4_1
 from stemjax.tables.panels import sbd_figures_a
 from stemjax.tables.quickstart import quickstart
 from stemjax.tables.sbd import sbd_table_5_1
 from stemjax.tables.sbd_table_3_1 import sbd_table_3_1
+from stemjax.tables.simulation_check import n2v_simulation_check
 from stemjax.tables.table import Table
 
 # Name of the experiment whose records make the table -> the function that makes it. A new table is one line here.
@@ -37,6 +44,17 @@ TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {
     "sbd_figure_4_1": sbd_figure_4_1,
     "sbd_figures_a": sbd_figures_a,
     "sbd_figure_3_3": sbd_figure_3_3,
+    "n2v_simulation_check": n2v_simulation_check,
+    "n2v_table_s1": n2v_table_s1,
+    "n2v_figure_8": n2v_figure_8,
+    "n2v_ablation": n2v_ablation,
+    "n2v_figure_2": n2v_figure_2,
+    "n2v_figure_s4": n2v_figure_s4,
+    "n2v_figure_1": n2v_figure_1,
+    "n2v_figure_3": n2v_figure_3,
+    "n2v_figure_4": n2v_figure_4,
+    "n2v_figure_5": n2v_figure_5,
+    "n2v_figure_10": n2v_figure_10,
     "quickstart": quickstart,
 }
 

@@ -281,11 +281,16 @@ def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status)
         return training.Outcome(tmp_path / "r", 5, training.Progress(best_db=31.0, best_step=5), stopped)
 
     monkeypatch.setattr(training, "train", train)
-    monkeypatch.setattr(datasets, "open_data_set", lambda folder: datasets.DataSet(folder, {"recipe_hash": "0" * 16}))
+    monkeypatch.setattr(training, "load_run", lambda folder: (None, {}, {"step": 5, "validation_psnr_db": 31.0}))
+    manifest = {"recipe_hash": "0" * 16, "name": "toy", "band": {"cell": 25.0}}
+    monkeypatch.setattr(datasets, "open_data_set", lambda folder: datasets.DataSet(folder, manifest))
     assert main(["train", "sbd-dncnn", "--data", str(tmp_path), "--size", "smoke"]) == status
     printed = capsys.readouterr()
-    assert "step 5/40, loss 0.5, validation 31.00 dB" in printed.err
-    assert ("finished: 31.00 dB" if stopped is None else "the same command continues") in printed.out
+    assert "step 5/40, loss 0.5, 31.00 dB on validation images" in printed.err
+    finished = "finished at step 5 of 40; best at step 5: 31.00 dB on validation images"
+    assert (finished if stopped is None else "the same command continues") in printed.out
+    assert main(["train", "noise2void", "--data", str(tmp_path)]) == 2
+    assert "does not learn from toy; `stemjax simulate au-graphene`" in capsys.readouterr().err
 
 
 def test_simulate_outside_a_checkout(monkeypatch, tmp_path, capsys):

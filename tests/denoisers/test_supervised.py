@@ -23,7 +23,7 @@ def batch():
 
 @pytest.fixture(scope="module")
 def variables(batch):
-    return PLAIN.init(jax.random.key(0), batch["noisy"])
+    return jax.jit(PLAIN.init)(jax.random.key(0), batch["noisy"])
 
 
 def gradient(denoiser, variables, batch):

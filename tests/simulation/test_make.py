@@ -83,11 +83,12 @@ def test_killed_and_damaged_ends_with_the_same_manifest(smoke, tmp_path):
     assert not list(out.rglob("*.tmp"))
 
 
-def test_a_finished_set_is_left_alone(smoke):
-    before = manifest_bytes(smoke)
+def test_a_finished_set_is_left_alone(smoke, tmp_path):
+    own = shutil.copytree(smoke, tmp_path / "own")  # the one of all tests must not be locked
+    before = manifest_bytes(own)
     start = time.monotonic()
-    make_pt_ceo2(smoke, "smoke")
-    assert manifest_bytes(smoke) == before
+    make_pt_ceo2(own, "smoke")
+    assert manifest_bytes(own) == before
     assert time.monotonic() - start < 5  # nothing was simulated
 
 
@@ -99,9 +100,10 @@ def test_second_writer_is_refused(tmp_path):
 
 
 def test_another_recipe_is_refused(smoke, tmp_path):
-    (tmp_path / "markers").mkdir()
-    shutil.copy(next(smoke.glob("markers/*.json")), tmp_path / "markers")  # an unfinished set
-    for folder in (smoke, tmp_path):
+    finished, unfinished = shutil.copytree(smoke, tmp_path / "finished"), tmp_path / "unfinished"
+    (unfinished / "markers").mkdir(parents=True)
+    shutil.copy(next(smoke.glob("markers/*.json")), unfinished / "markers")
+    for folder in (finished, unfinished):
         with pytest.raises(ValueError, match="holds data of another recipe .* choose another folder"):
             make_pt_ceo2(folder, "smoke", name="pt-ceo2-surface")
 

@@ -1,0 +1,157 @@
+"""Noise2Void for STEM, Figure 2: chequerboards, of a mask that never moves and of transposed convolutions.
+
+    stemjax experiment run n2v_figure_2 --size cpu
+
+The paper's first network left chequerboards; displacing the masked pixels ("jitter") and resizing before the
+convolution instead of transposing it took them away. Here is each alone and both together: the paper's grid, one
+masked pixel in 26 x 26 at its size, without and with jitter, with transposed convolutions (without jitter, its worst
+case) and with resizing; and the standard network of the size, whose grid moves as a whole, with either. A chequerboard
+is energy at the frequencies of the grid, or of the poolings, above that beside them, with clean and noisy frames for
+reference. Frequencies that belong to several count once, for the pooling of the shortest period.
+
+At size `cpu` the grid has one masked pixel in 6 x 6, so that a short training shows something. Like 26, 6 is an even
+number that is no multiple of 4: without jitter the loss sees only pixels of even rows and columns, and a network that
+knows them by its poolings may do as it likes at all others. So a mask that never moves is to be looked for at a period
+of 2 px, not at its own.
+
+Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution Scanning Transmission Electron Microscopy
+Images", Figure 2.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import maximum_filter
+
+from experiments import graphene
+from experiments.graphene_methods import Method, lattices, one_movie
+from experiments.graphene_rows import displayed
+from experiments.recorder import Recorder
+from experiments.workspace import Workspace
+from stemjax import datasets, parallel, presets, records, tables
+from stemjax.denoisers.constant import Constant
+from stemjax.denoisers.noise2void import Noise2Void
+from stemjax.evaluate import ImageSet
+from stemjax.figures import Panel
+from stemjax.figures_montage import montage
+from stemjax.metrics.spectrum import chequerboard_db, power_spectrum
+
+NAME = "n2v_figure_2"
+TIMES = {"smoke": "3 min", "cpu": "15 min on 2 cores, 4 trainings beside those of n2v_ablation", "gpu": "not measured"}
+PSNR_DB = 7.0
+GRID = {"smoke": (4, 2), "cpu": (4, 2), "gpu": (24, 2)}  # pitch and jitter of the paper's grid [px]
+UPSAMPLING = {"transposed": "transposed", "resized": "resize"}
+ENLARGED = 40  # px
+DEEPEST_DB = -60.0  # of a spectrum, below the noise
+
+
+def run(size: str, workspace: Workspace) -> None:
+    """Train, measure and record every network, then render table and picture."""
+    parallel.enable_compilation_cache()
+    data, imaging = workspace.au_graphene(size), graphene.imaging_of(PSNR_DB)
+    test = graphene.unseen(data, size, imaging)
+    methods = [Method("Noisy"), Method("Constant", Constant())]
+    for label, denoiser in networks(size):
+        learnt = graphene.trained(size, workspace, data, imaging, label, denoiser)
+        methods.append(Method(label, denoiser, learnt.variables, trained=learnt))
+    denoised = {method.label: method.denoise(test) for method in methods}
+
+    rows = Recorder(NAME, size, workspace, data, test)
+    pitch, jitter = GRID[size]
+    conditions = {"grid_step_px": pitch + jitter, "jitter_px": jitter}
+    depth = methods[-1].denoiser.network.depth
+    _record_clean(
+        rows, chequerboards(test.clean, data, test, pitch + jitter, depth), conditions | {"measured_on": "frame"}
+    )
+    for method in methods:
+        frames = denoised[method.label]
+        for measured_on, images in (("frame", frames), ("error", frames - test.clean)):
+            extra = chequerboards(images, data, test, pitch + jitter, depth)
+            method.record(rows, frames, extra, conditions=conditions | {"measured_on": measured_on})
+    tables.write(workspace.results, NAME)
+    shown = {"Clean": test.clean} | {label: frames for label, frames in denoised.items() if label != "Constant"}
+    montage(pictures(shown, test), workspace.results / "figures" / f"{NAME}.{size}.png", sampling=imaging.sampling)
+
+
+def networks(size: str) -> Iterator[tuple[str, Noise2Void]]:
+    """The paper's grid without and with jitter, and the standard network's, each with both kinds of upsampling."""
+    standard = presets.find_preset("noise2void").at(size)
+    pitch, jitter = GRID[size]
+    grids = {
+        "Fixed grid": replace(standard, pitch=pitch + jitter, jitter=0, offset="none"),
+        "Jittered grid": replace(standard, pitch=pitch, jitter=jitter, offset="none"),
+        "Random grid": standard,
+    }
+    for grid, denoiser in grids.items():
+        for label, upsampling in UPSAMPLING.items():
+            yield f"{grid}, {label}", replace(denoiser, network=denoiser.network.clone(upsampling=upsampling))
+
+
+def chequerboards(
+    images: np.ndarray, data: datasets.DataSet, test: ImageSet, step: int, depth: int
+) -> list[dict[str, float]]:
+    """Energy [dB] of every frame [M, H, W, C] and channel, as scores.
+
+    At the frequencies of each pooling that are not those of a finer one, and at those of the mask, of which one pixel
+    in step x step is, that are of no pooling. Spots of the lattice are left out.
+    """
+    pitches = {f"_{2**k}": (2**k, 2 ** (k - 1)) for k in range(1, 1 + depth)} | {"": (step, 2**depth)}
+    return [
+        {
+            f"{channel}_chequerboard{name}_db": chequerboard_db(
+                image[..., number], pitch, np.concatenate([lattice.spots(), _multiples(counted)])
+            )
+            for number, channel in enumerate(test.imaging.channels)
+            for name, (pitch, counted) in pitches.items()
+        }
+        for image, lattice in zip(images, lattices(data, test), strict=True)
+    ]
+
+
+def _multiples(pitch: int) -> np.ndarray:
+    """Frequencies (y, x) of a square grid [cycles/px], float [pitch², 2]."""
+    return np.indices((pitch, pitch)).reshape(2, -1).T / pitch
+
+
+def _record_clean(rows: Recorder, found: list[dict], conditions: dict) -> None:
+    """The clean frames have no PSNR, but a spectrum to compare with."""
+    test = rows.test
+    named = zip(test.name, test.images.unit, strict=True)
+    scores = [{"image": name, "unit": str(unit)} | row for (name, unit), row in zip(named, found, strict=True)]
+    record = records.new_record(
+        experiment=NAME,
+        method="Clean",
+        denoiser=None,
+        data_set=rows.data,
+        imaging=test.imaging,
+        protocol=test.imaging.protocol,
+        size=rows.size,
+        scores=scores,
+        conditions=conditions,
+    )
+    records.append(rows.workspace.results / "records", record, scores)
+
+
+def pictures(shown: dict[str, np.ndarray], test: ImageSet) -> dict[str, list[Panel]]:
+    """Per channel the middle of a frame, enlarged, and the mean spectrum of a movie's frames.
+
+    The spectrum begins at -1/4 cycles per pixel, so that neither 0 nor half a cycle lies at its border; each point
+    shows the largest value around it, since a chequerboard is but a point.
+    """
+    height, width = test.clean.shape[1:3]
+    top, left = (height - ENLARGED) // 2, (width - ENLARGED) // 2
+    reach = 1 + 2 * (width // 100)
+    movie, found = one_movie(test), {}
+    for number, channel in enumerate(test.imaging.channels):
+        noise = np.var(test.noisy[movie, ..., number] - test.clean[movie, ..., number])
+        frames, spectra = [], []
+        for label, images in shown.items():
+            planes = images[movie, ..., number]
+            part = planes[0, top : top + ENLARGED, left : left + ENLARGED]
+            frames.append(Panel(label, displayed(part, channel), is_noisy=label == "Noisy"))
+            power = np.mean([power_spectrum(plane) for plane in planes], axis=0)
+            power = maximum_filter(np.roll(power, (height // 4, width // 4), (0, 1)), reach, mode="wrap")
+            spectra.append(Panel(label, 10 * np.log10(np.maximum(power / noise, 10 ** (DEEPEST_DB / 10)))))
+        found |= {f"{channel.upper()}, enlarged": frames, f"{channel.upper()}, spectrum": spectra}
+    return found

@@ -1,0 +1,52 @@
+"""Noise2Void for STEM, Figure S4 and section 2.7: one network for both channels against one network for each.
+
+    stemjax experiment run n2v_figure_s4 --size cpu
+
+The network for two channels differs from the others in its first and last layer alone, so the pair has twice the
+parameters. All see the same places of the same frames, with the same noise and the same mask, so that the losses of the
+pair, added up, can be held against that of the dual network. The paper finds their losses and their images alike, and
+the dual network twice as fast; times are measured in `benchmarks/` alone. One seed: it does not show the spread of
+trainings.
+
+Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution Scanning Transmission Electron Microscopy
+Images", section 2.7 and Figure S4.
+"""
+
+from experiments import graphene
+from experiments.graphene_rows import record_bars
+from experiments.recorder import Recorder
+from experiments.workspace import Workspace
+from stemjax import parallel, presets, tables
+
+NAME = "n2v_figure_s4"
+TIMES = {"smoke": "2 min", "cpu": "8 min on 2 cores, 2 trainings beside that of n2v_ablation", "gpu": "not measured"}
+PSNR_DB = 7.0
+SINGLE = {"adf": "Single network, ADF", "bf": "Single network, BF"}
+
+
+def run(size: str, workspace: Workspace) -> None:
+    """Train, score and record the three networks, then render table and learning curves."""
+    parallel.enable_compilation_cache()
+    data, imaging = workspace.au_graphene(size), graphene.imaging_of(PSNR_DB)
+    test = graphene.unseen(data, size, imaging)
+    rows = Recorder(NAME, size, workspace, data, test)
+    both = {"channels": " + ".join(imaging.channels)}
+    record_bars(rows, conditions=both)
+    dual = graphene.trained(size, workspace, data, imaging, "Dual network")
+    _add(rows, "Dual network", dual, both)
+    for number, channel in enumerate(imaging.channels):
+        denoiser = presets.find_preset("noise2void-single").at(size)
+        learnt = graphene.trained(
+            size, workspace, data, graphene.imaging_of(PSNR_DB, (channel,)), SINGLE[channel], denoiser
+        )
+        # the channel cut from the same test frames: as frames of one channel they would have other noise
+        alone = Recorder(NAME, size, workspace, data, graphene.only(test, number))
+        _add(alone, SINGLE[channel], learnt, {"channels": channel})
+    tables.write(workspace.results, NAME)
+
+
+def _add(rows: Recorder, method: str, learnt: graphene.Trained, conditions: dict) -> None:
+    denoised = graphene.denoise_movies(learnt.run.denoiser, learnt.variables, rows.test)
+    rows.add_trained(
+        method, learnt.run, learnt.variables, learnt.info, learnt.outcome, denoised=denoised, conditions=conditions
+    )

@@ -1,0 +1,259 @@
+"""Make a data set of movies of Au adatoms on graphene: what renders them, and where the adatoms are in every frame.
+
+    python -m simulation.make_graphene --size smoke --out data/au-graphene-smoke
+
+The library, images of bare graphene and of one adatom at 9 sites under the aberrations of each session, takes minutes
+of multislice and is made in 10 parts, each written with a marker as in `simulation.make`: a finished part is never made
+again. Movies are drawn in a moment. `stemjax.render` makes the frames.
+"""
+
+import argparse
+import json
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simulation import graphene
+from simulation.adatoms import Motion, Movie, simulate_movie
+from simulation.folder import locked, package_version, refuse_other_recipe, reporter, sound_marker, write_part
+from simulation.graphene import Aberrations, Stem
+from stemjax import datasets
+
+NAME = "au-graphene"
+RECIPE_VERSION = 1  # raise it when graphene or adatoms change what they make
+SPLITS = ("train", "validation", "test")
+SAMPLING = 0.46  # Å/px
+LEAST, MOST = 80, 200  # adatoms per field of view of 512 x 512 pixels
+
+
+@dataclass(frozen=True)
+class Session:
+    """A day at the microscope: what all its movies share, and the rotations that they lie between."""
+
+    aberrations: Aberrations
+    blur_fwhm: float  # Å
+    rotation_deg: tuple[float, float]
+
+
+SESSIONS = {
+    "a": Session(Aberrations(c10=-25.0, c30=0.5e4), blur_fwhm=0.7, rotation_deg=(0.0, 20.0)),
+    "b": Session(Aberrations(c10=-40.0, c30=2.0e4), blur_fwhm=0.8, rotation_deg=(30.0, 50.0)),
+}
+COARSE = Stem(adf=(46.8, 130.0), cells=(5, 3), gpts=(24, 40), patch=36)  # a fifth of the work, the same images nearly
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a data set consists of; `movies` gives the number per session and split, each of `frames` frames."""
+
+    stem: Stem
+    pixels: int
+    frames: int
+    movies: dict[str, tuple[int, int, int]]
+    motion: Motion = Motion()
+    seed: int = 0
+
+    def recipe(self) -> dict:
+        """Everything that decides what is in the files, as a JSON value."""
+        recipe = asdict(self) | {
+            "name": NAME,
+            "version": RECIPE_VERSION,
+            "software": {package: package_version(package) for package in ("abtem", "ase")},
+            "sessions": {name: asdict(session) for name, session in SESSIONS.items()},
+            "sampling_angstrom": SAMPLING,
+            "adatoms_per_512_px": (LEAST, MOST),
+        }
+        return json.loads(json.dumps(recipe))
+
+
+PLANS = {
+    "smoke": Plan(COARSE, pixels=128, frames=4, movies={"a": (2, 1, 2), "b": (1, 0, 2)}),
+    "cpu": Plan(Stem(), pixels=128, frames=16, movies={"a": (10, 4, 10), "b": (10, 0, 10)}),
+    "gpu": Plan(Stem(), pixels=512, frames=100, movies={"a": (5, 2, 5), "b": (5, 0, 5)}),
+}
+
+
+def make_au_graphene(out: str | Path, size: str = "smoke", progress: bool = True) -> datasets.DataSet:
+    """Make the data set in the folder `out`, or finish it; a finished one is checked and mended.
+
+    Parameters
+    ----------
+    out : path
+        Folder of this data set alone; made if missing.
+    size : str
+        "smoke" (8 movies of 4 frames of 128²), "cpu" (44 of 16 frames of 128²) or "gpu" (22 of 100 frames of 512²).
+    progress : bool
+        Report progress on stderr.
+
+    Raises
+    ------
+    OSError
+        If another process writes to the folder, or the disk is full.
+    ValueError
+        If the folder holds data of another recipe, or there is no such size.
+    """
+    if size not in PLANS:
+        raise ValueError(f"no data set {NAME!r} of size {size!r}; sizes: {', '.join(PLANS)}")
+    out, plan = Path(out), PLANS[size]
+    recipe = plan.recipe()
+    identity = datasets.recipe_hash(recipe)
+    with locked(out):
+        refuse_other_recipe(out, identity)
+        (out / "markers").mkdir(exist_ok=True)
+        try:
+            _make_parts(out, plan.stem, identity, progress)
+            _finish(out, plan, recipe, identity)
+        except OSError as error:
+            reason = error.strerror or "is the disk full?"  # NumPy gives no reason
+            raise OSError(f"{out}: cannot write ({reason}); mend that and run again to continue") from error
+    return datasets.open_data_set(out, identity)
+
+
+# ---------------------------------------------------------------------------------------------------- the library
+def _parts() -> dict[str, tuple]:
+    """Name of each part of the library, and the adatoms (x, y) [Å] in its model."""
+    sites = graphene.site_positions()
+    return {"part-graphene": ()} | {f"part-au-{index}": (site,) for index, site in enumerate(sites)}
+
+
+def _make_parts(out: Path, stem: Stem, identity: str, progress: bool) -> None:
+    """Simulate the models that are missing: a shard holds the images [L, ny, nx, 2] of one under all aberrations."""
+    parts = _parts()
+    todo = {name: adatoms for name, adatoms in parts.items() if sound_marker(out, name) is None}
+    done = len(parts) - len(todo)
+    with reporter("models of the library", done, len(parts), progress and bool(todo)) as report:
+        for count, (name, adatoms) in enumerate(todo.items(), done + 1):
+            matrix = graphene.scattering_matrix(adatoms, stem)
+            images = [graphene.stem_image(matrix, stem, session.aberrations) for session in SESSIONS.values()]
+            write_part(out, name, np.stack(images), identity)
+            report(count)
+
+
+def assemble_library(images: dict[str, np.ndarray], stem: Stem) -> tuple[np.ndarray, np.ndarray]:
+    """Background float32 [L, ny, nx, 2] and contrast float32 [L, 9, n, n, 2] from the images of all models."""
+    bare, *golden = images.values()
+    background = np.stack([graphene.unit_cell(image, stem) for image in bare])
+    pairs = list(zip(golden, graphene.site_positions(), strict=True))
+    contrast = [
+        [graphene.contrast_patch(image[setting] - bare[setting], site, stem) for image, site in pairs]
+        for setting in range(len(bare))
+    ]
+    return background, np.array(contrast, np.float32)
+
+
+# ---------------------------------------------------------------------------------------------------- the movies
+def _movies(plan: Plan) -> list[tuple[dict, Movie]]:
+    """Every movie with the manifest's description of it; each has a seed of its own."""
+    movies = []
+    border = plan.stem.patch * plan.stem.patch_step / 2
+    side = (plan.pixels - 1) * SAMPLING  # between the outermost pixel centres
+    for setting, (name, session) in enumerate(SESSIONS.items()):
+        splits = [split for split, count in zip(SPLITS, plan.movies[name], strict=True) for _ in range(count)]
+        for number, split in enumerate(splits):
+            generator = np.random.default_rng([plan.seed, setting, number])
+            turned = round(generator.uniform(*session.rotation_deg), 3)
+            adatoms = 0
+            while not LEAST <= adatoms * (512 / plan.pixels) ** 2 <= MOST:  # chance may leave a small frame empty
+                density = generator.uniform(LEAST, MOST) / (512 * SAMPLING) ** 2
+                movie = simulate_movie(generator, plan.frames, side, border, density, turned, plan.motion)
+                inside = ((movie.positions >= 0) & (movie.positions <= side)).all(axis=-1)
+                adatoms = inside.sum() / plan.frames
+            item = {
+                "id": f"{name}-{number:02d}",
+                "unit": f"{name}-{number:02d}",
+                "session": name,
+                "split": split,
+                "frames": plan.frames,
+                "setting": setting,
+                "c10_angstrom": session.aberrations.c10,
+                "c30_angstrom": session.aberrations.c30,
+                "rotation_deg": turned,
+                "blur_fwhm_angstrom": session.blur_fwhm,
+                "adatoms": round(adatoms),
+            }
+            movies.append((item, movie))
+    return movies
+
+
+FRAMES = np.dtype([("item", "<i4"), ("frame", "<i4"), ("drift_y_angstrom", "<f4"), ("drift_x_angstrom", "<f4")])
+
+
+def _frame_rows(index: int, movie: Movie) -> np.ndarray:
+    """Drift in every frame of a movie, `FRAMES`."""
+    rows = np.zeros(len(movie.drift), FRAMES)
+    rows["item"], rows["frame"] = index, np.arange(len(rows))
+    rows["drift_x_angstrom"], rows["drift_y_angstrom"] = movie.drift.T
+    return rows
+
+
+def _truth_rows(index: int, movie: Movie, plan: Plan) -> np.ndarray:
+    """Adatoms that show in each frame (`stemjax.datasets.TRUTH`)."""
+    border, side = plan.stem.patch * plan.stem.patch_step / 2, (plan.pixels - 1) * SAMPLING
+    frame, adatom = np.nonzero(((movie.positions >= -border) & (movie.positions <= side + border)).all(axis=-1))
+    rows = np.zeros(len(frame), datasets.TRUTH)
+    rows["item"], rows["frame"], rows["species"], rows["count"], rows["surface"] = index, frame, b"Au", 1, True
+    rows["x_angstrom"], rows["y_angstrom"] = movie.positions[frame, adatom].T
+    return rows
+
+
+# ---------------------------------------------------------------------------------------------------- the folder
+def _finish(out: Path, plan: Plan, recipe: dict, identity: str) -> None:
+    """Write the library, the movies, and the manifest."""
+    background, contrast = assemble_library({name: np.load(out / f"{name}.npy") for name in _parts()}, plan.stem)
+    movies = _movies(plan)
+    items = [item for item, _ in movies]
+    arrays = {
+        "background.npy": background,
+        "contrast.npy": contrast,
+        "frames.npy": np.concatenate([_frame_rows(index, movie) for index, (_, movie) in enumerate(movies)]),
+        "truth.npy": np.concatenate([_truth_rows(index, movie, plan) for index, (_, movie) in enumerate(movies)]),
+    }
+    parts = {f"{name}.npy": sound_marker(out, name)["file"] for name in _parts()}
+    datasets.write_manifest(
+        out,
+        {
+            "format": datasets.FORMAT,
+            "format_version": datasets.FORMAT_VERSION,
+            "name": NAME,
+            "units": {"length": "Å", "angle": "mrad", "rotation": "deg", "energy": "eV", "intensity": "1 = incident"},
+            "axes": {"x": "right", "y": "down", "rotation": "of the lattice, from x to y, about pixel (0, 0)"},
+            "frame": {"pixels": plan.pixels, "sampling_angstrom": SAMPLING, "channels": list(graphene.CHANNELS)},
+            "library": {
+                "cell_angstrom": list(graphene.CELL),
+                "primitive_angstrom": graphene.PRIMITIVE.tolist(),
+                "patch_angstrom": plan.stem.patch * plan.stem.patch_step,
+                "sites": [list(site) for site in graphene.SITES],
+            },
+            "recipe": recipe,
+            "recipe_hash": identity,
+            "items": items,
+            "splits": {s: sorted(item["unit"] for item in items if item["split"] == s) for s in SPLITS},
+            "files": parts | {name: datasets.write_array(out / name, array) for name, array in arrays.items()},
+        },
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of ``python -m simulation.make_graphene``; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m simulation.make_graphene", description=__doc__.split("\n")[0])
+    parser.add_argument("--out", required=True, type=Path, help="folder of the data set")
+    parser.add_argument("--size", choices=PLANS, default="smoke")
+    chosen = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        data = make_au_graphene(chosen.out, chosen.size)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to continue", file=sys.stderr)
+        return 130
+    print(f"{data.folder}: {len(data.items)} movies, recipe {data.recipe_hash}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

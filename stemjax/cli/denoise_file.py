@@ -1,0 +1,212 @@
+"""What `stemjax denoise` does with each file: look at all frames, then denoise and write them one after the other."""
+
+import hashlib
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+FAR = 0.3  # relative difference of pixel sizes from which a trained network deserves a warning
+PREVIEW = (0.5, 99.5)  # percentiles that become black and white
+
+
+@dataclass(frozen=True)
+class Model:
+    """A denoiser ready to use.
+
+    Parameters
+    ----------
+    name : str
+        Of a preset, or the folder of a run.
+    denoiser, variables, info
+        See `presets.load_model`.
+    """
+
+    name: str
+    denoiser: Any
+    variables: dict
+    info: dict
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that it takes together; a single one where it takes each as an image of its own."""
+        return getattr(self.info.get("imaging"), "channels", ("image",))
+
+    @property
+    def sampling(self) -> float | None:
+        """Pixel size [Å] that it was trained at; None for filters."""
+        imaging = self.info.get("imaging")
+        return imaging.get("sampling") if isinstance(imaging, dict) else getattr(imaging, "sampling", None)
+
+    def parts(self, count: int) -> list[slice]:
+        """The channels that go through it together, of an image that has so many.
+
+        Raises
+        ------
+        ValueError
+            If it needs another number.
+        """
+        together = len(self.channels)
+        if together == 1:
+            return [slice(channel, channel + 1) for channel in range(count)]
+        if together != count:
+            wanted = f"{self.name} denoises {together} together ({', '.join(self.channels)})"
+            raise ValueError(
+                f"{count} channel{'s' * (count > 1)}, but {wanted}: give all of them in one file, with --axes if need "
+                "be, or train a model on this movie with --train"
+            )
+        return [slice(0, count)]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done with each file; the fields are options of the verb."""
+
+    axes: str | None
+    sampling: float | None
+    bin: int
+    fill_nonfinite: bool
+    dtype: str
+    tile: int | None
+    blend: str
+    png: bool
+    overwrite: bool
+    written: set = field(default_factory=set)
+
+    def outputs(self, target: Path) -> list[Path]:
+        """All the files that a result consists of."""
+        return [target, target.with_suffix(".json"), *([target.with_suffix(".png")] if self.png else [])]
+
+    def refuse_losses(self, path: Path, target: Path) -> None:
+        """Raise ValueError or OSError where the result would replace what must stay."""
+        for output in self.outputs(target):
+            if output.exists() and path.exists() and output.samefile(path):
+                raise ValueError(f"{path}: the result would replace the input; choose another --out")
+            if output.resolve() in self.written:
+                raise ValueError(f"{path}: another input of this call made {output}; use two folders")
+            if output.is_dir():
+                raise OSError(f"{path}: the result {output} is a folder; choose another --out")
+            if output.exists() and not self.overwrite:
+                raise OSError(f"{path}: {output} is there already; --overwrite replaces it")
+
+    def run(self, path: Path, target: Path, model: Model) -> None:
+        """Denoise one file, saying on stderr what the user should know and on stdout where the result is."""
+        from stemjax import files
+        from stemjax.recordings import map_recording
+
+        image = files.read_image(path, self.axes, mapped=True)
+        image = replace(image, sampling=self.sampling or image.sampling)
+        movie = map_recording(image, self.fill_nonfinite)
+        parts = model.parts(image.data.shape[-1])
+        warnings = files.warnings_about_frames(movie.frames())
+        shape = (*image.data.shape[:-3], *next(self._binned(movie)).shape)
+        if self.bin > 1:
+            image = replace(image, sampling=image.sampling and image.sampling * self.bin)
+        warnings += self._pixel_size_warning(image, model)
+        for warning in warnings:
+            print(f"warning: {path}: {warning}", file=sys.stderr)
+        variables = [self._prepared(movie, part, model) for part in parts]
+        preview = []
+
+        def denoised() -> Iterator:
+            for index, noisy in enumerate(self._binned(movie)):
+                frame = self._denoise(noisy, parts, variables, model)
+                if self.fill_nonfinite:
+                    frame[_any_of(~_finite(movie.movie[index]), self.bin)] = float("nan")
+                if not preview:
+                    preview.extend((noisy, frame))
+                yield frame
+
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files.write_frames(target, denoised(), shape, image, self._provenance(path, warnings, model), self.dtype)
+        if self.png:
+            _write_preview(target.with_suffix(".png"), *preview)
+        self.written.update(output.resolve() for output in self.outputs(target))
+        print(target)
+
+    def _binned(self, movie) -> Iterator:
+        from stemjax.files import Image
+
+        for frame in movie.frames():
+            yield Image(frame).bin(self.bin).data if self.bin > 1 else frame
+
+    def _prepared(self, movie, part: slice, model: Model) -> dict:
+        """The model's variables, with the statistics of the whole movie where it takes any."""
+        if len(movie.movie) == 1 or not hasattr(model.denoiser, "prepare_movie"):
+            return model.variables
+        return model.denoiser.prepare_movie(model.variables, (frame[..., part] for frame in self._binned(movie)))
+
+    def _denoise(self, frame, parts: list[slice], variables: list[dict], model: Model):
+        """Denoise [H, W, C]."""
+        import numpy as np
+
+        from stemjax.inference import denoise_image
+
+        options = {"tile": self.tile, "blend": self.blend}
+        pairs = zip(parts, variables, strict=True)
+        denoised = [denoise_image(model.denoiser, known, frame[..., part], **options) for part, known in pairs]
+        denoised = np.concatenate(denoised, axis=-1)
+        if not np.isfinite(denoised).all():
+            raise ValueError(f"{model.name} gave NaN for this image: its numbers are too large; rescale it to counts")
+        return denoised
+
+    def _pixel_size_warning(self, image, model: Model) -> list[str]:
+        trained = model.sampling
+        if not trained or not image.sampling or abs(image.sampling / trained - 1) <= FAR:
+            return []
+        factor = round(trained / image.sampling * self.bin)
+        fix = f"try --bin {factor}" if trained > image.sampling and factor > self.bin else "train at this pixel size"
+        sizes = f"{image.sampling:.3g} Å per pixel, but {model.name} was trained at {trained:.3g} Å"
+        return [f"{sizes}, so what it takes for noise may be signal: {fix}"]
+
+    def _provenance(self, path: Path, warnings: list[str], model: Model) -> dict:
+        from stemjax import __version__
+        from stemjax.denoisers import to_config
+
+        with open(path, "rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        return {
+            "program": f"stemjax {__version__}",
+            "command": shlex.join(["stemjax", *sys.argv[1:]]),
+            "model": model.name,
+            "model_digest": model.info.get("digest"),
+            "denoiser": to_config(model.denoiser),
+            "source_sha256": sha256,
+            "bin": self.bin,
+            "tile": self.tile,
+            "blend": self.blend,
+            "filled_nonfinite": self.fill_nonfinite,
+            "warnings": warnings,
+        }
+
+
+def _finite(frame):
+    import numpy as np
+
+    return np.isfinite(np.asarray(frame, np.float32))
+
+
+def _any_of(mask, count: int):
+    """A mask [H, W, C] on binned pixels: True where any pixel of the block is."""
+    height, width, channels = mask.shape
+    rows, columns = height // count, width // count
+    whole = mask[: rows * count, : columns * count]
+    return whole.reshape(rows, count, columns, count, channels).any(axis=(1, 3))
+
+
+def _write_preview(path: Path, noisy, denoised) -> None:
+    """PNG of the first frame's first channel, noisy left and denoised right, each in its own grey scale."""
+    import numpy as np
+    from matplotlib import image as picture
+
+    from stemjax.files import write_whole
+
+    def grey(data):
+        data = np.nan_to_num(data[..., 0])
+        low, high = np.percentile(data, PREVIEW)
+        return np.clip((data - low) / max(high - low, 1e-12), 0, 1)
+
+    pair = np.hstack([grey(noisy), grey(denoised)])
+    write_whole(path, lambda stream: picture.imsave(stream, pair, cmap="gray", vmin=0, vmax=1, format="png"))

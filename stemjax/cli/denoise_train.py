@@ -1,0 +1,76 @@
+"""`stemjax denoise --train` and `--fine-tune`: a network learns from the very movie that it is to denoise."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+SELF_SUPERVISED = "noise2void"  # what `--train` takes unless told otherwise
+SINGLE = "noise2void-single"
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained on a movie; the fields are options of the verb."""
+
+    model: str
+    fine_tune: Path | None
+    size: str
+    steps: int | None
+    seed: int
+    runs: Path
+    time_limit: float | None
+    axes: str | None
+    sampling: float | None
+    fill_nonfinite: bool
+
+    def run(self, path: Path):
+        """Train on one file until the loss on what is held out falls no longer; returns the `train.Outcome`."""
+        from stemjax.cli.training import train_and_report
+        from stemjax.recipes import recorded_run
+        from stemjax.recordings import open_recording
+
+        movie = open_recording(path, self.axes, self.fill_nonfinite)
+        movie = replace(movie, sampling=self.sampling or movie.sampling)
+        changes = {"steps": self.steps} if self.steps else {}
+        if self.fine_tune:
+            denoiser, initial, more = self._old(path, movie)
+            changes |= more
+        else:
+            denoiser, initial = self._new(path, movie.movie.shape[-1]), None
+        run = recorded_run(denoiser, self.size, movie, self.seed, **changes)
+        frames = len(run.selection.images(movie, "train"))
+        held = "a tenth of its pixels held out" if len(movie.movie) == 1 else f"{frames} of {len(movie.movie)} frames"
+        print(f"training on {path}, {held}, in {self.runs / run.hash}", flush=True)
+        return train_and_report(run, movie, self.runs, initial=initial, time_limit=self.time_limit)
+
+    def _new(self, path: Path, channels: int):
+        """The preset's denoiser, for so many channels together."""
+        from stemjax.presets import find_preset
+
+        name = self.model
+        if channels == 1 and name == SELF_SUPERVISED:
+            print(f"{path}: one channel, so this is {SINGLE}")
+            name = SINGLE
+        denoiser = find_preset(name).at(self.size)
+        if not getattr(denoiser, "self_supervised", False):
+            raise ValueError(f"{name} does not learn from noisy images alone: train --model {SELF_SUPERVISED}")
+        if name == SINGLE and channels > 1:
+            raise ValueError(f"{path}: {channels} channels, but {name} is for one: train --model {SELF_SUPERVISED}")
+        return replace(denoiser, network=denoiser.network.clone(channels_out=channels))
+
+    def _old(self, path: Path, movie):
+        """Denoiser, weights and changes to the run, of a training that goes on with another one's weights."""
+        from stemjax.recordings import RecordedImaging
+        from stemjax.train import load_run
+
+        run, variables, info = load_run(self.fine_tune)
+        if not getattr(run.denoiser, "self_supervised", False):
+            raise ValueError(f"{self.fine_tune} does not learn from noisy images alone: fine-tune a run of Noise2Void")
+        channels, found = run.imaging.channels, movie.movie.shape[-1]
+        if len(channels) != found:
+            known = f"{len(channels)} ({', '.join(channels)})"
+            raise ValueError(
+                f"{path}: {found} channel{'s' * (found > 1)}, but {self.fine_tune} is for {known}: give all of them in "
+                "one file, with --axes if need be, or use --train"
+            )
+        imaging = RecordedImaging(channels, movie.sampling)
+        return run.denoiser, variables, {"initial": info["digest"], "imaging": imaging}

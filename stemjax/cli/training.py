@@ -1,0 +1,91 @@
+"""What every verb that trains shows: progress, and how it ended."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+STATUS = {None: 0, "time limit": 0, "SIGINT": 130, "SIGTERM": 143}  # what stopped a training -> exit status
+
+
+def train_and_report(run, data, runs: Path, wandb: bool = False, **options):
+    """Train a run, or go on with it, with a progress bar; returns the `train.Outcome` and prints how it ended.
+
+    `options` go to `train.train`.
+    """
+    from stemjax.train import load_run, train
+
+    with ExitStack() as stack:
+        reports = [stack.enter_context(Report(run.steps))]
+        if wandb:
+            reports.append(_wandb_log(stack, run, runs / run.hash))
+
+        def log(event: dict) -> None:
+            for report in reports:
+                report(event)
+
+        outcome = train(run, data, runs, log=log, **options)
+    if outcome.stopped is None:
+        _, _, info = load_run(outcome.folder)
+        print(f"finished at step {outcome.step} of {run.steps}; best at step {info['step']}: {quality(info)}")
+    else:
+        print(f"stopped at step {outcome.step} of {run.steps} ({outcome.stopped}); the same command continues there")
+    return outcome
+
+
+def quality(found: dict[str, Any]) -> str:
+    """How good a network is on validation images, of what `validation.validation` measured."""
+    told = []
+    if (db := found.get("validation_psnr_db")) is not None:
+        told.append(f"{db:.2f} dB on validation images")
+    if (loss := found.get("validation_loss")) is not None:
+        told.append(f"validation loss {loss:.4g}")
+    return ", ".join(told)
+
+
+class Report:
+    """Shows the log: a progress bar on a terminal, a line per event elsewhere."""
+
+    def __init__(self, steps: int):
+        self.steps, self.bar = steps, None
+
+    def __enter__(self):
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+            columns = BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn()
+            self.bar = Progress(*columns, console=Console(stderr=True))
+            self.bar.start()
+            self.task = self.bar.add_task("compiling", total=self.steps)
+        return self
+
+    def __call__(self, event: dict) -> None:
+        text = ", ".join(filter(None, [f"step {event['step']}/{self.steps}, loss {event['loss']:.4g}", quality(event)]))
+        if self.bar:
+            self.bar.update(self.task, completed=event["step"], description=text)
+        else:
+            print(f"{text}, {event['time_s']:.0f} s", file=sys.stderr, flush=True)
+
+    def __exit__(self, *error) -> None:
+        if self.bar:
+            self.bar.stop()
+
+
+def _wandb_log(stack: ExitStack, run: Any, folder: Path):
+    """A log callback that mirrors events to Weights & Biases, from the first process; offline without an account."""
+    import jax
+
+    if jax.process_index():
+        return lambda event: None
+    try:
+        import wandb
+    except ImportError:
+        raise OSError("wandb is not installed: pip install 'stemjax[wandb]'") from None
+    from stemjax.denoisers import to_config
+
+    mode = None if wandb.api.api_key else "offline"
+    folder.mkdir(parents=True, exist_ok=True)
+    mirror = wandb.init(project="stemjax", name=folder.name, dir=folder, mode=mode, config=to_config(run))
+    stack.callback(mirror.finish)
+    return lambda event: mirror.log(event, step=event["step"])

@@ -1,0 +1,228 @@
+"""A movie from a file, to train on and then denoise: the counterpart of the simulated ones in `stemjax.movies`.
+
+`Recording` takes the place of the data set, `RecordedFrames` chooses its frames, and `RecordedImaging` puts them on the
+device for `movies.MovieCrops`. There is no clean movie, so a method is judged by its own loss on what it is not trained
+on.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stemjax import files
+from stemjax.movies import FrameList, spread, with_statistics
+
+VALIDATION_EVERY = 10  # frames of which one is for validation
+HELD_OUT = 0.1  # part of the pixels of a single image that is for validation
+KEPT, HELD = "kept", "held out"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A movie whose frames are read when asked for; see `open_recording`.
+
+    Parameters
+    ----------
+    path : Path
+    movie : [T, H, W, C]
+        Any real numbers; usually a memory map.
+    recipe_hash : str
+        Identity: of the shape and the pixels; "" where nobody asked for it.
+    sampling : float or None
+        Pixel size [Å], where the file says.
+    fill_nonfinite : bool
+        Whether NaN and infinite pixels are filled in.
+
+    Raises
+    ------
+    ValueError
+        If axes seem to be swapped.
+    """
+
+    path: Path
+    movie: np.ndarray
+    recipe_hash: str = ""
+    sampling: float | None = None
+    fill_nonfinite: bool = False
+    band: None = None  # there is no exit wave
+
+    def __post_init__(self):
+        frames, height, width, channels = self.movie.shape
+        if channels > 1 and channels >= min(height, width):
+            found = f"{frames} frames of {height} x {width} pixels and {channels} channels"
+            raise ValueError(f"{self.path}: {found}: its axes seem to be swapped; say which they are, e.g. --axes TCHW")
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def folder(self) -> Path:
+        """What messages call it by, as they do a data set."""
+        return self.path
+
+    @property
+    def items(self) -> list[dict]:
+        """As those of a data set: one movie."""
+        return [{"id": self.path.stem, "unit": self.path.stem, "frames": len(self.movie)}]
+
+    def frame(self, index: int) -> np.ndarray:
+        """One frame, float32 [H, W, C].
+
+        Raises
+        ------
+        ValueError
+            If it holds NaN, infinite pixels (which are not to be filled in) or numbers beyond float32.
+        """
+        try:
+            frame = files.to_float32(self.movie[index])
+            if self.fill_nonfinite and not np.isfinite(frame).all():
+                frame, _ = files.fill_nonfinite(frame)
+            files.refuse_nonfinite(files.Image(frame))
+        except ValueError as error:
+            which = f" frame {index}:" if len(self.movie) > 1 else ""
+            raise ValueError(f"{self.path}:{which} {error}") from error
+        return frame
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """All frames, one after the other."""
+        return map(self.frame, range(len(self.movie)))
+
+
+def open_recording(path: str | Path, axes: str | None = None, fill_nonfinite: bool = False) -> Recording:
+    """Open a movie or an image of any size, and read every frame once to see that it is sound.
+
+    Parameters
+    ----------
+    axes : str, optional
+        What the file's axes mean; see `files.read_image`.
+    fill_nonfinite : bool
+        Fill in NaN and infinite pixels instead of refusing them.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If axes seem to be swapped, or a frame is constant or holds NaN or infinite pixels; the message names the frame.
+    """
+    data = map_recording(files.read_image(path, axes, mapped=True), fill_nonfinite)
+    digest = hashlib.sha256(repr(data.movie.shape).encode())
+    for index, frame in enumerate(data.frames()):
+        for channel in np.flatnonzero(np.ptp(frame, axis=(0, 1)) == 0):
+            where = f"frame {index}" + (f", channel {channel}" if frame.shape[-1] > 1 else "")
+            value = f"constant ({frame[0, 0, channel]:g}), as from a beam that was off"
+            raise ValueError(f"{path}: {where} is {value}; save the movie without it")
+        digest.update(frame.tobytes())
+    return replace(data, recipe_hash=digest.hexdigest()[:16])
+
+
+def map_recording(image: files.Image, fill_nonfinite: bool = False) -> Recording:
+    """The frames of an image or a movie, of which none has been looked at."""
+    movie = image.data if image.data.ndim == 4 else image.data[None]
+    return Recording(image.path, movie, sampling=image.sampling, fill_nonfinite=fill_nonfinite)
+
+
+@dataclass(frozen=True)
+class RecordedList(FrameList):
+    """Frames of a recording.
+
+    Parameters
+    ----------
+    targets : {"", "kept", "held out"}
+        Which pixels a loss may compare with: all, those for training or those for validation.
+    """
+
+    targets: str = ""
+
+
+@dataclass(frozen=True)
+class RecordedFrames:
+    """Frames to train on and to validate with.
+
+    Of every ten frames one is for validation, at least one in all. A single image is both: of its pixels, a fixed tenth
+    is for validation, and no training compares with them, though it sees them as the surroundings of others.
+
+    Parameters
+    ----------
+    budget : float
+        Memory for the frames of a split on the device [bytes]. Of a longer movie, frames spread evenly are taken.
+    per_unit : int
+        At most so many frames, spread evenly; 0 is no limit.
+    """
+
+    budget: float = 2e9
+    per_unit: int = 0
+
+    def images(self, data: Recording, split: str) -> RecordedList:
+        """The frames of split "train" or "validation".
+
+        Raises
+        ------
+        ValueError
+            If a single frame is larger than the budget, or the split is another one.
+        """
+        if split not in ("train", "validation"):
+            raise ValueError(f"{data.path}: a recording has no split {split!r}, only 'train' and 'validation'")
+        count = len(data.movie)
+        every = min(count, VALIDATION_EVERY)
+        frames = np.arange(count)
+        if count > 1:
+            frames = frames[(frames % every == every - 1) == (split == "validation")]
+        most = int(self.budget / (4 * data.movie[0].size))
+        if not most:
+            raise ValueError(
+                f"{data.path}: a frame takes more than the {self.budget:g} bytes allowed; raise the budget"
+            )
+        frames = spread(frames, min(most, self.per_unit or most)).astype(np.int32)
+        targets = "" if count > 1 else KEPT if split == "train" else HELD
+        return RecordedList(np.zeros_like(frames), frames, np.full(len(frames), data.items[0]["unit"]), targets)
+
+
+@dataclass(frozen=True)
+class RecordedImaging:
+    """The channels of a recording, in its own unit, with the noise that it has.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        Names of the file's channels, all of them and in its order.
+    sampling : float or None
+        Pixel size [Å], where it is known.
+    """
+
+    channels: tuple[str, ...] = ("image",)
+    sampling: float | None = None
+
+    protocol: ClassVar[str] = "stem"
+
+    def contract(self, clamp: bool = True) -> dict:
+        """How `metrics.image.score` is to compare two images; nothing is clamped."""
+        return {"protocol": self.protocol}
+
+    def device_arrays(self, data: Recording, images: RecordedList) -> dict:
+        """What `movies.MovieCrops.batch` draws from, as `movies.GrapheneImaging.device_arrays` gives it.
+
+        For a single image also ``targets`` float32 [1, H, W, 1]: 1 where a loss may compare with a pixel.
+
+        Raises
+        ------
+        ValueError
+            If the recording has another number of channels.
+        """
+        *_, height, width, found = data.movie.shape
+        if found != len(self.channels):
+            known = f"{len(self.channels)} ({', '.join(self.channels)})"
+            raise ValueError(f"{data.path}: {found} channels, but the model is for {known}; train one for this movie")
+        noisy = np.stack([data.frame(index) for index in images.frame])
+        arrays = with_statistics(jnp.asarray(noisy), images.item)
+        if images.targets:
+            held = jax.random.bernoulli(jax.random.key(0), HELD_OUT, (1, height, width, 1))
+            arrays["targets"] = (held if images.targets == HELD else ~held).astype(jnp.float32)
+        return arrays
