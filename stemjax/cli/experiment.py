@@ -17,10 +17,11 @@ Photos = Annotated[Path | None, named("FOLDER")]
 def list_() -> None:
     """List the experiments with the time that each size takes."""
     experiments = from_checkout()
+    width = max(map(len, experiments.NAMES)) + 2
     for name in experiments.NAMES:
         module = experiments.load(name)
         times = ", ".join(f"{size} {time}" for size, time in module.TIMES.items())
-        print(f"{name:<16}{module.__doc__.splitlines()[0]}\n{'':<16}{times}")
+        print(f"{name:<{width}}{module.__doc__.splitlines()[0]}\n{'':<{width}}{times}")
 
 
 def run(name: Name, size: Size = "cpu", photos: Photos = None, time_limit: Limit = None) -> int:
