@@ -9,7 +9,8 @@
 Every network sees the same number of crops. Where the halves are compared, at the width of the photographs, each has
 the best of four learning rates. At size `cpu` widths are a quarter of the paper's, and crops of 128 px cannot show what
 893 px are worth: compare 41 and 45 px with 49 and 221. The paper finds a gain of the larger fields of view on
-micrographs, and none on photographs.
+micrographs, and none on photographs; after the 4,000 crops of size `cpu` 221 px gain 0.2 dB over 49 on micrographs and
+0.0 to 0.4 on photographs, less than seeds differ.
 
 Reference: Mohan et al., arXiv:2010.12970, Table 3.1.
 """

@@ -197,11 +197,20 @@ def lines(
         from matplotlib.ticker import NullFormatter, ScalarFormatter
 
         axes.set_xscale("log")
-        axes.set_xticks(sorted({x for line in series.values() for x in line.x}))
+        axes.set_xticks(_apart(sorted({x for line in series.values() for x in line.x})))
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(frameon=False, fontsize=8)
     return encode(figure)
+
+
+def _apart(values: list[float], factor: float = 1.15) -> list[float]:
+    """The values that have room for a label on a logarithmic axis: each `factor` times the one before, or more."""
+    kept: list[float] = []
+    for value in values:
+        if not kept or value > factor * kept[-1]:
+            kept.append(value)
+    return kept
 
 
 def matrix(values: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, form: str = ".1f") -> bytes:

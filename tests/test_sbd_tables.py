@@ -99,6 +99,23 @@ def test_table_3_1_has_the_gain_of_each_step_in_field_of_view():
     assert photographs.rows[0][-2:] == ("26.16", "0.70")
 
 
+@pytest.mark.parametrize(
+    "micrographs, photographs, seeds, clearly",
+    [(1.5, 0.1, 0.0, True), (0.2, 0.1, 0.0, True), (0.1, 0.2, 0.0, False), (1.5, 0.1, 1.8, False)],
+)
+def test_table_3_1_says_whether_micrographs_gain_clearly_more(micrographs, photographs, seeds, clearly):
+    """More than photographs, and more than the seeds of one network differ."""
+    rows = []
+    for gain, subject in ((micrographs, {}), (photographs, {"sigma_255": 30})):
+        for seed in (0, 1):
+            small = of_cell(Cell("unet-2", 8), seed * seeds, **subject)
+            large = of_cell(Cell("unet-4", 8), gain + seed * seeds, **subject)
+            rows += [small | {"seed": seed}, large | {"seed": seed}]
+    notes = table_of("sbd_table_3_1", rows).notes
+    assert any("clearly more than photographs" in note for note in notes) == clearly
+    assert any("does not show" in note for note in notes) != clearly
+
+
 def test_figure_5_1_puts_every_cell_in_its_place():
     rows = [
         {

@@ -93,7 +93,7 @@ def draw(rows: list[Row], name=lambda row: f"{row.records[0]['conditions'].get('
     for row in rows:
         groups.setdefault(name(row), []).append(figures_of(row))
     series = {}
-    for group, points in groups.items():
+    for group, points in sorted(groups.items(), key=lambda item: (len(item[0]), item[0])):
         has_interval = points[0]["psnr_db_low"] != ""
         series[group] = figures.Line(
             [point["field_of_view_px"] for point in points],
