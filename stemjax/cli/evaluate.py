@@ -16,27 +16,33 @@ def evaluate(
     images: Count = 6,
     tune: Flag = False,
 ) -> None:
-    """Score a model, or a filter, on simulated test images of structures that no training saw.
+    """Score a model, or a filter, on simulated test images of structures, or movies, that no training saw.
 
     Args:
         model: Name from `stemjax models`, or a run's folder; a run is scored under the conditions it was trained for.
         data: Folder of a data set made by `stemjax simulate`.
         sampling: Pixel size of the test images [Å/px]. Default: 0.0979.
-        counts: Mean electrons per pixel of vacuum. Default: 1.8.
+        counts: Mean electrons per pixel of vacuum. Default: 1.8. (Movies of gold on graphene: noise of 7 dB.)
         contrast: Contrast class of the images.
-        images: Images per structure. Default: 6.
+        images: Images per structure or movie. Default: 6.
         tune: Choose a filter's parameter on the validation structures first.
     """
     import numpy as np
 
-    from stemjax import batches, datasets, presets
+    from stemjax import batches, datasets, movies, presets
     from stemjax import evaluate as library
     from stemjax.metrics import bootstrap
 
     data_set = datasets.open_data_set(data)
     denoiser, variables, info = presets.load_model(model)
-    imaging = info["imaging"] if Path(model).is_dir() else batches.Imaging(sampling=sampling, counts=counts)
-    selection = datasets.Selection(contrast=() if contrast == "any" else (contrast,))
+    if data_set.band is None:
+        usual, selection = movies.GrapheneImaging(), movies.Frames()
+    else:
+        usual = batches.Imaging(sampling=sampling, counts=counts)
+        selection = datasets.Selection(contrast=() if contrast == "any" else (contrast,))
+    imaging = info["imaging"] if Path(model).is_dir() else usual
+    if type(imaging) is not type(usual):
+        raise ValueError(f"{model} was trained on other images than {data} holds; give a data set like its own")
     if tune:
         validation = library.image_set(data_set, selection, "validation", images, imaging)
         denoiser, found = library.tune(denoiser, validation)
@@ -50,7 +56,7 @@ def evaluate(
     for name, form in (("psnr_db", ".2f"), ("ssim", ".3f"), ("nrmse", ".3f")):
         values = np.array([row[name] for row in rows])
         found = bootstrap.interval(values, units)
-        spread = f", 95 % interval over structures {found[1]:{form}} to {found[2]:{form}}" if found else ""
+        spread = f", 95 % interval {found[1]:{form}} to {found[2]:{form}}" if found else ""
         print(f"{name:<24} {library.unit_mean(values, np.array(units)):6{form}}{spread}")
-    conditions = f"{imaging.sampling:g} Å/px, {imaging.counts:g} counts per pixel"
-    print(f"{len(test)} images of {len(set(units))} structures, {conditions}")
+    noise = f"{imaging.counts:g} counts per pixel" if hasattr(imaging, "counts") else f"noise {imaging.noise}"
+    print(f"{len(test)} images of {len(set(units))} structures or movies, {imaging.sampling:g} Å/px, {noise}")

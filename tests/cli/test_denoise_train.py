@@ -69,7 +69,7 @@ def trained(tmp_path_factory):
     return path, folder, result(path)
 
 
-def test_a_movie_is_trained_on_and_denoised(trained):
+def test_a_movie_is_trained_on_and_denoised(trained, tmp_path, capsys):
     path, folder, denoised = trained
     run, _, info = load_run(folder)
     assert denoised.shape == (FRAMES, SIDE, SIDE, 2) and np.isfinite(denoised).all()
@@ -77,6 +77,12 @@ def test_a_movie_is_trained_on_and_denoised(trained):
     assert "validation_loss" in info and "validation_psnr_db" not in info
     provenance = json.loads(path.with_name("dual_denoised.json").read_text())["provenance"]
     assert provenance["model"] == str(folder) and provenance["model_digest"] == info["digest"]
+    assert main(["models", "show", str(folder), "--results", str(tmp_path)]) == 0
+    card = capsys.readouterr().out
+    assert (
+        f"Best at step {info['step']}: validation loss 0." in card
+        and "channel 0 and channel 1, denoised together" in card
+    )
 
 
 def test_the_run_is_used_again_and_gives_the_same(trained, tmp_path):
