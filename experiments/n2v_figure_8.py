@@ -22,7 +22,7 @@ from stemjax.figures_montage import montage
 NAME = "n2v_figure_8"
 TIMES = {
     "smoke": "3 min",
-    "cpu": "30 min on 2 cores, 4 trainings beside those of n2v_table_s1",
+    "cpu": "20 min on 2 cores, 4 trainings beside those of n2v_table_s1",
     "gpu": "not measured",
 }
 LEVELS = (7.0, 10.0, 13.0, 16.0, 16.2, 16.4, 20.0)  # dB
