@@ -19,6 +19,7 @@ NAMES = (
     "sbd_figure_5_9",
     "sbd_figures_a",
     "sbd_dose",
+    "shipped_network",
     "n2v_simulation_check",
     "n2v_table_s1",
     "n2v_figure_8",

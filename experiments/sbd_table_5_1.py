@@ -1,4 +1,4 @@
-"""SBD, Table 5.1: denoisers of simulated Pt/CeO2 micrographs at 0.45 electrons per pixel.
+"""SBD, Table 5.1: denoisers of simulated Pt/CeO2 micrographs with few electrons per pixel (paper: 0.45; cpu: 1.8).
 
     stemjax experiment run sbd_table_5_1 --size cpu
 
@@ -54,7 +54,7 @@ def run(size: str, workspace: Workspace) -> None:
     for method, name in FILTERS.items():
         denoiser = presets.PRESETS[name].denoiser
         if package := missing_package(denoiser):
-            print(f"{method:32s} not run: pip install 'stemjax[{package}]' (mind its licence)", flush=True)
+            print(f"{method:32s} not run: pip install -e '.[{package}]' (mind its licence)", flush=True)
             continue
         denoiser, tuning = tune(denoiser, validation)
         rows.add(method, denoiser, denoise_all(denoiser, {}, test.noisy), tuning=tuning or None)

@@ -100,7 +100,7 @@ def package_version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        raise OSError(f"{package} is not installed; install the extra: pip install 'stemjax[simulation]'") from None
+        raise OSError(f"{package} is not installed; install the extra: pip install -e '.[simulation]'") from None
 
 
 def _marker_path(out: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stemjax.checkpoint import digest
-from stemjax.denoisers import from_config
+from stemjax.denoisers import from_config, missing_package
 from stemjax.denoisers.bm3d import BM3D
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
@@ -137,6 +137,9 @@ def load_model(model: str) -> tuple[Any, dict, dict]:
         run, variables, info = load_run(model)
         return run.denoiser, variables, info | {"imaging": run.imaging}
     preset = find_preset(model)
+    if package := missing_package(preset.denoiser):
+        hint = f"pip install -e '.[{package}]' (mind its licence)"
+        raise ValueError(f"{model} needs the package {package}, which is not installed: {hint}")
     if not hasattr(preset.denoiser, "init"):
         return preset.denoiser, {}, {}
     if not (WEIGHTS / f"{model}.json").is_file():

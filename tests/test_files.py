@@ -229,7 +229,7 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rsciio", None)
     path = tmp_path / "a.dm4"
     path.write_bytes(b"abc")
-    with pytest.raises(OSError, match=r"pip install 'stemjax\[files\]'"):
+    with pytest.raises(OSError, match=r"pip install -e '.\[files\]'"):
         read_image(path)
 
 

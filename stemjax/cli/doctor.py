@@ -31,7 +31,7 @@ def machine() -> None:
     _line("memory", _memory())
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if find_spec(module) is None]
-        state = f"missing ({', '.join(missing)}): pip install 'stemjax[{extra}]'" if missing else "present"
+        state = f"missing ({', '.join(missing)}): pip install -e '.[{extra}]'" if missing else "present"
         _line(f"extra {extra}", state)
     _line("compiled programs", jax.config.jax_compilation_cache_dir or "not kept")
     _line("reference files", _reference())

@@ -51,14 +51,15 @@ def model_card(name: str, results: Path) -> dict[str, list[str]]:
         card["Settings"] = [f"{key} = {value}" for key, value in asdict(preset.denoiser).items()] or ["none"]
         card["Training"] = ["none needed; experiments tune it on the validation structures"]
         kind = _config(preset.denoiser)["class"]
-        card["Scores"] = _scores(results, lambda record: record["denoiser"].get("class") == kind)
-        return card | _terms(preset.paper)
+        card["Scores"] = _scores(results, lambda record: record["denoiser"].get("class") == kind, with_settings=True)
+        return card | _terms(preset.paper, package=getattr(preset.denoiser, "requires", ""))
     versions = {"gpu": preset.denoiser} | ({"cpu": preset.cpu} if preset.cpu else {})
     for size, denoiser in versions.items():
         card |= _architecture(denoiser, name, SIZES[size] if len(versions) > 1 else "")
     card["Training"] = list(_preset_training(name))
-    configs = [_config(denoiser) for denoiser in versions.values()]
-    card["Scores"] = _scores(results, lambda record: record["denoiser"] in configs)
+    configs, shipped = [_config(denoiser) for denoiser in versions.values()], _shipped(name).get("run")
+    # Weights that come with stemjax have the scores of their own run alone.
+    card["Scores"] = _scores(results, lambda r: r["run"] == shipped if shipped else r["denoiser"] in configs)
     return card | _terms(preset.paper)
 
 
@@ -146,14 +147,10 @@ def _conditions(imaging, crops, steps: int) -> Iterator[str]:
 
 def _preset_training(name: str) -> Iterator[str]:
     """How a preset that ships with weights was trained; how the others would be."""
-    import json
-
     from stemjax import presets
     from stemjax.denoisers import from_config
 
-    path = presets.WEIGHTS / f"{name}.json"
-    if path.is_file():
-        info = json.loads(path.read_text())
+    if info := _shipped(name):
         yield f"Weights come with stemjax: run {info['run']}, data set {info['data_set']['name']}"
         yield from _training(from_config(info["training"]))
         yield f"Best at step {info['step']}: {quality(info)}"
@@ -164,31 +161,50 @@ def _preset_training(name: str) -> Iterator[str]:
         yield f"Size {size}: " + "; ".join(_conditions(run.imaging, run.crops, run.steps))
 
 
+def _shipped(name: str) -> dict:
+    """What is known of the weights that come with stemjax under that name; empty where there are none."""
+    import json
+
+    from stemjax import presets
+
+    path = presets.WEIGHTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
 # ---------------------------------------------------------------------------------------------------- records
-def _scores(results: Path, is_of_model) -> list[str]:
-    """One line per record of the model: experiment, size, seed, conditions, scores."""
+def _scores(results: Path, is_of_model, with_settings: bool = False) -> list[str]:
+    """One line per record of the model: experiment, size, row of the table, seed, conditions, settings, scores."""
     from stemjax import records
 
     folder = Path(results) / "records"
     found = [record for record in records.current(records.load(folder)) if is_of_model(record)]
-    return [_score_line(record) for record in found] or [f"no record of it in {folder}"]
+    return [_score_line(record, with_settings) for record in found] or [f"no record of it in {folder}"]
 
 
-def _score_line(record: dict) -> str:
+def _score_line(record: dict, with_settings: bool) -> str:
     scores, interval = record["scores"], record["interval"] or {}
-    place = [record["experiment"], f"size {record['size']}"]
+    place = [record["experiment"], f"size {record['size']}", record["method"]]
     place += [] if record["seed"] is None else [f"seed {record['seed']}"]
     place += [f"{key} {value}" for key, value in record.get("conditions", {}).items()]
+    if with_settings:
+        place += [f"{key} = {_short(value)}" for key, value in record["denoiser"].items() if key != "class"]
     figures = []
     if "psnr_db" in scores:
         low, high = interval.get("psnr_db", ("", ""))
         spread = f" [{low:.2f}, {high:.2f}]" if low != "" else ""
         figures = [f"PSNR {scores['psnr_db']:.2f}{spread} dB", f"SSIM {scores.get('ssim', float('nan')):.3f}"]
     others = {key: value for key, value in scores.items() if key not in ("psnr_db", "ssim", "nrmse")}
-    figures += [f"{key} {value:.3g}" for key, value in list(others.items())[:4]]
+    # Those of the surface first: they are what the experiments on atoms are about.
+    chosen = sorted(others.items(), key=lambda item: "surface" not in item[0])[:4]
+    figures += [f"{key} {value:.3g}" for key, value in chosen]
     return f"{', '.join(place)}: {', '.join(figures)}"
 
 
-def _terms(paper: str, weights: str = "BSD-3-Clause") -> dict[str, list[str]]:
+def _short(value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _terms(paper: str, weights: str = "BSD-3-Clause", package: str = "") -> dict[str, list[str]]:
     cite = f"Cite {paper}, and stemjax as CITATION.cff says" if paper != "-" else "Cite stemjax as CITATION.cff says"
-    return {"Licence and citation": [f"Code BSD-3-Clause; weights {weights}", cite]}
+    needs = [f"Needs the package {package}, which has a licence of its own (see README)"] if package else []
+    return {"Licence and citation": [f"Code BSD-3-Clause; weights {weights}", *needs, cite]}

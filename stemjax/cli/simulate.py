@@ -81,4 +81,4 @@ def _from_checkout(module: str):
     try:
         return import_module(module)
     except ImportError as error:
-        raise OSError(f"{error.name or error} is not installed: pip install 'stemjax[simulation]'") from error
+        raise OSError(f"{error.name or error} is not installed: pip install -e '.[simulation]'") from error

@@ -81,7 +81,7 @@ def _wandb_log(stack: ExitStack, run: Any, folder: Path):
     try:
         import wandb
     except ImportError:
-        raise OSError("wandb is not installed: pip install 'stemjax[wandb]'") from None
+        raise OSError("wandb is not installed: pip install -e '.[wandb]'") from None
     from stemjax.denoisers import to_config
 
     mode = None if wandb.api.api_key else "offline"

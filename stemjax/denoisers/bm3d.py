@@ -3,7 +3,7 @@
     denoised = VST^-1( BM3D(VST(noisy), sigma) ),  VST the Anscombe transform
 
 The filter is its authors' package `bm3d`, which is free for NON-COMMERCIAL use only. stemjax neither contains nor
-installs it unless asked: ``pip install 'stemjax[bm3d]'``.
+installs it unless asked: ``pip install -e '.[bm3d]'``.
 
 References
 ----------
@@ -49,7 +49,7 @@ class BM3D:
             If the package is not installed.
         """
         if missing_package(self):
-            raise OSError("BM3D needs a package for non-commercial use only: pip install 'stemjax[bm3d]'")
+            raise OSError("BM3D needs a package for non-commercial use only: pip install -e '.[bm3d]'")
         return denoise_stabilised(noisy, self._denoise_plane)
 
     def _denoise_plane(self, stabilised: np.ndarray) -> np.ndarray:

@@ -130,7 +130,7 @@ def _read_microscope(path: Path, axes: str | None):
         from rsciio import IO_PLUGINS
     except ImportError:
         raise ImportError(
-            f"{path.suffix} files need the extra `files`: pip install 'stemjax[files]', or save the image as TIFF"
+            f"{path.suffix} files need the extra `files`: pip install -e '.[files]', or save the image as TIFF"
         ) from None
     suffix = path.suffix.lower()[1:]
     plugins = [p for p in IO_PLUGINS if suffix in [str(known).lower() for known in p["file_extensions"]]]
@@ -138,7 +138,7 @@ def _read_microscope(path: Path, axes: str | None):
     try:
         signals = import_module(plugin["api"]).file_reader(str(path))
     except ImportError as error:
-        raise ImportError(f"{error}; the extra `files` has it: pip install 'stemjax[files]'") from None
+        raise ImportError(f"{error}; the extra `files` has it: pip install -e '.[files]'") from None
     images = [signal for signal in signals if np.ndim(signal["data"]) >= 2]
     if len(images) != 1:
         raise _Refusal(f"holds {len(images)} images of {len(signals)} signals: save the right one by itself")

@@ -31,7 +31,8 @@ def write_whole(path: Path, write: Callable) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        reason = error.strerror or "is the disk full?"  # NumPy gives no reason
+        # Of a write cut short NumPy says how much was requested, and not why.
+        reason = error.strerror or ("is the disk full?" if "requested" in str(error) else str(error))
         raise OSError(error.errno, reason, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stemjax import records
 from stemjax.files import write_whole
-from stemjax.tables.ablation import ablation
+from stemjax.tables.ablation import ablation, shipped_network
 from stemjax.tables.atoms import sbd_dose, sbd_figure_5_3, sbd_figure_5_4
 from stemjax.tables.generalisation import sbd_figure_3_1, sbd_figure_5_1, sbd_figure_5_9
 from stemjax.tables.gradients import sbd_figure_3_2
@@ -55,6 +55,7 @@ TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {
     "n2v_figure_4": n2v_figure_4,
     "n2v_figure_5": n2v_figure_5,
     "n2v_figure_10": n2v_figure_10,
+    "shipped_network": shipped_network,
     "quickstart": quickstart,
 }
 

@@ -17,6 +17,17 @@ def ablation(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     )
 
 
+def shipped_network(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+    """The network that ships with stemjax, a filter and the constant."""
+    rows = by_field_of_view(gather(found, scores))
+    data = tuple(figures_of(row) for row in rows)
+    columns = ("Method", "Parameters", "Field of view [px]", "PSNR [dB], 95 % interval", "SSIM")
+    grid = Grid(columns, tuple(printed(figures)[: len(columns)] for figures in data))
+    notes = ("The filter is tuned on the validation structures. Means over structures.",)
+    title = f"The network that ships with stemjax, at size {found[0]['size']}"
+    return Table(title, conditions_of(found), (grid,), notes, data)
+
+
 def by_field_of_view(rows: dict[str, Row]) -> list[Row]:
     """The constant first, then the networks by field of view and parameters."""
     return sorted(rows.values(), key=lambda row: (row.records[0]["field_of_view"] or 0, row.records[0]["parameters"]))

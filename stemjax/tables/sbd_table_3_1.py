@@ -42,8 +42,8 @@ def sbd_table_3_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "Gains are paired over the same images; intervals are over structures or photographs, without the spread of "
         "the seeds.",
         "Learning rate and batch: DnCNN and the small UNet have what the search of Table 5.1 chose for them. UNets of "
-        "the photographs' width have the best of four rates, on either half; wider ones have the rate that Table 5.1 "
-        "chose for 4 scales at 16 base channels.",
+        "the photographs' width have the best of four rates, chosen on each half; wider ones have the rate that Table "
+        "5.1 chose for 4 scales at 16 base channels.",
         "In crops of 128 px a network of 6 scales has 2 x 2 pixels at its coarsest, too few for the statistics of its "
         "normalisation: some of its trainings hardly leave the level of the constant (see its seeds).",
         "Published figures stand beside the network of the same relative width.",
@@ -106,16 +106,19 @@ def _verdict(compared: dict[int, tuple | None]) -> list[str]:
     """Whether a larger field of view helps micrographs clearly more than photographs."""
     if len(compared) < 2 or None in compared.values():
         return []
-    (mean, low, _), seeds = compared[0]
-    most = max(high for sigma, ((_, _, high), _) in compared.items() if sigma)
+    (mean, low, high), seeds = compared[0]
+    photographs = [found for sigma, (found, _) in compared.items() if sigma]
+    most = max(upper for _, _, upper in photographs)
     widest = max(spread for _, spread in compared.values())
     if low > most and mean > seeds:
         return ["A field of view of 221 px instead of 49 helps micrographs clearly more than photographs."]
     return [
         "The paper's finding, that 221 px instead of 49 help micrographs and not photographs, does not show at this "
-        f"size: where both have the most seeds, micrographs gain {mean:+.2f} dB, photographs up to {most:+.2f} dB, and "
-        f"the seeds of one network differ by up to {widest:.2f} dB. Likely, though not tested: so few crops do not "
-        "suffice for the deeper networks, and crops of 128 px show only a part of 221 px."
+        f"size: where both have the most seeds, micrographs gain {mean:+.2f} [{low:+.2f}, {high:+.2f}] dB, photographs "
+        + " and ".join(f"{gain:+.2f} [{lower:+.2f}, {upper:+.2f}]" for gain, lower, upper in photographs)
+        + f" dB, and the seeds of one network differ by up to {widest:.2f} dB. Likely, though not tested: so few "
+        "crops do not suffice for the deeper networks, and crops of 128 px show only a part of 221 px. Wider networks, "
+        "of which there is one seed and no photographs, may gain more: see the table."
     ]
 
 

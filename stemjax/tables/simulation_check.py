@@ -17,7 +17,8 @@ def n2v_simulation_check(found: list[dict], scores: dict[str, list[dict]]) -> Ta
     rows = tuple((row["contrast"], row["image"], *(f"{row[name]:.1f}" for name in names)) for row in data)
     return Table(
         f"Rendered frames of Au on graphene against direct multislice, size {found[0]['size']}",
-        "Blurred frames without noise; the data range is that of the direct image. The movies use the first rows.",
+        "Blurred frames without noise; the data range is that of the direct image. The movies are rendered "
+        "bilinearly between 9 sites.",
         (Grid(("Contrast of an adatom", "Image", *names.values()), rows),),
         (
             "Direct: a probe at every position through a model that holds these adatoms (abTEM), of another size than "

@@ -59,10 +59,25 @@ def test_scores_are_those_of_this_model_alone(tmp_path, capsys):
     add(tmp_path, denoiser=chosen.cpu, method="SBD + DnCNN", seed=3, conditions={"dose_e_per_angstrom2": 188})
     add(tmp_path, denoiser=presets.PRESETS["sbd-small-unet"].cpu, method="SBD + Small UNet", seed=4)
     out = show("sbd-dncnn", tmp_path, capsys)
-    assert "sbd_table_5_1, size cpu, seed 3, dose_e_per_angstrom2 188: PSNR 3" in out and "seed 4" not in out
+    assert (
+        "sbd_table_5_1, size cpu, SBD + DnCNN, seed 3, dose_e_per_angstrom2 188: PSNR 3" in out and "seed 4" not in out
+    )
     add(tmp_path, denoiser=Gaussian(sigma=8.0))
     out = show("gaussian", tmp_path, capsys)  # tuned to another width
-    assert out.count("PSNR") == 1 and "none needed" in out
+    assert out.count("PSNR") == 1 and "none needed" in out and "sigma = 8: PSNR" in out
+
+
+def test_the_shipped_weights_have_the_scores_of_their_own_run_alone(tmp_path, capsys):
+    shipped, run = presets.PRESETS[presets.SHIPPED].denoiser, presets.load_model(presets.SHIPPED)[2]["run"]
+    add(tmp_path, denoiser=shipped, method="another training", run="0" * 16, seed=0)
+    assert "no record of it" in show(presets.SHIPPED, tmp_path, capsys)
+    add(tmp_path, denoiser=shipped, method="the shipped one", run=run, seed=0)
+    out = show(presets.SHIPPED, tmp_path, capsys)
+    assert "the shipped one" in out and "another training" not in out
+
+
+def test_a_method_whose_package_has_a_licence_of_its_own_says_so(tmp_path, capsys):
+    assert "licence of its own" in show("bm3d", tmp_path, capsys)
 
 
 def test_a_run(tmp_path, capsys):

@@ -32,7 +32,7 @@ def noisy_lattice(size=64):
 def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert missing_package(BM3D()) == "bm3d" and missing_package(Gaussian()) == ""
-    with pytest.raises(OSError, match=r"pip install 'stemjax\[bm3d\]'") as caught:
+    with pytest.raises(OSError, match=r"pip install -e '.\[bm3d\]'") as caught:
         jax.jit(BM3D().denoise)({}, np.ones((1, 8, 8, 1), "f4"))
     assert "\n" not in str(caught.value) and "non-commercial" in str(caught.value)
 

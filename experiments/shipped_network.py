@@ -1,0 +1,47 @@
+"""The network that ships with stemjax, beside a tuned Gaussian filter, on structures that it never saw.
+
+    stemjax experiment run shipped_network --size cpu
+
+`stemjax denoise` uses this network unless told otherwise. It was trained for a range of pixel sizes, doses and
+contrasts (`python -m experiments.zoo --ship`), so on the conditions of Table 5.1 alone it is no better than a network
+trained for them. Expect at size `cpu` more than the Gaussian filter, and less than the UNets of Table 5.1.
+
+Reference: Mohan et al., arXiv:2010.12970, for method and network.
+"""
+
+from experiments.recorder import Recorder
+from experiments.sbd_table_5_1 import IMAGES_PER_UNIT, WHITE
+from experiments.workspace import Workspace
+from stemjax import parallel, presets, recipes, tables
+from stemjax.evaluate import denoise_all, image_set, tune
+from stemjax.metrics.field_of_view import field_of_view
+from stemjax.networks.weights import parameter_count
+
+NAME = "shipped_network"
+TIMES = {"smoke": "1 min", "cpu": "2 min on 2 cores", "gpu": "not measured"}
+
+
+def run(size: str, workspace: Workspace) -> None:
+    """Score and record the network, the filter and the constant, then render the table."""
+    parallel.enable_compilation_cache()
+    data, imaging = workspace.pt_ceo2(size), recipes.SBD_TRAINING["cpu"]["imaging"]
+    test, validation = (
+        image_set(data, WHITE, split, IMAGES_PER_UNIT[size], imaging) for split in ("test", "validation")
+    )
+    rows = Recorder(NAME, size, workspace, data, test)
+    constant = presets.find_preset("constant").denoiser
+    rows.add("Constant", constant, denoise_all(constant, {}, test.noisy))
+    gaussian, tuning = tune(presets.find_preset("gaussian").denoiser, validation)
+    rows.add("Gaussian filter", gaussian, denoise_all(gaussian, {}, test.noisy), tuning=tuning)
+    denoiser, variables, info = presets.load_model(presets.SHIPPED)
+    rows.add(
+        presets.SHIPPED,
+        denoiser,
+        denoise_all(denoiser, variables, test.noisy),
+        seed=info["seed"],
+        run=info["run"],
+        checkpoint=info["digest"],
+        parameters=parameter_count(denoiser.network),
+        field_of_view=field_of_view(denoiser.network.geometry()),
+    )
+    tables.write(workspace.results, NAME)
