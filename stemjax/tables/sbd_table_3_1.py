@@ -25,8 +25,11 @@ def sbd_table_3_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         published = {row.method: _published(row, sigma, NARROWER.get(size)) for row in rows}
         figures = [figures_of(row) | published[row.method] | {"images": subject} for row in rows]
         columns = (subject, "Parameters", "Field of view [px]", "PSNR [dB], 95 % interval", "SSIM", "Seeds: PSNR [dB]")
-        printed = [(*printed_row(f), _text(f["published_psnr_db"]), _text(f["published_ssim"])) for f in figures]
-        grids.append(Grid((*columns, "Published PSNR [dB]", "Published SSIM"), tuple(printed)))
+        printed = [
+            (*printed_row(f), _text(f["published_psnr_db"]), _difference(f), _text(f["published_ssim"]))
+            for f in figures
+        ]
+        grids.append(Grid((*columns, "Published PSNR [dB]", "Difference [dB]", "Published SSIM"), tuple(printed)))
         data += figures
         gains += _gains(subject, rows)
         compared[sigma] = _compared(rows)
@@ -129,6 +132,12 @@ def _gain(small: Row | None, large: Row | None) -> str:
     if found is None:
         return f"{large.mean('psnr_db') - small.mean('psnr_db'):+.2f}"
     return f"{found[0]:+.2f} [{found[1]:+.2f}, {found[2]:+.2f}]"
+
+
+def _difference(figures: dict) -> str:
+    """Ours minus the paper's [dB]."""
+    published = figures["published_psnr_db"]
+    return "" if published == "" else f"{figures['psnr_db'] - published:+.2f}"
 
 
 def _text(value) -> str:
