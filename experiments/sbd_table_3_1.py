@@ -30,7 +30,7 @@ from stemjax.photographs import EveryPhotograph, PhotographCrops, PhotographImag
 from stemjax.train import Run
 
 NAME = "sbd_table_3_1"
-TIMES = {"smoke": "3 min", "cpu": "50 min on 2 cores, beside what Table 5.1 trains", "gpu": "not measured"}
+TIMES = {"smoke": "3 min", "cpu": "about 50 min on 2 cores, beside Table 5.1", "gpu": "not measured"}
 USES_PHOTOGRAPHS = True  # `--photos` chooses them
 SCALES = ("unet-2", "unet-4", "unet-6")
 SWEEP = {"smoke": grid(SCALES, (4,)), "cpu": grid(SCALES, (8, 16)), "gpu": grid(SCALES, (32, 64))}

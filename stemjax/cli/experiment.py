@@ -15,7 +15,7 @@ Photos = Annotated[Path | None, named("FOLDER")]
 
 
 def list_() -> None:
-    """List the experiments with the time that each size takes."""
+    """List the experiments with the time, roughly, that each size takes."""
     experiments = from_checkout()
     width = max(map(len, experiments.NAMES)) + 2
     for name in experiments.NAMES:
