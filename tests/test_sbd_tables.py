@@ -15,7 +15,7 @@ from tests.test_records import a_record
 from tests.test_tables import levels
 
 VALUES = list(np.linspace(28.0, 30.0, 12))
-CURVE = [{"crops": 4000, "validation_psnr_db": 30.0}]
+CURVE = [{"step": 2000, "crops": 4000, "validation_psnr_db": 30.0}]
 
 
 def table_of(name: str, rows: list[dict]):
@@ -118,6 +118,24 @@ def test_table_3_1_says_whether_micrographs_gain_clearly_more(micrographs, photo
     assert any("does not show" in note for note in notes) != clearly
 
 
+@pytest.mark.parametrize("gain, said", [(1.5, "It shows with 4 times"), (0.2, "it does not show either")])
+def test_table_3_1_says_whether_more_crops_bring_the_gain(gain, said):
+    rows = []
+    for times, gained in (({}, 0.1), ({"times_crops": 4}, gain)):
+        for extra, subject in ((gained, times), (0.3, times | {"sigma_255": 30})):
+            for seed in (0, 1):
+                rows += [
+                    of_cell(Cell("unet-2", 8), 0.0, **subject) | {"seed": seed},
+                    of_cell(Cell("unet-4", 8), extra, **subject) | {"seed": seed},
+                ]
+    table = table_of("sbd_table_3_1", rows)
+    assert [grid.columns[0] for grid in table.grids[2:4]] == [
+        "Micrographs (Pt/CeO2), 4 x the crops",
+        "Photographs, noise 30, 4 x the crops",
+    ]
+    assert any(said in note and f"{gain:+.2f}" in note for note in table.notes)
+
+
 def test_figure_5_1_puts_every_cell_in_its_place():
     rows = [
         {
@@ -131,8 +149,10 @@ def test_figure_5_1_puts_every_cell_in_its_place():
         for j, other in enumerate(("black", "white"), 1)
     ]
     table = table_of("sbd_figure_5_1", rows)
-    assert cells(table, "black") == ("black", "11.00 (39.11)", "12.00 (27.93)")
-    assert cells(table, "white") == ("white", "21.00 (36.95)", "22.00 (36.26)")
+    assert cells(table, "black") == ("black", "11.00 (39.11, -28.11)", "12.00 (27.93, -15.93)")
+    assert cells(table, "white") == ("white", "21.00 (36.95, -15.95)", "22.00 (36.26, -14.26)")
+    assert [row["difference_db"] for row in table.data] == pytest.approx([-28.11, -15.95, -15.93, -14.26])
+    assert "2,000 steps, 4,000 crops, 1 seed." in table.notes[0]
     assert "371 training images each" in table.grids[0].columns[0]
     assert table.plots["matrices"]()[:4] == b"\x89PNG"
 
