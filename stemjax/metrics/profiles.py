@@ -1,4 +1,4 @@
-"""Line profiles through a frame, and the dip between two adatoms.
+"""Line profiles through a frame, their contrast, and the dip between two adatoms.
 
 Positions are (y, x) in Å in the frame, y down, origin at the centre of pixel (0, 0); angles go from x towards y.
 Between pixels an image is what the cubic splines through its pixels are: they pass through every value, noise included.
@@ -6,6 +6,7 @@ Between pixels an image is what the cubic splines through its pixels are: they p
 References
 ----------
 Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Images", Figures 3, 4 and S1.
+Lee et al. average line profiles over 25 pixels and compare their Michelson contrast.
 """
 
 import numpy as np
@@ -34,11 +35,17 @@ def values_at(image: np.ndarray, positions: np.ndarray, sampling: float) -> np.n
 
 
 def line_profile(
-    image: np.ndarray, sampling: float, start: tuple[float, float], angle_deg: float, length: float, step: float = 0.05
+    image: np.ndarray,
+    sampling: float,
+    start: tuple[float, float],
+    angle_deg: float,
+    length: float,
+    step: float = 0.05,
+    width: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Profile along a straight line, one pixel wide: nothing is averaged across it.
+    """Profile along a straight line, averaged over `width` pixels across it.
 
-        v(s) = I(start + s (sin t, cos t)),   s = 0, step, ..., length
+        v(s) = mean_w I(start + s (sin t, cos t) + w (cos t, -sin t)),   s = 0, step, ..., length
 
     Parameters
     ----------
@@ -52,6 +59,8 @@ def line_profile(
         multiple of 60; there the lattice repeats after a sqrt(3) = 4.26 Å.
     length, step : float
         [Å]
+    width : int
+        Number of parallel lines, a pixel apart, the given one in their middle; 1 averages nothing.
 
     Returns
     -------
@@ -61,7 +70,27 @@ def line_profile(
         In the unit of the image. The paper draws the square root of ADF values.
     """
     distance = step * np.arange(int(length / step + 1e-9) + 1)
-    return distance, values_at(image, start + polar_vector(distance, angle_deg), sampling)
+    beside = sampling * (np.arange(width) - (width - 1) / 2)
+    lines = polar_vector(distance, angle_deg)[:, None] + polar_vector(beside, angle_deg - 90)
+    return distance, values_at(image, start + lines, sampling).mean(axis=1)
+
+
+def michelson_contrast(profile: np.ndarray) -> float:
+    """(highest - lowest) / (highest + lowest) of a profile [n] of intensities; 0 for a flat one.
+
+    Raises
+    ------
+    ValueError
+        If the two add up to nothing or less, for then the profile is not one of intensities.
+
+    Notes
+    -----
+    Noise adds to it: a noisy profile has a higher contrast than the scene.
+    """
+    low, high = float(np.min(profile)), float(np.max(profile))
+    if low + high <= 0:
+        raise ValueError(f"a profile from {low:g} to {high:g} has no Michelson contrast: it is for intensities above 0")
+    return (high - low) / (high + low)
 
 
 def dip_percent(

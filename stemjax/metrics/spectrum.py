@@ -57,6 +57,34 @@ def transform(image: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     return np.einsum("fx,fx->f", waves[0] @ prepared, waves[1]).reshape(frequencies.shape[:-1])
 
 
+def frequency_scan(
+    image: np.ndarray, sampling: float, angle_deg: float, highest: float, points: int = 512
+) -> tuple[np.ndarray, np.ndarray]:
+    """|F| along a straight line through the origin of the spectrum, as across the Bragg spots of a lattice.
+
+    Parameters
+    ----------
+    image : float [H, W]
+    sampling : float
+        Pixel size [Å].
+    angle_deg : float
+        Direction, from x towards y [degrees].
+    highest : float
+        Where the line ends [1/Å]; at most 1 / (2 sampling).
+
+    Returns
+    -------
+    frequency : float64 [points]
+        From 0 [1/Å].
+    magnitude : float64 [points]
+        In the unit of the image; white noise of standard deviation s has a root mean square of s.
+    """
+    if highest > (1 + 1e-9) / (2 * sampling):
+        raise ValueError(f"pixels of {sampling} Å hold frequencies up to {1 / (2 * sampling):.3g} 1/Å: scan less far")
+    frequency = np.linspace(0, highest, points)
+    return frequency, np.abs(transform(image, polar_vector(frequency * sampling, angle_deg)))
+
+
 # ---------------------------------------------------------------------------------------------------- chequerboards
 def chequerboard_db(image: np.ndarray, pitch: int, ignore: np.ndarray | None = None) -> float:
     """Energy at the frequencies of a regular mask, relative to what lies beside them [dB].

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stemjax.metrics.lattice import Lattice, polar_vector
-from stemjax.metrics.profiles import dip_percent, line_profile, values_at
+from stemjax.metrics.profiles import dip_percent, line_profile, michelson_contrast, values_at
 
 SAMPLING = 0.46
 Y, X = np.indices((48, 64)) * SAMPLING
@@ -50,6 +50,25 @@ def test_along_10_10_the_lattice_repeats_after_a_root_three():
     np.testing.assert_allclose(values[kept], np.interp(distance[kept] + period, distance, values), atol=0.03)
     assert np.ptp(values) > 2
     assert np.abs(values[kept] - np.interp(distance[kept] + period / 2, distance, values)).max() > 1
+
+
+def test_a_wide_profile_averages_across_the_line_alone():
+    """A wave along the line stays; noise falls by the root of the width; a plane across the line cancels."""
+    wave = np.sin(0.9 * X) + 5 * (Y - 24 * SAMPLING)
+    noisy = wave + np.random.default_rng(0).normal(size=Y.shape)
+    facts = {"sampling": SAMPLING, "start": (24 * SAMPLING, 10 * SAMPLING), "angle_deg": 0.0, "length": 40 * SAMPLING}
+    distance, narrow = line_profile(noisy, **facts, step=SAMPLING)
+    _, wide = line_profile(noisy, **facts, step=SAMPLING, width=25)
+    expected = np.sin(0.9 * (distance + 10 * SAMPLING))
+    assert np.std(narrow - expected) == pytest.approx(1, rel=0.3)
+    assert np.std(wide - expected) == pytest.approx(0.2, rel=0.3)
+
+
+def test_michelson_contrast_of_a_wave():
+    assert michelson_contrast(3 + np.sin(np.linspace(0, 20, 2001))) == pytest.approx(1 / 3, abs=1e-4)
+    assert michelson_contrast(np.full(5, 2.0)) == 0
+    with pytest.raises(ValueError, match="intensities above 0"):
+        michelson_contrast(np.array([-1.0, 1.0]))
 
 
 def test_outside_the_frame_is_refused():

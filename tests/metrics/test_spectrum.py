@@ -48,6 +48,16 @@ def test_angles_go_from_x_towards_y():
 
 
 # ---------------------------------------------------------------------------------------------------- transform
+def test_a_scan_finds_a_spot_where_it_is():
+    wave = np.cos(2 * np.pi * 0.4 * SAMPLING * (X * np.cos(0.5) + Y * np.sin(0.5)))
+    frequency, magnitude = spectrum.frequency_scan(wave, SAMPLING, np.rad2deg(0.5), 1 / (2 * SAMPLING))
+    assert frequency[magnitude.argmax()] == pytest.approx(0.4, abs=0.005)
+    _, beside = spectrum.frequency_scan(wave, SAMPLING, np.rad2deg(0.5) + 90, 1 / (2 * SAMPLING))
+    assert beside[50:].max() < 0.01 * magnitude.max()
+    with pytest.raises(ValueError, match="up to 1.09"):
+        spectrum.frequency_scan(wave, SAMPLING, 0, 1.2)
+
+
 def test_noise_has_its_variance_and_a_wave_half_its_amplitude():
     power = np.mean([spectrum.power_spectrum(noise(seed, 3.0)) for seed in range(4)])
     assert power == pytest.approx(9.0, rel=0.03)
