@@ -19,8 +19,8 @@ from stemjax.train import Outcome, Run
 TRAINED_ON = Frames(session=("a",), stride=2)  # every other frame, as in the paper
 EVERY = Frames(session=("a",))
 FRAMES_PER_MOVIE = {"smoke": 1, "cpu": 4, "gpu": 20}
-WEIGHTS = tuple(np.geomspace(0.01, 2.0, 10).round(4).tolist())  # of total variation, in parts of the frame's range
-SIGMAS = tuple(np.geomspace(0.4, 6.0, 10).round(3).tolist())  # px
+WEIGHTS = tuple(np.geomspace(0.01, 8.0, 12).round(4).tolist())  # of total variation, in parts of the frame's range
+SIGMAS = tuple(np.geomspace(0.4, 24.0, 13).round(3).tolist())  # px
 
 # The paper's settings, on data scaled to [0, 1].
 PAPER_FILTERS = {

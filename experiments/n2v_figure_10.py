@@ -5,9 +5,8 @@
 The sessions differ in defocus, spherical aberration, rotation and blur. Four networks denoise test movies of session b:
 the one that learnt from session a, as it is; the same, fine-tuned on half of b's training movies; a fresh one that
 learnt from that half; and a fresh one that learnt from all of them. The last three see equally many crops. They are
-validated by their own loss on the frames between those that they learn from, since b has no validation movies. In the
-paper, on recorded movies, the old network still denoises but less well, and fine-tuning on half of the frames makes up
-for the other half.
+validated by their own loss on the frames between those that they learn from, since b has no validation movies. The
+paper compares the same four on recorded movies, without figures.
 
 Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Images", Figure 10.
 """
