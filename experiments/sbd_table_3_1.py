@@ -61,25 +61,23 @@ def run(size: str, workspace: Workspace) -> None:
     tables.write(workspace.results, NAME)
 
 
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of both halves is not trained yet, for `experiments.zoo`."""
+    for _ in micrograph_networks(size, workspace, workspace.pt_ceo2(size)):
+        pass
+    for _ in photograph_networks(size, workspace, open_photographs(workspace.photos)):
+        pass
+
+
 def micrographs(size: str, workspace: Workspace) -> None:
     """Table 3.1 (a), with the sweep."""
     data = workspace.pt_ceo2(size)
     imaging = presets.sbd_run(None, size, data.recipe_hash).imaging
     rows = Recorder(NAME, size, workspace, data, image_set(data, WHITE, "test", IMAGES_PER_UNIT[size], imaging))
     _add_references(rows)
-    for preset, network in SMALL.values():
-        for run, variables, info, outcome, tuning in tuned_networks(preset, size, workspace, data):
-            cell = Cell(network, run.denoiser.network.width)
-            conditions = cell.conditions | {"crop_px": run.crops.size}
-            rows.add_trained(cell.label, run, variables, info, outcome, tuning, conditions=conditions)
-    for cell in (*SWEEP[size], *WIDEST[size]):
-        seeds = SEEDS[size] if cell in PHOTOGRAPHS[size] else SEEDS[size][:1]
-        search = SEARCH[size] if cell in PHOTOGRAPHS[size] else None
-        first = cell.run(size, data.recipe_hash, 0)
-        longer = LONGER[size] if cell in PHOTOGRAPHS[size] and cell.network in LONGER_NETWORKS else 1
-        for times, run, trained, tuning in _tuned(cell.label, first, search, seeds, longer, workspace, data):
-            conditions = cell.conditions | {"crop_px": run.crops.size} | _times(times)
-            rows.add_trained(cell.label, run, *trained, tuning, conditions=conditions)
+    for cell, times, run, trained, tuning in micrograph_networks(size, workspace, data):
+        conditions = cell.conditions | {"crop_px": run.crops.size} | _times(times)
+        rows.add_trained(cell.label, run, *trained, tuning, conditions=conditions)
 
 
 def photographs(size: str, workspace: Workspace) -> None:
@@ -94,16 +92,38 @@ def photographs(size: str, workspace: Workspace) -> None:
     recorders = {sigma: Recorder(NAME, size, workspace, data, test) for sigma, test in sets.items()}
     for sigma, rows in recorders.items():
         _add_references(rows, sigma_255=sigma)
+    for cell, times, run, trained, tuning in photograph_networks(size, workspace, data):
+        for sigma, rows in recorders.items():
+            conditions = cell.conditions | {"crop_px": run.crops.size, "sigma_255": sigma} | _times(times)
+            rows.add_trained(cell.label, run, *trained, tuning, conditions=conditions)
+
+
+def micrograph_networks(size: str, workspace: Workspace, data) -> Iterator[tuple]:
+    """The networks of (a), trained if they are not yet.
+
+    Yields (cell, times the crops, run, (variables, info, outcome), tuning).
+    """
+    for preset, network in SMALL.values():
+        for run, variables, info, outcome, tuning in tuned_networks(preset, size, workspace, data):
+            yield Cell(network, run.denoiser.network.width), 1, run, (variables, info, outcome), tuning
+    for cell in (*SWEEP[size], *WIDEST[size]):
+        first, compared = cell.run(size, data.recipe_hash, 0), cell in PHOTOGRAPHS[size]
+        seeds, search = (SEEDS[size], SEARCH[size]) if compared else (SEEDS[size][:1], None)
+        longer = LONGER[size] if compared and cell.network in LONGER_NETWORKS else 1
+        for found in _tuned(cell.label, first, search, seeds, longer, workspace, data):
+            yield cell, *found
+
+
+def photograph_networks(size: str, workspace: Workspace, data) -> Iterator[tuple]:
+    """The networks of (b), as those of `micrograph_networks`."""
     for cell in PHOTOGRAPHS[size]:
         run = cell.run(size, data.recipe_hash, seed=0)
         crops = PhotographCrops(run.crops.size, run.crops.count)
         run = replace(run, imaging=PhotographImaging(), crops=crops, selection=EveryPhotograph())
-        label = f"{cell.label}, photographs"
         longer = LONGER[size] if cell.network in LONGER_NETWORKS else 1
-        for times, tuned, trained, tuning in _tuned(label, run, SEARCH[size], SEEDS[size], longer, workspace, data):
-            for sigma, rows in recorders.items():
-                conditions = cell.conditions | {"crop_px": run.crops.size, "sigma_255": sigma} | _times(times)
-                rows.add_trained(cell.label, tuned, *trained, tuning, conditions=conditions)
+        label = f"{cell.label}, photographs"
+        for found in _tuned(label, run, SEARCH[size], SEEDS[size], longer, workspace, data):
+            yield cell, *found
 
 
 def _tuned(

@@ -66,6 +66,12 @@ def run(size: str, workspace: Workspace) -> None:
     rows.draw_learning_curves()
 
 
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for _ in trained_networks(size, workspace, workspace.pt_ceo2(size)):
+        pass
+
+
 def trained_networks(size: str, workspace: Workspace, data: datasets.DataSet, only: str = "") -> Iterator[tuple]:
     """Every network and seed of a size, trained if it is not yet: (method, run, (variables, info, outcome), tuning).
 

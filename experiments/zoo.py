@@ -1,16 +1,18 @@
-"""The zoo: the networks of Table 5.1, which the other experiments share, and the one that ships with stemjax.
+"""The zoo: the networks that experiments share or that take long to train, and the one that ships with stemjax.
 
     python -m experiments.zoo --size cpu                  train what is missing; stopped, the same command goes on
+    python -m experiments.zoo --only sbd_table_3_1        those of one experiment, so that shells share the work
     python -m experiments.zoo --ship                      train the shipped network and write its weights
 
-They are trained one by one. An experiment that needs a network of its own trains it when it is run; one that finds its
-runs in `runs/` trains nothing.
+They are trained one by one, by the function `train` of the experiments that have one. An experiment that needs a
+network trains it when it is run; one that finds its runs in `runs/` trains nothing.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 
-from experiments import sbd_table_5_1
+import experiments
 from experiments.workspace import Workspace
 from stemjax import batches, datasets, parallel, presets
 from stemjax.denoisers import to_config
@@ -57,11 +59,30 @@ def ship(workspace: Workspace) -> None:
     )
 
 
+def train(size: str, workspace: Workspace, names: Sequence[str]) -> None:
+    """Train the networks of the experiments named, where they have any to share.
+
+    Raises
+    ------
+    ValueError
+        If a single one is named that has none.
+    """
+    modules = [experiments.load(name) for name in names]
+    having = [module for module in modules if hasattr(module, "train")]
+    if len(names) == 1 and not having:
+        raise ValueError(
+            f"{names[0]} has no networks in the zoo: `stemjax experiment run {names[0]}` trains what it needs"
+        )
+    for module in having:
+        print(f"== {module.NAME}", flush=True)
+        module.train(size, workspace)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size", choices=("smoke", "cpu", "gpu"), default="cpu")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="save and stop after so long")
-    parser.add_argument("--only", default="", metavar="NAME", help="one preset alone, so that shells share the work")
+    parser.add_argument("--only", default="", metavar="NAME", help="the networks of one experiment alone")
     parser.add_argument("--ship", action="store_true", help="train the network that ships with stemjax instead")
     options = parser.parse_args()
     parallel.enable_compilation_cache()
@@ -70,12 +91,12 @@ def main() -> int:
         if options.ship:
             ship(workspace)
         else:
-            for method, run, _, _ in sbd_table_5_1.trained_networks(
-                options.size, workspace, workspace.pt_ceo2(options.size), options.only
-            ):
-                print(f"{method}: {workspace.runs / run.hash} is trained")
+            train(options.size, workspace, [options.only] if options.only else experiments.NAMES)
     except TimeoutError as stopped:
         print(stopped)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     return 0
 
 
