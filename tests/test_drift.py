@@ -1,0 +1,93 @@
+"""Drift of toy movies whose path is known."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from stemjax.drift import CUMULATIVE, RUNNING, Drift, RegistrationError, register
+
+SIZE, FRAMES = 96, 12
+PATH = np.cumsum(np.vstack([np.zeros(2), np.random.default_rng(0).uniform(-0.7, 0.9, (FRAMES - 1, 2))]), 0)
+
+
+def scene(path=PATH, level: float = 1.0, shape=(SIZE, SIZE)) -> np.ndarray:
+    """A particle with a lattice on a support with another, drifting."""
+    y, x = np.indices(shape)
+    frames = []
+    for dy, dx in path:
+        v, u = y - dy, x - dx
+        particle = np.exp(-(((v - 40) / 18) ** 4) - ((u - 45) / 16) ** 4)
+        atoms = np.cos(2 * np.pi * v / 9) * np.cos(2 * np.pi * (u + v / 3) / 8)
+        support = (v > 62) * (0.5 + 0.5 * np.cos(2 * np.pi * u / 11) * np.cos(2 * np.pi * v / 12))
+        frames.append(level * (1 + 0.6 * particle * atoms + 0.4 * support))
+    return np.stack(frames)
+
+
+def smooth(frames: np.ndarray) -> np.ndarray:
+    return gaussian_filter(frames, (0, 1, 1))
+
+
+@pytest.mark.parametrize("reference", [RUNNING, CUMULATIVE])
+def test_a_known_path_is_found_without_noise(reference):
+    found = register(scene(), reference=reference)
+    assert np.abs(found.path - PATH).max() < 0.1
+    assert found.disagreement < 0.1
+
+
+def test_a_known_path_is_found_in_noise_after_a_filter():
+    noisy = np.random.default_rng(1).poisson(scene(level=10.0)).astype(float)
+    found = register(noisy, smooth, reach=3)
+    error = found.path - PATH
+    assert np.sqrt(np.mean((error - error.mean(0)) ** 2)) < 0.1
+    # Against the mean of all frames before errors do not add up as from frame to frame.
+    steps = register(noisy, smooth, CUMULATIVE, reach=3).path - PATH
+    assert np.std(error) < np.std(steps)
+
+
+def test_steps_of_the_lattice_are_refused():
+    noisy = np.random.default_rng(1).poisson(scene(level=1.0)).astype(float)
+    with pytest.raises(RegistrationError, match="below half its spacing"):
+        register(noisy, smooth)
+
+
+def test_noise_alone_is_refused():
+    noise = np.random.default_rng(2).poisson(0.02, (8, SIZE, SIZE)).astype(float)
+    with pytest.raises(RegistrationError, match="cannot be registered.*disagree by"):
+        register(noise, smooth)
+
+
+def test_a_jump_is_named():
+    texture = gaussian_filter(np.random.default_rng(3).normal(size=(SIZE, 2 * SIZE)), 2)
+    places = [0, 1, 2, 3, 4, 34, 35, 36]
+    movie = np.stack([texture[:, place : place + SIZE] for place in places])
+    with pytest.raises(RegistrationError, match="frames [345] to [567] .* jump beyond the reach of 24 px"):
+        register(movie)
+    assert np.abs(register(movie, reach=40).path[:, 1] + places).max() < 0.2
+
+
+def test_a_constant_frame_is_named():
+    frames = scene()
+    frames[3] = 1
+    with pytest.raises(RegistrationError, match="frame 3 is constant"):
+        register(frames)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_short_movies_and_frames_that_are_not_square(frames):
+    found = register(scene(PATH[:frames], shape=(96, 80)))
+    assert np.abs(found.path - PATH[:frames]).max() < 0.15
+    assert np.isnan(found.disagreement) == (frames < 3)
+
+
+def test_frames_are_put_in_place():
+    movie, drift = scene(), Drift(PATH, 0.0)
+    rows, columns = drift.margin()
+    inner = (slice(None), rows, columns)
+    exact, whole = drift.undo(movie, whole=False)[inner], drift.undo(movie, whole=True)[inner]
+    middle = (slice(None), slice(8, -30), slice(8, -8))  # off the edge of the support, which the transform rings at
+    assert np.abs(exact - exact[0])[middle].max() < 0.05
+    assert 0.05 < np.abs(whole - whole[0])[middle].max() < np.abs(movie - movie[0])[inner][middle].max()
+    counts = np.random.default_rng(0).poisson(movie)
+    assert np.issubdtype(drift.undo(counts, whole=True).dtype, np.integer)
+    with pytest.raises(ValueError, match="register this movie"):
+        drift.undo(movie[:3], whole=True)
