@@ -1,20 +1,19 @@
 """Gold on graphene: the noise, frames, filters and trained networks that the Noise2Void experiments share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from experiments.movie_methods import Trained
 from experiments.workspace import Workspace
 from stemjax import batches, datasets, presets
 from stemjax.denoisers.gaussian import Gaussian as GaussianFilter
 from stemjax.denoisers.per_channel import PerChannel
 from stemjax.denoisers.total_variation import TotalVariation
 from stemjax.evaluate import ImageSet, image_set, tune
-from stemjax.inference import denoise_image
 from stemjax.movies import Frames, GrapheneImaging
 from stemjax.noise import Gaussian
-from stemjax.train import Outcome, Run
 
 TRAINED_ON = Frames(session=("a",), stride=2)  # every other frame, as in the paper
 EVERY = Frames(session=("a",))
@@ -33,16 +32,6 @@ TUNED_FILTERS = {
     "Gaussian filter, tuned": (GaussianFilter(), {"sigma": SIGMAS}),
     "Total variation, tuned": (TotalVariation(unit_range=True), {"weight": WEIGHTS}),
 }
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained network."""
-
-    run: Run
-    variables: dict
-    info: dict
-    outcome: Outcome
 
 
 def imaging_of(psnr_db: float, channels: tuple[str, ...] = ("adf", "bf")) -> GrapheneImaging:
@@ -92,15 +81,6 @@ def trained_on(data: datasets.DataSet, size: str, imaging: GrapheneImaging, as_r
     else:
         noisy = batches.noisy_images(clean, imaging, batches.TEST_NOISE)
     return ImageSet(clean, noisy, images, images.names(data), imaging)
-
-
-def denoise_movies(denoiser, variables: dict, test: ImageSet) -> np.ndarray:
-    """Denoised frames [M, H, W, C], the frames of a movie normalised together."""
-    denoised = np.empty_like(test.noisy)
-    for movie in dict.fromkeys(test.images.unit.tolist()):
-        rows = test.images.unit == movie
-        denoised[rows] = denoise_image(denoiser, variables, test.noisy[rows])
-    return denoised
 
 
 def tuned_filters(validation: ImageSet) -> Iterator[tuple[str, PerChannel, dict]]:

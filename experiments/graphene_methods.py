@@ -1,12 +1,11 @@
 """Gold on graphene: every method at one noise level, ready to denoise, for what its frames are then used for."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from experiments import graphene
+from experiments.movie_methods import BLANK, NOISY, Method
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import datasets
@@ -17,47 +16,6 @@ from stemjax.movies import GrapheneImaging, read_motion
 
 LEVELS = (16.4, 7.0)  # dB: as noisy as the paper's experiment (ADF 16.4, BF 16.2), and as its Table S1
 FRAMES_PER_MOVIE = {"smoke": 4, "cpu": 0, "gpu": 20}  # 0: all
-NOISY = "Noisy"
-BLANK = "Constant"  # the row with nothing to see in a picture
-
-
-@dataclass(frozen=True)
-class Method:
-    """A row of a table: a way to denoise, and what is to be recorded of it.
-
-    Parameters
-    ----------
-    label : str
-    denoiser : optional
-        None for the noisy frames as they are.
-    variables : dict
-    tuning : dict, optional
-        Of a filter; see `evaluate.tune`.
-    trained : graphene.Trained, optional
-        Of a network.
-    """
-
-    label: str
-    denoiser: Any = None
-    variables: dict = field(default_factory=dict)
-    tuning: dict | None = None
-    trained: graphene.Trained | None = None
-
-    def denoise(self, images: ImageSet) -> np.ndarray:
-        """Frames [M, H, W, C] as this method has them."""
-        if self.denoiser is None:
-            return images.noisy
-        return graphene.denoise_movies(self.denoiser, self.variables, images)
-
-    def record(self, rows: Recorder, denoised: np.ndarray, extra: Sequence[dict], chosen: dict | None = None, **facts):
-        """Record its row with further scores of every frame, `chosen` beside its own tuning."""
-        tuning = (self.tuning or {}) | (chosen or {}) or None
-        if self.trained is None:
-            is_raw = self.denoiser is None
-            rows.add(self.label, self.denoiser, denoised, is_raw=is_raw, extra=extra, tuning=tuning, **facts)
-        else:
-            parts = self.trained.run, self.trained.variables, self.trained.info, self.trained.outcome, tuning
-            rows.add_trained(self.label, *parts, denoised=denoised, extra=extra, **facts)
 
 
 def methods_at(psnr_db: float, size: str, workspace: Workspace, data: datasets.DataSet) -> list[Method]:
@@ -96,11 +54,6 @@ def adatoms(data: datasets.DataSet, images: ImageSet) -> list[np.ndarray]:
 def lattices(data: datasets.DataSet, images: ImageSet) -> list[Lattice]:
     """The graphene lattice of each frame."""
     return [Lattice(images.imaging.sampling, data.items[item]["rotation_deg"]) for item in images.images.item]
-
-
-def one_movie(images: ImageSet) -> np.ndarray:
-    """Rows of the movie that is shown."""
-    return np.flatnonzero(images.images.unit == images.images.unit[images.images.typical])
 
 
 def planes(images: np.ndarray, imaging: GrapheneImaging) -> Iterator[tuple[str, np.ndarray]]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.graphene import PAPER_FILTERS, Trained, denoise_movies, tuned_filters
+from experiments.graphene import PAPER_FILTERS, tuned_filters
+from experiments.movie_methods import Trained, denoise_movies
 from experiments.recorder import Recorder
 from stemjax.denoisers.constant import Constant
 from stemjax.evaluate import ImageSet

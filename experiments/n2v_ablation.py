@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from experiments import graphene
 from experiments.graphene_rows import record_bars
+from experiments.movie_methods import denoise_movies
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import parallel, presets, tables
@@ -39,7 +40,7 @@ def run(size: str, workspace: Workspace) -> None:
     record_bars(rows)
     for part, method, denoiser in variants(size):
         learnt = graphene.trained(size, workspace, data, imaging, method, denoiser)
-        denoised = graphene.denoise_movies(denoiser, learnt.variables, test)
+        denoised = denoise_movies(denoiser, learnt.variables, test)
         conditions = {"part": part, "crop_px": learnt.run.crops.size}
         rows.add_trained(
             method, learnt.run, learnt.variables, learnt.info, learnt.outcome, denoised=denoised, conditions=conditions

@@ -11,8 +11,9 @@ Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Ima
 
 import numpy as np
 
-from experiments.graphene_methods import BLANK, adatoms, all_frames, sweep
+from experiments.graphene_methods import adatoms, all_frames, sweep
 from experiments.graphene_rows import displayed
+from experiments.movie_methods import BLANK
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import figures_lattice, parallel, tables

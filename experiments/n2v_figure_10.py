@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from experiments import graphene
 from experiments.graphene_rows import panels, record_bars
+from experiments.movie_methods import Trained, denoise_movies
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import datasets, parallel, tables
@@ -40,7 +41,7 @@ def run(size: str, workspace: Workspace) -> None:
         shown = record_bars(rows, conditions=conditions)
         for method, network in networks(size, workspace, data, imaging):
             parts = network.run, network.variables, network.info, network.outcome
-            shown[method] = graphene.denoise_movies(network.run.denoiser, network.variables, test)
+            shown[method] = denoise_movies(network.run.denoiser, network.variables, test)
             rows.add_trained(method, *parts, denoised=shown[method], conditions=conditions)
         path = workspace.results / "figures" / f"{NAME}.{size}.{level:g}db.png"
         pictures = {"ADF, square root": panels(test, shown, 0), "BF": panels(test, shown, 1)}
@@ -50,7 +51,7 @@ def run(size: str, workspace: Workspace) -> None:
 
 def networks(
     size: str, workspace: Workspace, data: datasets.DataSet, imaging: GrapheneImaging
-) -> Iterator[tuple[str, graphene.Trained]]:
+) -> Iterator[tuple[str, Trained]]:
     """The four networks of a noise level, trained if they are not yet."""
     level = imaging.noise.psnr_db
     old = graphene.trained(size, workspace, data, imaging, f"Noise2Void at {level:g} dB")
@@ -58,7 +59,7 @@ def networks(
     half = replace(LEARNT, movies=max(training_movies(data) // 2, 1))
     tuned = replace(old.run, selection=half, initial=old.info["digest"])
     label = f"Noise2Void at {level:g} dB, fine-tuned"
-    yield FINE_TUNED, graphene.Trained(tuned, *workspace.trained(tuned, data, label, old.variables))
+    yield FINE_TUNED, Trained(tuned, *workspace.trained(tuned, data, label, old.variables))
     for method, selection in ((HALF, half), (FRESH, LEARNT)):
         label = f"Noise2Void at {level:g} dB, {method[0].lower()}{method[1:]}"
         yield method, graphene.trained(size, workspace, data, imaging, label, selection=selection)

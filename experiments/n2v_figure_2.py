@@ -25,8 +25,9 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 
 from experiments import graphene
-from experiments.graphene_methods import Method, lattices, one_movie
+from experiments.graphene_methods import lattices
 from experiments.graphene_rows import displayed
+from experiments.movie_methods import Method, one_movie
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import datasets, parallel, presets, records, tables

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import KDTree
 
-from experiments.graphene_methods import BLANK, adatoms, lattices, planes, sweep
+from experiments.graphene_methods import adatoms, lattices, planes, sweep
 from experiments.graphene_rows import displayed
+from experiments.movie_methods import BLANK
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import figures_lattice, parallel, tables

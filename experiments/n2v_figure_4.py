@@ -20,8 +20,9 @@ import jax
 import numpy as np
 
 from experiments import graphene
-from experiments.graphene_methods import BLANK, adatoms, sweep
+from experiments.graphene_methods import adatoms, sweep
 from experiments.graphene_rows import displayed
+from experiments.movie_methods import BLANK
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import batches, datasets, figures_lattice, movies, parallel, render, tables

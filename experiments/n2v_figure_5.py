@@ -13,7 +13,8 @@ Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Ima
 
 import numpy as np
 
-from experiments.graphene_methods import BLANK, lattices, one_movie, planes, sweep
+from experiments.graphene_methods import lattices, planes, sweep
+from experiments.movie_methods import BLANK, one_movie
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import figures_lattice, parallel, tables

@@ -14,6 +14,7 @@ Images", section 2.7 and Figure S4.
 
 from experiments import graphene
 from experiments.graphene_rows import record_bars
+from experiments.movie_methods import Trained, denoise_movies
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import parallel, presets, tables
@@ -45,8 +46,8 @@ def run(size: str, workspace: Workspace) -> None:
     tables.write(workspace.results, NAME)
 
 
-def _add(rows: Recorder, method: str, learnt: graphene.Trained, conditions: dict) -> None:
-    denoised = graphene.denoise_movies(learnt.run.denoiser, learnt.variables, rows.test)
+def _add(rows: Recorder, method: str, learnt: Trained, conditions: dict) -> None:
+    denoised = denoise_movies(learnt.run.denoiser, learnt.variables, rows.test)
     rows.add_trained(
         method, learnt.run, learnt.variables, learnt.info, learnt.outcome, denoised=denoised, conditions=conditions
     )

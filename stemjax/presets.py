@@ -68,9 +68,13 @@ def _narrow(network) -> Supervised:
 
 
 def _dense(channels: int) -> Noise2Void:
-    """Noise2Void for a short training: one pixel in 16 is masked, where the paper masks one in 676."""
+    """Noise2Void for a short training: one pixel in 4 is masked, where the paper masks one in 676.
+
+    Few masked pixels say little in every step: at an input PSNR of 7 dB trainings with one in 16 can stay at the mean
+    for a thousand steps before they find the lattice.
+    """
     network = N2VUNet(depth=3, width=16, channels_out=channels)
-    return Noise2Void(network, pitch=4, jitter=0, window=5, strong_start=True)
+    return Noise2Void(network, pitch=2, jitter=0, window=5, strong_start=True)
 
 
 # Widths at size `cpu` are a quarter of the paper's.

@@ -1,0 +1,78 @@
+"""Movies: ways to denoise them, trained and not, and their rows in a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from experiments.recorder import Recorder
+from stemjax.evaluate import ImageSet
+from stemjax.inference import denoise_image
+from stemjax.train import Outcome, Run
+
+NOISY = "Noisy"
+BLANK = "Constant"  # the row with nothing to see in a picture
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network."""
+
+    run: Run
+    variables: dict
+    info: dict
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of a table: a way to denoise, and what is to be recorded of it.
+
+    Parameters
+    ----------
+    label : str
+    denoiser : optional
+        None for the noisy frames as they are.
+    variables : dict
+    tuning : dict, optional
+        Of a filter; see `evaluate.tune`.
+    trained : Trained, optional
+        Of a network.
+    """
+
+    label: str
+    denoiser: Any = None
+    variables: dict = field(default_factory=dict)
+    tuning: dict | None = None
+    trained: Trained | None = None
+
+    def denoise(self, images: ImageSet) -> np.ndarray:
+        """Frames [M, H, W, C] as this method has them."""
+        if self.denoiser is None:
+            return images.noisy
+        return denoise_movies(self.denoiser, self.variables, images)
+
+    def record(self, rows: Recorder, denoised: np.ndarray, extra: Sequence[dict], chosen: dict | None = None, **facts):
+        """Record its row with further scores of every frame, `chosen` beside its own tuning."""
+        tuning = (self.tuning or {}) | (chosen or {}) or None
+        if self.trained is None:
+            is_raw = self.denoiser is None
+            rows.add(self.label, self.denoiser, denoised, is_raw=is_raw, extra=extra, tuning=tuning, **facts)
+        else:
+            parts = self.trained.run, self.trained.variables, self.trained.info, self.trained.outcome, tuning
+            rows.add_trained(self.label, *parts, denoised=denoised, extra=extra, **facts)
+
+
+def denoise_movies(denoiser, variables: dict, test: ImageSet) -> np.ndarray:
+    """Denoised frames [M, H, W, C], the frames of a movie normalised together."""
+    denoised = np.empty_like(test.noisy)
+    for movie in dict.fromkeys(test.images.unit.tolist()):
+        rows = test.images.unit == movie
+        denoised[rows] = denoise_image(denoiser, variables, test.noisy[rows])
+    return denoised
+
+
+def one_movie(images: ImageSet) -> np.ndarray:
+    """Rows of the movie that is shown."""
+    return np.flatnonzero(images.images.unit == images.images.unit[images.images.typical])
