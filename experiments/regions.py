@@ -234,7 +234,7 @@ def draw_maps(shown: dict[str, tuple[Scene, np.ndarray, dict[str, Sorted]]], pat
         _draw_bar(row[1], box, scene.view.sampling)
     rings = [Line2D([], [], color=_RING, linestyle=style, label=name) for name, style in _RINGED.items()]
     figure.legend(handles=rings, loc="outside lower right", ncols=2, frameon=False, fontsize=7)
-    figures.save(figure, path)
+    figures.save(figure, path, full_colour=True)
 
 
 def _draw_discs(axes, classes: dict[str, Sorted], score: str):

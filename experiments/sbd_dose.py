@@ -3,11 +3,11 @@
     stemjax experiment run sbd_dose --size cpu
 
 Recall and F1 of the surface columns of the 44 defect structures at 5 doses, a quarter to four times that of the
-training, for the UNet trained at one dose, the same UNet trained at doses drawn log-uniformly from that range, and a
-Gaussian filter tuned at each dose on the validation structures, as is each method's threshold for columns; with the
-dose at which each reaches a surface F1 of 0.95. Matched one to one with the atomic model, expect the UNet of one dose
-to lead below its own dose (0.81 against 0.73 and 0.72 at 94 e/Å²), all three to be alike above it, and 0.95 at 300 to
-350 e/Å² for each; by the paper's metric at 360 to 490.
+training, for the UNet trained at one dose (188 e/Å² at size `cpu`), the same UNet trained at doses drawn log-uniformly
+from that range, and a Gaussian filter tuned at each dose on the validation structures, as is each method's threshold
+for columns; with the dose at which each reaches a surface F1 of 0.95. Matched one to one with the atomic model, expect
+the UNet of one dose to lead below its own dose (0.81 against 0.73 and 0.72 at 94 e/Å²), all three to be alike above it,
+and 0.95 at 300 to 350 e/Å² for each, with intervals over structures that overlap; by the paper's metric at 360 to 490.
 
 Reference: Mohan et al., arXiv:2010.12970, section 5.3, for the metrics.
 """

@@ -143,7 +143,7 @@ def draw(test: ImageSet, shown: int, pixels: np.ndarray, pictures: dict, path: P
     bar.set_label("gradient / its largest value", fontsize=8)
     bar.ax.set_yticklabels(["-1", "-0.1", "-0.01", "0", "0.01", "0.1", "1"], fontsize=7)
     figures.scale_bar(grid[0, 0], (2 * reach + 1, 2 * reach + 1), test.imaging.sampling)
-    figures.save(figure, path)
+    figures.save(figure, path, full_colour=True)
 
 
 def _window(image: np.ndarray, pixel: np.ndarray, reach: int) -> np.ndarray:

@@ -118,7 +118,7 @@ def learning_curves(
     levels : dict, optional
         Name -> PSNR [dB] of what needs no training, drawn as horizontal lines.
     """
-    figure, axes = _plot("Crops seen", "Validation PSNR [dB]", len(curves))
+    figure, axes = open_axes("Crops seen", "Validation PSNR [dB]", len(curves))
     for colour, (method, seeds) in zip(COLOURS, curves.items(), strict=False):
         points = [{point["crops"]: point["validation_psnr_db"] for point in seed} for seed in seeds]
         shared = sorted(set.intersection(*map(set, points)))
@@ -177,7 +177,7 @@ def lines(
     level : (str, float), optional
         Name and height of a dashed line.
     """
-    figure, axes = _plot(xlabel, ylabel, len(series))
+    figure, axes = open_axes(xlabel, ylabel, len(series))
     if inside is not None:
         axes.axvspan(*inside, color="#eeeeee", zorder=0, label="range of the training")
     for colour, (name, line) in zip(COLOURS, series.items(), strict=False):
@@ -194,23 +194,9 @@ def lines(
             level[0], (0.005, level[1]), xycoords=("axes fraction", "data"), ha="left", va="bottom", fontsize=7
         )
     if log_x:
-        from matplotlib.ticker import NullFormatter, ScalarFormatter
-
-        axes.set_xscale("log")
-        axes.set_xticks(_apart(sorted({x for line in series.values() for x in line.x})))
-        axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        log_ticks(axes, {x for line in series.values() for x in line.x})
     axes.legend(frameon=False, fontsize=8)
     return encode(figure)
-
-
-def _apart(values: list[float], factor: float = 1.15) -> list[float]:
-    """The values that have room for a label on a logarithmic axis: each `factor` times the one before, or more."""
-    kept: list[float] = []
-    for value in values:
-        if not kept or value > factor * kept[-1]:
-            kept.append(value)
-    return kept
 
 
 def matrix(values: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, form: str = ".1f") -> bytes:
@@ -246,33 +232,6 @@ def matrices(parts: dict[str, tuple[np.ndarray, Sequence[str], Sequence[str]]], 
     return encode(figure)
 
 
-def boxes(groups: dict[str, dict[str, Sequence[float]]], ylabel: str) -> bytes:
-    """Box plots: group (a place on the axis) -> method (a colour) -> values; whiskers at the 5 and 95 percentiles."""
-    methods = list(dict.fromkeys(method for group in groups.values() for method in group))
-    figure, axes = _plot("", ylabel, len(methods))
-    width = 0.8 / len(methods)
-    for index, (colour, method) in enumerate(zip(COLOURS, methods, strict=False)):
-        places = [place + (index - (len(methods) - 1) / 2) * width for place in range(len(groups))]
-        drawn = axes.boxplot(
-            [groups[group][method] for group in groups],
-            positions=places,
-            widths=0.8 * width,
-            whis=(5, 95),
-            patch_artist=True,
-            flierprops={"marker": ".", "markersize": 3, "markeredgecolor": colour},
-            medianprops={"color": colour, "linewidth": 2},
-        )
-        for part in ("boxes", "whiskers", "caps"):
-            for artist in drawn[part]:
-                artist.set_color(colour)
-        for box in drawn["boxes"]:
-            box.set_facecolor("white")
-        axes.plot([], [], color=colour, linewidth=2, label=method)
-    axes.set_xticks(range(len(groups)), [textwrap.fill(group, 14) for group in groups], fontsize=8)
-    figure.legend(loc="outside upper center", ncols=min(len(methods), 2), frameon=False, fontsize=8)
-    return encode(figure)
-
-
 def differences(series: dict[str, Line], names: Sequence[str], xlabel: str) -> bytes:
     """What each of several variants changes, as PNG: a row for every name, a colour for every score, 0 marked.
 
@@ -283,7 +242,7 @@ def differences(series: dict[str, Line], names: Sequence[str], xlabel: str) -> b
     names : sequence of str
         The variants, from the top down.
     """
-    figure, axes = _plot(xlabel, "", len(series))
+    figure, axes = open_axes(xlabel, "", len(series))
     axes.axvline(0, color="#777777", linewidth=1)
     for index, (colour, (score, line)) in enumerate(zip(COLOURS, series.items(), strict=False)):
         rows = np.arange(len(names)) + 0.24 * (index - (len(series) - 1) / 2)
@@ -296,7 +255,8 @@ def differences(series: dict[str, Line], names: Sequence[str], xlabel: str) -> b
     return encode(figure)
 
 
-def _plot(xlabel: str, ylabel: str, count: int):
+# ---------------------------------------------------------------------------------------------------- parts
+def open_axes(xlabel: str, ylabel: str, count: int):
     """Figure and axes of a plot of `count` colours, plain and open to the right and the top."""
     from matplotlib.figure import Figure
 
@@ -309,7 +269,25 @@ def _plot(xlabel: str, ylabel: str, count: int):
     return figure, axes
 
 
-# ---------------------------------------------------------------------------------------------------- parts
+def log_ticks(axes, values: set[float]) -> None:
+    """A logarithmic horizontal axis with the values themselves as ticks."""
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+    axes.set_xscale("log")
+    axes.set_xticks(_apart(sorted(values)))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _apart(values: list[float], factor: float = 1.15) -> list[float]:
+    """The values that have room for a label on a logarithmic axis: each `factor` times the one before, or more."""
+    kept: list[float] = []
+    for value in values:
+        if not kept or value > factor * kept[-1]:
+            kept.append(value)
+    return kept
+
+
 def bar_length(width_angstrom: float) -> float:
     """A round length [Å] of about a quarter of a width: 1, 2 or 5 times a power of ten.
 
@@ -348,8 +326,12 @@ def binned(image: np.ndarray, factor: int) -> np.ndarray:
     return blocks.mean(axis=(1, 3))
 
 
-def encode(figure) -> bytes:
-    """The figure as PNG with a palette of 256 colours, a third of the size, and without a date."""
+def encode(figure, full_colour: bool = False) -> bytes:
+    """The figure as PNG without a date.
+
+    It has a palette of 256 colours, which makes it a third as large: enough for grey images with some lines and text.
+    A picture with a colour map needs `full_colour`, since its bar would show as bands.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -357,12 +339,14 @@ def encode(figure) -> bytes:
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     stream = io.BytesIO()
-    picture.quantize(256, dither=Image.Dither.NONE).save(stream, format="PNG", optimize=True, dpi=(_DPI, _DPI))
+    if not full_colour:
+        picture = picture.quantize(256, dither=Image.Dither.NONE)
+    picture.save(stream, format="PNG", optimize=True, dpi=(_DPI, _DPI))
     return stream.getvalue()
 
 
-def save(figure, path: str | Path) -> None:
-    """Write the figure as PNG, whole or not at all."""
-    path, content = Path(path), encode(figure)
+def save(figure, path: str | Path, full_colour: bool = False) -> None:
+    """Write the figure as PNG, whole or not at all; see `encode`."""
+    path, content = Path(path), encode(figure, full_colour)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda stream: stream.write(content))

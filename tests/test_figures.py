@@ -1,5 +1,7 @@
 """Figures: of the right size, readable, and the same every time. Whether they are good to look at, a person judged."""
 
+import io
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -100,3 +102,19 @@ def test_many_panels_stand_in_several_rows_and_long_labels_are_broken(tmp_path):
     picture = imread(tmp_path / "a.png")
     assert picture.shape[1] == pytest.approx(2 * 1.55 * 180, rel=0.02)
     assert picture.shape[0] > 2 * 2 * 1.5 * 180
+
+
+def test_a_colour_bar_has_no_bands_in_full_colour():
+    """A bar of 256 colours beside an image in grey noise, which takes most of a palette."""
+    from matplotlib.figure import Figure
+
+    def coloured(**options) -> int:
+        figure = Figure(figsize=(4, 2), dpi=100)
+        grey, bar = figure.add_axes((0, 0, 0.9, 1)), figure.add_axes((0.95, 0, 0.03, 1))
+        grey.imshow(np.random.default_rng(0).normal(size=(200, 360)), cmap="gray", aspect="auto")
+        bar.imshow(np.arange(256.0)[:, None], cmap="RdBu_r", aspect="auto")
+        content = figures.encode(figure, **options)
+        assert len(content) < 160_000
+        return len(np.unique(imread(io.BytesIO(content))[..., :3][5:195, 386], axis=0))
+
+    assert coloured() < 100 and coloured(full_colour=True) > 150

@@ -8,7 +8,7 @@ from PIL import Image
 
 from experiments import ablation, sbd_figure_5_1
 from experiments.ablation import Cell, grid
-from stemjax import tables
+from stemjax import figures_groups, tables
 from stemjax.metrics.field_of_view import field_of_view
 from stemjax.networks.weights import parameter_count
 from tests.test_records import a_record
@@ -79,6 +79,19 @@ def test_the_ablation_is_sorted_by_field_of_view_and_plotted():
     assert "the same 4,000 crops" in table.caption
     assert any("above the 128 px" in note for note in table.notes)
     assert Image.open(io.BytesIO(table.plots["field_of_view"]())).width > 500
+
+
+def test_the_plot_has_a_symbol_for_each_architecture_and_a_bar_over_the_seeds(monkeypatch):
+    cells_ = (Cell("unet-2", 8), Cell("unet-4", 8), Cell("unet-2", 16, crop=64), Cell("dncnn", 8))
+    rows = [of_cell(cell, 0.5 * seed) | {"seed": seed} for cell in cells_ for seed in (0, 1)]
+    drawn = []
+    monkeypatch.setattr(figures_groups, "points", lambda found, *labels: drawn.extend(found))
+    table_of(ablation.NAME, rows).plots["field_of_view"]()
+    assert [(point.symbol, point.colour) for point in drawn] == [
+        *[("DnCNN", "8 base channels"), ("UNet", "8 base channels"), ("UNet", "8 base channels")],
+        ("UNet", "16 base channels, crops of 64 px"),
+    ]
+    assert all((point.low, point.high) == pytest.approx((29.0, 29.5)) for point in drawn)
 
 
 def test_table_3_1_has_the_gain_of_each_step_in_field_of_view():

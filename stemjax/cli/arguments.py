@@ -11,6 +11,11 @@ def named(metavar: str):
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
 
 
+def with_default(metavar: str):
+    """Annotation: as `named`, but the help also shows the default."""
+    return tyro.conf.arg(metavar=metavar)
+
+
 Flag = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]
 Folder = Annotated[Path, named("FOLDER")]
 Files = Annotated[tuple[Path, ...], tyro.conf.Positional, named("FILE...")]

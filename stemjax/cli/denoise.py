@@ -101,7 +101,7 @@ def denoise(
         except (OSError, ValueError, MemoryError) as error:
             reason = str(error) if str(error).startswith(str(path)) else f"{path}: {_reason(error)}"
             failed.append(reason)
-            fail(reason)
+            fail(reason, error)
     if failed and len(paths) > 1:
         print(f"\n{len(failed)} of {len(paths)} files failed:", file=sys.stderr)
         for reason in failed:

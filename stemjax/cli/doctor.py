@@ -62,6 +62,12 @@ def noise(
         raise ValueError(f"{file}: {error}") from None
     for warning in warnings_about(image):
         print(f"warning: {file}: {warning}", file=sys.stderr)
+    if image.data.min() < 0:
+        share, lowest = 100 * (image.data < 0).mean(), image.data.min()
+        print(
+            f"{file}: these are not counts: {share:.2g} % of the values are negative, down to {lowest:.4g}, as after a "
+            "subtraction of the background. What follows takes them as they are."
+        )
     print(f"{file}: {check.verdict}\n")
     frames = f"{check.frames} frames of" if check.frames > 1 else "1, its neighbouring pixels compared:"
     _line("frames", f"{frames} {check.pixels:,} pixels")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from stemjax.cli import fail
 from stemjax.cli.arguments import named
 
 Size = Literal["smoke", "cpu", "gpu"]
@@ -64,7 +65,7 @@ def run_all(size: Size = "smoke") -> int:
         try:
             run(name, size)
         except (OSError, ValueError, FloatingPointError) as error:
-            print(f"error: {name}: {error}", file=sys.stderr)
+            fail(f"{name}: {error}", error)
             failed.append(name)
     return 1 if failed else 0
 

@@ -3,13 +3,23 @@
 A unit is what was drawn independently, a structure or a video: never a pixel or a draw of the noise. The estimate is
 the mean over units of each unit's mean score; units are resampled with replacement, the same ones for every method.
 
+A training is drawn independently too. Scores [n_seeds, n_images] of a method trained from several seeds are resampled
+over both, units and seeds: the units are the same for every method, the seeds are each method's own.
+
+Notes
+-----
+Few seeds say little of all that could be: resampled means of three never leave their range, which holds the mean of all
+trainings in three cases of four only. So with few seeds even this interval is too narrow, and two methods that share no
+letter may still change places.
+
 References
 ----------
 Efron and Tibshirani, "An Introduction to the Bootstrap", Chapman and Hall, 1993, section 13.3 (percentile interval).
+Davison and Hinkley, "Bootstrap Methods and their Application", Cambridge, 1997, section 3.8 (hierarchical data).
 Piepho, "An algorithm for a letter-based representation of all-pairwise comparisons", J. Comput. Graph. Stat. 13, 2004.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -40,7 +50,7 @@ def interval(
 
     Parameters
     ----------
-    scores : [n_images]
+    scores : [n_images], or [n_seeds, n_images] of a method trained from several seeds
     units : [n_images]
     seed : int
         Seed of the resampling: the same for every method, so that their draws of units agree.
@@ -51,20 +61,34 @@ def interval(
     -------
     (mean, low, high) in the unit of the scores, or None where there are fewer than 10 units: print `unit_means` then.
     """
-    values = np.array(list(unit_means(scores, units).values()))
-    if len(values) < FEWEST_UNITS:
-        return None
-    low, high = np.percentile(_resampled_means(values, seed, draws), [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
+    return _estimate([scores], units, seed, draws)
 
 
 def difference(
     scores_a: Sequence[float], scores_b: Sequence[float], units: Sequence[str], seed: int = 0, draws: int = 10_000
 ) -> tuple[float, float, float] | None:
     """Mean of a - b over units, of two methods on the same images, with its 95 % interval; None as in `interval`."""
-    if len(scores_a) != len(scores_b):
-        raise ValueError(f"{len(scores_a)} and {len(scores_b)} scores cannot be paired: score the same images")
-    return interval(np.asarray(scores_a, float) - np.asarray(scores_b, float), units, seed, draws)
+    lengths = np.shape(scores_a)[-1], np.shape(scores_b)[-1]
+    if lengths[0] != lengths[1]:
+        raise ValueError(f"{lengths[0]} and {lengths[1]} scores cannot be paired: score the same images")
+    return _estimate([scores_a, scores_b], units, seed, draws)
+
+
+def interval_of(
+    statistic: Callable[[np.ndarray], np.ndarray], values: np.ndarray, seed: int = 0, draws: int = 10_000
+) -> tuple[float, float, float]:
+    """A statistic of means over units with its 95 % interval.
+
+    Parameters
+    ----------
+    statistic : callable
+        [..., k] -> [...], may be infinite.
+    values : [n_units, k]
+        k scores of each unit, resampled together.
+    """
+    means = values[_chosen(len(values), seed, draws)].mean(axis=1)
+    low, high = np.percentile(statistic(means), [2.5, 97.5], method="closest_observation")
+    return float(statistic(values.mean(axis=0))), float(low), float(high)
 
 
 def tie_letters(
@@ -79,7 +103,7 @@ def tie_letters(
 
     Parameters
     ----------
-    scores : method -> [n_images] on the same images, in the same order
+    scores : method -> [n_images] or [n_seeds, n_images] on the same images, in the same order
     units : [n_images]
     higher_is_better : bool
         Whether the best method, which bears the letter a, is the one of the highest mean.
@@ -119,9 +143,26 @@ def tie_letters(
     }
 
 
-def _resampled_means(values: np.ndarray, seed: int, draws: int) -> np.ndarray:
-    chosen = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
-    return values[chosen].mean(axis=1)
+def _estimate(methods: list, units: Sequence[str], seed: int, draws: int) -> tuple[float, float, float] | None:
+    """Mean and interval of one method, or of the first of two minus the second."""
+    tables = [np.array([list(unit_means(row, units).values()) for row in np.atleast_2d(scores)]) for scores in methods]
+    count = tables[0].shape[1]
+    if count < FEWEST_UNITS:
+        return None
+    chosen = _chosen(count, seed, draws)
+    mean, resampled = 0.0, np.zeros(draws)
+    for index, (sign, table) in enumerate(zip((1, -1), tables, strict=False)):
+        of_seeds = table[:, chosen].mean(axis=2)  # [n_seeds, draws]
+        seeds = np.random.default_rng([seed, index]).integers(len(table), size=of_seeds.shape)
+        mean += sign * table.mean()
+        resampled += sign * np.take_along_axis(of_seeds, seeds, axis=0).mean(axis=0)
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return float(mean), float(low), float(high)
+
+
+def _chosen(count: int, seed: int, draws: int) -> np.ndarray:
+    """Indices of units drawn with replacement, [draws, count]."""
+    return np.random.default_rng(seed).integers(count, size=(draws, count))
 
 
 def _split(group: set[str], one: str, other: str) -> list[set[str]]:

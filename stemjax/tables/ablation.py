@@ -1,6 +1,6 @@
 """Tables of networks trained alike: ablations, and Table 3.1 of the SBD paper."""
 
-from stemjax import figures
+from stemjax import figures_groups
 from stemjax.metrics import bootstrap
 from stemjax.tables.rows import Row, gather
 from stemjax.tables.table import Grid, Table
@@ -35,7 +35,7 @@ def by_field_of_view(rows: dict[str, Row]) -> list[Row]:
 
 def figures_of(row: Row) -> dict:
     """The figures of one row by name, an empty text where there is none."""
-    record, estimate = row.records[0], bootstrap.interval(row.scores["psnr_db"], row.units)
+    record, estimate = row.records[0], bootstrap.interval(row.psnr_db, row.units)
     return {
         "network": row.method,
         "parameters": record["parameters"],
@@ -98,19 +98,14 @@ def _plots(rows: list[Row]) -> dict:
     return {"field_of_view": lambda: draw(networks)} if networks else {}
 
 
-def draw(rows: list[Row], name=lambda row: f"{row.records[0]['conditions'].get('width', '')} base channels") -> bytes:
-    """PSNR against field of view, one colour for each width."""
-    groups: dict[str, list[dict]] = {}
-    for row in rows:
-        groups.setdefault(name(row), []).append(figures_of(row))
-    series = {}
-    for group, points in sorted(groups.items(), key=lambda item: (len(item[0]), item[0])):
-        has_interval = points[0]["psnr_db_low"] != ""
-        series[group] = figures.Line(
-            [point["field_of_view_px"] for point in points],
-            [point["psnr_db"] for point in points],
-            [point["psnr_db_low"] for point in points] if has_interval else None,
-            [point["psnr_db_high"] for point in points] if has_interval else None,
-            joined=False,
+def draw(rows: list[Row]) -> bytes:
+    """PSNR against field of view: a symbol for each architecture, a colour for each width, a bar over the seeds."""
+    found = []
+    for row in sorted(rows, key=lambda row: row.records[0]["conditions"].get("width", 0)):
+        architecture, *rest = row.method.split(", ")
+        group = ", ".join(part for part in rest if not part.endswith("scales"))
+        ends = min(row.seed_means), max(row.seed_means)
+        found.append(
+            figures_groups.Point(row.records[0]["field_of_view"], row.mean("psnr_db"), architecture, group, *ends)
         )
-    return figures.lines(series, "Field of view [px]", "PSNR [dB]", log_x=True)
+    return figures_groups.points(found, "Field of view [px]", "PSNR [dB]", "range of the seeds")

@@ -1,6 +1,6 @@
 """Figure 3.2 of the SBD paper: how far networks look, against how far they could."""
 
-from stemjax import figures
+from stemjax import figures_groups
 from stemjax.tables.sbd import PUBLISHED
 from stemjax.tables.table import Grid, Table
 
@@ -66,7 +66,8 @@ def sbd_figure_3_2(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     groups = {site: {method: _values(found, scores, method, site) for method in methods} for site in SITES}
     title = f"Figure 3.2 of Mohan et al., regenerated at size {found[0]['size']}"
     label = "99 % of the squared gradient within [px]"
-    return Table(title, caption, (Grid(columns, rows),), notes, data, {"fov": lambda: figures.boxes(groups, label)})
+    plots = {"fov": lambda: figures_groups.boxes(groups, label)}
+    return Table(title, caption, (Grid(columns, rows),), notes, data, plots)
 
 
 def _with_interval(record: dict, name: str) -> str:

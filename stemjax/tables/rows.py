@@ -19,6 +19,8 @@ class Row:
         Structure or movie of each image.
     seed_means : tuple of float
         PSNR [dB] of each seed.
+    psnr_db : float [n_seeds, n_images]
+        That of every image, not averaged over the seeds.
     """
 
     method: str
@@ -26,6 +28,7 @@ class Row:
     scores: dict
     units: tuple[str, ...]
     seed_means: tuple[float, ...]
+    psnr_db: np.ndarray
 
     def mean(self, name: str) -> float:
         """Mean over units of a score."""
@@ -57,13 +60,13 @@ def _row(method: str, group: list[dict], scores: dict[str, list[dict]]) -> Row:
     for one, other in zip(group, group[1:], strict=False):
         if _seed(one) == _seed(other):
             raise ValueError(_unlike(one, other, f"of the same method and seed ({method}, seed {one['seed']})"))
-    rows = scores[group[0]["id"]]
-    averaged = {
-        name: np.mean([[row[name] for row in scores[record["id"]]] for record in group], axis=0)
-        for name in group[0]["scores"]
+    of_seeds = {
+        name: np.array([[row[name] for row in scores[record["id"]]] for record in group]) for name in group[0]["scores"]
     }
+    averaged = {name: values.mean(axis=0) for name, values in of_seeds.items()}
     seed_means = tuple(record["scores"]["psnr_db"] for record in group)
-    return Row(method, tuple(group), averaged, tuple(row["unit"] for row in rows), seed_means)
+    units = tuple(row["unit"] for row in scores[group[0]["id"]])
+    return Row(method, tuple(group), averaged, units, seed_means, of_seeds["psnr_db"])
 
 
 def _seed(record: dict) -> int:
@@ -78,10 +81,10 @@ def _unlike(one: dict, other: dict, reason: str) -> str:
 def ranks(rows: dict[str, Row]) -> dict[str, tuple[int, str]] | None:
     """Rank and tie letters of each method by PSNR; None with too few units to rank.
 
-    The rank is one more than the number of methods that are better beyond doubt.
+    The rank is one more than the number of methods that are better beyond doubt: of the units and of the seeds.
     """
     units = next(iter(rows.values())).units
-    letters = bootstrap.tie_letters({method: row.scores["psnr_db"] for method, row in rows.items()}, units)
+    letters = bootstrap.tie_letters({method: row.psnr_db for method, row in rows.items()}, units)
     if letters is None:
         return None
     methods = list(letters)  # best first

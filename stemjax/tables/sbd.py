@@ -69,7 +69,7 @@ def _figures(method: str, row: Row | None, published: dict, ranked: dict | None)
     if row is None:
         return figures
     unit_means = bootstrap.unit_means(row.scores["psnr_db"], row.units)
-    estimate = bootstrap.interval(row.scores["psnr_db"], row.units)
+    estimate = bootstrap.interval(row.psnr_db, row.units)
     trained = row.records[0]["seed"] is not None
     figures |= {
         "parameters": row.records[0]["parameters"],
@@ -154,9 +154,13 @@ def _notes(rows: dict[str, Row], is_ranked: bool) -> Iterable[str]:
     yield "Means over structures. The papers' figures are of other images: compare the order, not the decibels."
     if is_ranked:
         yield (
-            "95 % intervals: bootstrap over structures, without the spread of the seeds; methods that share a letter "
-            "cannot be told apart (paired differences, not corrected for their number)."
+            "95 % intervals: bootstrap over structures and, for a method trained from several seeds, over those too; "
+            "methods that share a letter cannot be told apart (differences paired over structures, not corrected for "
+            "their number). Of three seeds it takes no more than their range, which is narrow for what a fourth may do."
         )
+        single = [row.method for row in rows.values() if len(row.records) == 1 and row.records[0]["seed"] is not None]
+        if single:
+            yield f"Trained once, so that the spread of the seeds is not in their intervals: {', '.join(single)}."
     else:
         yield f"Fewer than {bootstrap.FEWEST_UNITS} structures: the values of each instead of intervals and ranks."
     if any(row.records[0]["seed"] is not None for row in rows.values()):

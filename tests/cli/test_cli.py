@@ -192,6 +192,18 @@ def test_pixel_size_far_from_training(monkeypatch, tmp_path, capsys, sampling, a
     assert ("trained at 0.0979 Å" in err and advice in err) if advice else err == ""
 
 
+def test_an_unknown_pixel_size_is_warned_of_where_the_model_depends_on_it(monkeypatch, tmp_path, capsys):
+    from stemjax import presets
+    from stemjax.denoisers.gaussian import Gaussian
+
+    np.save(tmp_path / "a.npy", NOISY)
+    assert run_denoise(tmp_path / "a.npy") == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(presets, "load_model", lambda name: (Gaussian(), {}, {"imaging": {"sampling": 0.0979}}))
+    assert run_denoise(tmp_path / "a.npy", "--overwrite") == 0
+    assert "pixel size is unknown, and gaussian was trained at 0.0979 Å" in capsys.readouterr().err
+
+
 def test_binning_changes_size_and_calibration(micrograph):
     assert run_denoise(micrograph, "--bin", 4) == 0
     result = micrograph.with_name("micrograph_denoised.tif")
@@ -238,6 +250,17 @@ def test_traceback_on_request(capsys):
         main(["verify", "nowhere", "--traceback"])
     assert main(["verify", "nowhere"]) == 2
     assert capsys.readouterr().err.startswith("error: nowhere: no finished data set here")
+
+
+def test_traceback_of_a_file_that_fails_while_the_others_go_on(tmp_path, capsys):
+    (tmp_path / "bad.npy").write_bytes(b"no image")
+    np.save(tmp_path / "good.npy", NOISY)
+    paths = tmp_path / "bad.npy", tmp_path / "good.npy"
+    for options, shown in ((["--traceback"], True), ([], False)):
+        assert run_denoise(*paths, "--overwrite", *options) == 2
+        err = capsys.readouterr().err
+        assert ("Traceback (most recent call last)" in err and "read_image" in err) == shown
+        assert f"error: {tmp_path / 'bad.npy'}" in err and (tmp_path / "good_denoised.tif").is_file()
 
 
 # ---------------------------------------------------------------------------------------------------- other verbs

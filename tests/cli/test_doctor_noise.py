@@ -40,6 +40,15 @@ def test_a_camera_is_found_out(tmp_path, counts, capsys):
     assert said["Gain"] == pytest.approx(5, rel=0.1) and said["Offset"] == pytest.approx(100, abs=1.5)
 
 
+def test_negative_values_are_said_first_to_be_no_counts(tmp_path, counts, capsys):
+    np.save(tmp_path / "movie.npy", (counts - 0.9).astype(np.float32))
+    assert main(["doctor", "noise", str(tmp_path / "movie.npy")]) == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    share = 100 * (counts == 0).mean()
+    assert f"these are not counts: {share:.2g} % of the values are negative, down to -0.9" in first
+    assert second.startswith(f"{tmp_path / 'movie.npy'}: ")
+
+
 def test_one_image_and_what_cannot_be_examined(tmp_path, capsys):
     np.save(tmp_path / "image.npy", np.random.default_rng(0).poisson(np.kron(RATE, np.ones((3, 3)))).astype(np.uint8))
     assert main(["doctor", "noise", str(tmp_path / "image.npy")]) == 0

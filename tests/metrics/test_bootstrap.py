@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stemjax.metrics.bootstrap import difference, interval, tie_letters, unit_means
+from stemjax.metrics.bootstrap import difference, interval, interval_of, tie_letters, unit_means
 
 UNITS = [f"structure {index}" for index in range(16)]
 
@@ -48,6 +48,40 @@ def test_a_paired_difference_sees_what_separate_intervals_hide():
     mean, low, high = difference(better, worse, UNITS)
     assert mean == pytest.approx(np.mean(better - worse))
     assert 0.2 < low < high < 0.4
+
+
+def test_methods_whose_seeds_scatter_more_than_their_gap_share_a_letter():
+    """Averaged over the seeds they differ beyond doubt; as trainings they do not."""
+    hardness = np.random.default_rng(0).normal(30, 3, 16)
+    scattered = np.stack([hardness + 0.3 + spread for spread in (-0.9, 0.1, 0.8)])
+    steady = np.stack([hardness + spread for spread in (-0.02, 0.0, 0.02)])
+    averaged = {"scattered": scattered.mean(axis=0), "steady": steady.mean(axis=0), "filter": hardness - 5}
+    assert tie_letters(averaged, UNITS) == {"scattered": "a", "steady": "b", "filter": "c"}
+    of_seeds = averaged | {"scattered": scattered, "steady": steady}
+    assert tie_letters(of_seeds, UNITS) == {"scattered": "a", "steady": "a", "filter": "b"}
+
+
+def test_seeds_that_agree_change_nothing_and_seeds_alone_give_their_range():
+    values = np.random.default_rng(0).normal(30, 2, 16)
+    assert interval(np.stack([values] * 3), UNITS) == pytest.approx(interval(values, UNITS))
+    assert interval([[29.0] * 16, [30.0] * 16, [32.0] * 16], UNITS) == pytest.approx((91 / 3, 29.0, 32.0))
+
+
+def test_the_interval_over_units_and_seeds_matches_both_variances():
+    """Of effects that add up, the variances of the two means do."""
+    rng = np.random.default_rng(0)
+    of_units, of_seeds = rng.normal(0, 2, 40), rng.normal(0, 0.7, 30)
+    mean, low, high = interval(of_seeds[:, None] + of_units, [str(index) for index in range(40)])
+    assert mean == pytest.approx(of_seeds.mean() + of_units.mean())
+    error = np.hypot(of_units.std() / np.sqrt(40), of_seeds.std() / np.sqrt(30))
+    assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.05)
+
+
+def test_a_statistic_of_means_has_the_interval_of_the_means_through_it():
+    values = np.random.default_rng(0).normal(size=(16, 2))
+    mean, low, high = interval(values[:, 1], UNITS)
+    found = interval_of(lambda means: np.where(means[..., 1] > 9, np.inf, 2 * means[..., 1]), values)
+    assert found == pytest.approx((2 * mean, 2 * low, 2 * high), abs=1e-3)
 
 
 def test_few_units_give_no_interval_and_no_ranks():
