@@ -59,6 +59,15 @@ class Workspace:
             make_au_graphene(folder, size)
         return datasets.open_data_set(folder)
 
+    def movies(self, kind: str, size: str) -> datasets.DataSet:
+        """The HRTEM movies of a kind ("pt", "au", "co", "sbd") and a size, simulated first if they are not there."""
+        folder = self.data / f"movies-{kind}-{size}"
+        if not (folder / "manifest.json").is_file():
+            from simulation.make_movies import make_movies
+
+            make_movies(folder, kind, size)
+        return datasets.open_data_set(folder)
+
     def _simulated(self, name: str, size: str) -> datasets.DataSet:
         folder = self.data / f"{name}-{size}"
         if not (folder / "manifest.json").is_file():

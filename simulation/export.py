@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from simulation.contrast import DEFOCI
-from simulation.folder import locked, reporter
+from simulation.folder import locked, reporter, run_command
 from stemjax import datasets
 from stemjax.files import write_whole
 from stemjax.optics import Optics, image
@@ -134,16 +134,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--defocus", type=float, nargs="+", default=DEFOCI, help="in Å (default: 0 to 200 in steps of 10)"
     )
     chosen = parser.parse_args(arguments)
-    try:
-        table = export_images(chosen.folder, chosen.out, chosen.pixels, chosen.counts, tuple(chosen.defocus))
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to continue", file=sys.stderr)
-        return 130
-    print(table)
-    return 0
+    options = chosen.folder, chosen.out, chosen.pixels, chosen.counts, tuple(chosen.defocus)
+    return run_command(lambda: export_images(*options))
 
 
 if __name__ == "__main__":

@@ -10,24 +10,18 @@ manifest are assembled from the markers at the end, so an interrupted and resume
 import argparse
 import json
 import math
-import os
-import signal
 import sys
-import threading
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 import numpy as np
 
 from simulation import structures as models
 from simulation.contrast import DEFOCI, contrast_classes
-from simulation.folder import locked, package_version, refuse_other_recipe, reporter, sound_marker, write_part
+from simulation.folder import locked, package_version, refuse_other_recipe, run_command, sound_marker, write_part
 from simulation.microscope import Multislice, exit_waves
-from simulation.structures import Structure
+from simulation.structures import Column, Structure
+from simulation.workers import run_tasks
 from stemjax import datasets
 from stemjax.optics import Band, to_band
 
@@ -84,8 +78,8 @@ def plan(name: str, size: str, cell: float = CELL) -> Plan:
     """
     if name not in NAMES or size not in SIZES:
         raise ValueError(f"no data set {name!r} of size {size!r}; names: {', '.join(NAMES)}; sizes: {', '.join(SIZES)}")
-    finest = Multislice(pixels=_fast_length(512 * cell / CELL))
-    coarse = Multislice(pixels=_fast_length(256 * cell / CELL), slice_thickness=1.0)
+    finest = Multislice(pixels=fast_length(512 * cell / CELL))
+    coarse = Multislice(pixels=fast_length(256 * cell / CELL), slice_thickness=1.0)
     if name == "pt-ceo2-surface":
         chosen = models.pt_ceo2_surface_structures()[:: 11 if size == "smoke" else 1]
         tasks = [(structure, SURFACE_TILTS) for structure in chosen]
@@ -138,7 +132,11 @@ def make_pt_ceo2(
         refuse_other_recipe(out, identity)
         (out / "markers").mkdir(exist_ok=True)
         todo = [task for task in work.tasks if sound_marker(out, task[0].name) is None]
-        _run(todo, out, work, identity, workers or os.cpu_count(), progress)
+        todo.sort(key=lambda task: -task[0].thickness)  # the longest first, so that all workers end together
+        common = work.cell, work.band, work.multislice, identity
+        run_tasks(
+            _make_shard, [(out, task, *common) for task in todo], out, "structures", len(work.tasks), workers, progress
+        )
         _finish(out, work, recipe, identity)
     return datasets.open_data_set(out, identity)
 
@@ -180,13 +178,19 @@ def _item(structure: Structure, tilt: tuple[int, int], row: int, cell: float, wa
 
 
 def truth_rows(structure: Structure, tilt: tuple[float, float], cell: float, item: int = 0) -> np.ndarray:
-    """Projected columns at their positions in the image (`stemjax.datasets.TRUTH`).
+    """Projected columns of a structure at their positions in the image (`stemjax.datasets.TRUTH`)."""
+    return column_rows(models.columns(structure, cell), models.depth(structure), tilt, cell, item)
+
+
+def column_rows(
+    columns: list[Column], depth: float, tilt: tuple[float, float], cell: float, item: int = 0
+) -> np.ndarray:
+    """Projected columns of a model of a depth [Å] at their positions in the image (`stemjax.datasets.TRUTH`).
 
     The image shows the exit face. Under a tilt a column whose mean height is z appears displaced by (depth - z)
     tan(tilt), (depth / 2) tan(tilt) if it is centred: down for a tilt about x, to the right for one about y.
     What leaves the cell on one side comes in on the other, as in the image.
     """
-    columns, depth = models.columns(structure, cell), models.depth(structure)
     down, right = (math.tan(math.radians(angle)) for angle in tilt)
     rows = np.zeros(len(columns), datasets.TRUTH)
     below = depth - np.array([np.mean(column.heights) for column in columns])
@@ -197,57 +201,6 @@ def truth_rows(structure: Structure, tilt: tuple[float, float], cell: float, ite
     rows["count"] = [len(column.heights) for column in columns]
     rows["surface"] = [column.surface for column in columns]
     return rows
-
-
-# ---------------------------------------------------------------------------------------------------- all tasks
-def _run(todo: list, out: Path, work: Plan, identity: str, workers: int, progress: bool) -> None:
-    """Make the shards that are missing, in processes of one thread each."""
-    if not todo:
-        return
-    todo = sorted(todo, key=lambda task: -task[0].thickness)  # the longest first, so that all workers end together
-    arguments = work.cell, work.band, work.multislice, identity
-    total = len(work.tasks)
-    with _one_thread_each(), reporter("structures", total - len(todo), total, progress) as report:
-        pool = ProcessPoolExecutor(min(workers, len(todo)), get_context("spawn"), initializer=_start_worker)
-        try:
-            pending = {pool.submit(_make_shard, out, task, *arguments) for task in todo}
-            while pending:
-                done, pending = wait(pending, timeout=1, return_when=FIRST_COMPLETED)
-                for future in done:
-                    future.result()
-                report(total - len(pending))
-        except BrokenProcessPool as error:
-            raise OSError(f"{out}: a worker died (out of memory?); run again with fewer workers to continue") from error
-        except OSError as error:
-            reason = error.strerror or "is the disk full?"  # NumPy gives no reason
-            raise OSError(f"{out}: cannot write ({reason}); mend that and run again to continue") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with it even if it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def end_with_parent():
-        connection.wait([parent_process().sentinel])
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-@contextmanager
-def _one_thread_each():
-    """Environment of the workers: one thread each (the last bits depend on it), and no accelerator."""
-    threads = ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    settings = dict.fromkeys(threads, "1") | {"JAX_PLATFORMS": "cpu"}
-    before = {key: os.environ.get(key) for key in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            os.environ.pop(key) if value is None else os.environ.update({key: value})
 
 
 # ---------------------------------------------------------------------------------------------------- the folder
@@ -280,7 +233,7 @@ def _finish(out: Path, work: Plan, recipe: dict, identity: str) -> None:
     )
 
 
-def _fast_length(pixels: float) -> int:
+def fast_length(pixels: float) -> int:
     """The next even number of pixels whose only prime factors are 2, 3 and 5, for a fast Fourier transform."""
     from scipy.fft import next_fast_len
 
@@ -296,17 +249,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, help="processes (default: one per core)")
     parser.add_argument("--cell", type=float, default=CELL, help="side of the cell in Å")
     chosen = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        data = make_pt_ceo2(chosen.out, chosen.size, chosen.workers, chosen.cell, name=chosen.name)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to continue", file=sys.stderr)
-        return 130
-    print(f"{data.folder}: {len(data.items)} exit waves, recipe {data.recipe_hash}")
-    return 0
+    options = chosen.out, chosen.size, chosen.workers, chosen.cell
+    return run_command(lambda: make_pt_ceo2(*options, name=chosen.name), "exit waves")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ again. Movies are drawn in a moment. `stemjax.render` makes the frames.
 
 import argparse
 import json
-import signal
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,15 @@ import numpy as np
 
 from simulation import graphene
 from simulation.adatoms import Motion, Movie, simulate_movie
-from simulation.folder import locked, package_version, refuse_other_recipe, reporter, sound_marker, write_part
+from simulation.folder import (
+    locked,
+    package_version,
+    refuse_other_recipe,
+    reporter,
+    run_command,
+    sound_marker,
+    write_part,
+)
 from simulation.graphene import Aberrations, Stem
 from stemjax import datasets
 
@@ -242,17 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", required=True, type=Path, help="folder of the data set")
     parser.add_argument("--size", choices=PLANS, default="smoke")
     chosen = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        data = make_au_graphene(chosen.out, chosen.size)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to continue", file=sys.stderr)
-        return 130
-    print(f"{data.folder}: {len(data.items)} movies, recipe {data.recipe_hash}")
-    return 0
+    return run_command(lambda: make_au_graphene(chosen.out, chosen.size), "movies")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The atomic models: Pt nanoparticles on a CeO2 (111) surface, seen along CeO2 [1-10] and Pt [110].
+"""The atomic models: Pt (or Co) nanoparticles on a CeO2 (111) surface, seen along CeO2 [1-10] and the metal's [110].
 
 Coordinates are those of the image: x to the right, y **down**, z along the beam (it enters at z = 0), all in Å. A model
 is a list of projected atomic columns; the ASE atoms and the true column positions both come from that list.
@@ -26,10 +26,27 @@ CERIA_ROW = CERIA_LATTICE / sqrt(3)  # Ce row to Ce row along y
 CERIA_PLANE = CERIA_LATTICE / (2 * sqrt(2))  # half the repeat along the beam
 CERIA_PLANES = {30: 16, 40: 20, 50: 26, 60: 32}  # support thickness [Å] -> atomic planes along the beam
 
-PLATINUM_PITCH, PLATINUM_ROW, PLATINUM_REPEAT = 2.442, 2.3025, 2.820
-INTERFACE_GAP = 2.46  # last Pt row to first Ce row
-INTERFACE_OFFSET = 0.50  # rightmost Pt column of the last row to the nearest Ce column on its left, along x
-VACUUM = 0.22  # part of the cell above the top Pt row: 11 Å of 50.1 Å
+INTERFACE_GAP = 2.46  # last row of metal to first Ce row, fitted for Pt
+INTERFACE_OFFSET = 0.50  # rightmost metal column of the last row to the nearest Ce column on its left, along x
+VACUUM = 0.22  # part of the cell above the top row of metal: 11 Å of 50.1 Å
+
+
+@dataclass(frozen=True)
+class Metal:
+    """Distances in a particle [Å]: column to column in a row, row to row, atom to atom in a column."""
+
+    pitch: float
+    row: float
+    repeat: float
+
+    @classmethod
+    def fcc(cls, lattice: float) -> "Metal":
+        """Of a face-centred cubic crystal along [110], (111) rows, from its lattice constant [Å]."""
+        return cls(lattice * sqrt(6) / 4, lattice / sqrt(3), lattice / sqrt(2))
+
+
+# The first two letters of a particle's name say what it is made of. Pt as fitted on the published image.
+METALS = {"Pt": Metal(2.442, 2.3025, 2.820), "Co": Metal.fcc(3.544)}
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,13 @@ PARTICLES = {
     "PtNp3": Particle(first=2, left=1, peak=2, rows=3),  # 1 nm
     "PtNp4": Particle(first=3, left=2, peak=5, rows=6),  # 3 nm
 }
+COBALT_PARTICLES = {
+    "CoNp1": Particle(first=3, left=2, peak=5, rows=6),  # 2.5 nm
+    "CoNp2": Particle(first=3, left=2, peak=6, rows=7),  # 3 nm
+    "CoNp3": Particle(first=4, left=3, peak=7, rows=7),  # 3 nm, with a wide top
+    "CoNp4": Particle(first=3, left=2, peak=7, rows=8),  # 4 nm
+}
+SHAPES = PARTICLES | COBALT_PARTICLES
 
 HALF = -1  # atoms kept: half of them
 DEFECTS = {  # (row, column) -> atoms kept; column -1 is the left end of its row
@@ -89,7 +113,7 @@ class Structure:
     thickness : int
         Nominal thickness of the support along the beam [Å].
     kept : tuple of ((row, column), atoms)
-        Pt columns that differ from the perfect particle, and the atoms that they keep.
+        Columns of metal that differ from the perfect particle, and the atoms that they keep.
     added : (row, column) or None
         Site outside the particle that holds one more atom.
     split : str
@@ -152,13 +176,17 @@ def reference_structure() -> Structure:
 
 @dataclass(frozen=True)
 class Column:
-    """A projected atomic column at (x, y) with atoms at the heights z [Å]; `surface` says whether it faces vacuum."""
+    """A projected atomic column at (x, y) with atoms at the heights z [Å].
+
+    `surface` says whether it faces vacuum; `site` is (row, column) of one that belongs to a particle.
+    """
 
     x: float
     y: float
     species: str
     heights: tuple[float, ...]
     surface: bool
+    site: tuple[int, int] | None = None
 
 
 def depth(structure: Structure) -> float:
@@ -176,22 +204,27 @@ def columns(structure: Structure, cell: float = 50.1) -> list[Column]:
     ValueError
         If the cell is too small for the particle.
     """
-    particle = PARTICLES[structure.particle]
-    span = (particle.width(particle.rows - 1) - 1) * PLATINUM_PITCH
+    particle, metal = SHAPES[structure.particle], metal_of(structure)
+    span = (particle.width(particle.rows - 1) - 1) * metal.pitch
     if span + 2 * CERIA_PITCH + 5 > cell:
         raise ValueError(f"a cell of {cell:g} Å is too small for {structure.particle}; use {span + 12:.0f} Å or more")
-    platinum = _platinum(structure, x=(cell + span) / 2, y=VACUUM * cell)
-    last = [column for column in platinum if column.y > VACUUM * cell + (particle.rows - 1.5) * PLATINUM_ROW]
-    return platinum + _ceria(structure, cell, last)
+    metallic = _particle(structure, x=(cell + span) / 2, y=VACUUM * cell)
+    last = [column for column in metallic if column.y > VACUUM * cell + (particle.rows - 1.5) * metal.row]
+    return metallic + _ceria(structure, cell, last)
 
 
-def _platinum(structure: Structure, x: float, y: float) -> list[Column]:
+def metal_of(structure: Structure) -> Metal:
+    """The lattice of a structure's particle."""
+    return METALS[structure.particle[:2]]
+
+
+def _particle(structure: Structure, x: float, y: float) -> list[Column]:
     """Columns of the particle whose last row ends at `x` on the right and whose top row is at height `y`."""
-    particle = PARTICLES[structure.particle]
+    particle, metal, species = SHAPES[structure.particle], metal_of(structure), structure.particle[:2]
     atoms = {(r, c): particle.atoms(r, c) for r in range(particle.rows) for c in range(particle.width(r))}
     for row, column in particle.missing:
         del atoms[row, column % particle.width(row)]
-    limit = int(structure.thickness / PLATINUM_REPEAT)
+    limit = int(structure.thickness / metal.repeat)
     # Neighbouring columns differ by half a repeat in height, hence by an odd number of atoms: keep the parity.
     sites = {site: count if count <= limit else limit - (count - limit) % 2 for site, count in atoms.items()}
     kept = dict(sites)
@@ -207,18 +240,18 @@ def _platinum(structure: Structure, x: float, y: float) -> list[Column]:
         if count == 0:
             continue
         start = (sites[row, column] - count + 1) // 2  # the central atoms stay
-        heights = middle + PLATINUM_REPEAT * (np.arange(start, start + count) - (sites[row, column] - 1) / 2)
+        heights = middle + metal.repeat * (np.arange(start, start + count) - (sites[row, column] - 1) / 2)
         around = [(row, column - 1), (row, column + 1), (row - 1, column), (row - 1, column - 1)]
         if row < particle.rows - 1:
             around += [(row + 1, column), (row + 1, column + 1)]
-        across = x + (row - particle.rows + 1) * PLATINUM_PITCH / 3 - column * PLATINUM_PITCH
+        across = x + (row - particle.rows + 1) * metal.pitch / 3 - column * metal.pitch
         surface = any(not kept.get(site) for site in around)
-        columns.append(Column(across, y + row * PLATINUM_ROW, "Pt", tuple(heights.tolist()), surface))
+        columns.append(Column(across, y + row * metal.row, species, tuple(heights.tolist()), surface, (row, column)))
     return columns
 
 
 def _ceria(structure: Structure, cell: float, interface: list[Column]) -> list[Column]:
-    """Columns of the support, oxygen-terminated, from below the `interface` row of Pt down to the cell's lower edge.
+    """Columns of the support, oxygen-terminated, from below the `interface` row of metal down to the cell's lower edge.
 
     A row holds as many whole pitches as fit into the cell; the remaining misfit lies at the cell's left and right edge.
     """
@@ -235,7 +268,7 @@ def _ceria(structure: Structure, cell: float, interface: list[Column]) -> list[C
             if (row, column) == vacancy:
                 continue
             x, y = x0 + (column - row / 3) * CERIA_PITCH, y0 + row * CERIA_ROW
-            bare = not left - PLATINUM_PITCH / 2 < x < right + PLATINUM_PITCH / 2
+            bare = not left - metal_of(structure).pitch / 2 < x < right + metal_of(structure).pitch / 2
             around = [(row, column - 1), (row, column + 1), (row - 1, column), (row - 1, column - 1)]
             surface = (row == 0 and bare) or vacancy in around
             parity = (row + column) % 2

@@ -208,6 +208,14 @@ def _bilinear(periodic: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
     return top * (1 - dy) + bottom * dy
 
 
+def clean_and_noisy(data: DataSet, images: Images, imaging: Imaging, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Test images without and with noise, [M, P, P, C] each: the noise of the recording where the imaging has that."""
+    clean = imaging.clean_images(data, images)
+    if hasattr(imaging, "noisy_images"):
+        return clean, imaging.noisy_images(data, images)
+    return clean, noisy_images(clean, imaging, seed)
+
+
 def noisy_images(clean: np.ndarray, imaging: Imaging, seed: int) -> np.ndarray:
     """One noise draw of each test image [M, P, P, 1]; image i depends on (seed, i) alone, so every method sees the same
     noisy pixels, and a longer list begins with a shorter one."""

@@ -1,6 +1,7 @@
 """Scores of a method on the images of a split, and the choice of a filter's parameter on the validation split."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from stemjax import batches, datasets
 from stemjax.inference import denoise_image
 from stemjax.metrics.bootstrap import unit_means
-from stemjax.metrics.image import score
+from stemjax.metrics.image import contracts, score
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ def image_set(
 ) -> ImageSet:
     """At most `per_unit` images of every structure of a split, with the fixed noise of that split."""
     images = dataclasses.replace(selection, per_unit=per_unit).images(data, split)
-    clean = imaging.clean_images(data, images)
     seed = batches.TEST_NOISE if split == "test" else batches.VALIDATION_NOISE
-    return ImageSet(clean, batches.noisy_images(clean, imaging, seed), images, images.names(data), imaging)
+    clean, noisy = batches.clean_and_noisy(data, images, imaging, seed)
+    return ImageSet(clean, noisy, images, images.names(data), imaging)
 
 
 def denoise_all(denoiser, variables: dict, noisy: np.ndarray) -> np.ndarray:
@@ -60,10 +61,10 @@ def scores(denoised: np.ndarray, images: ImageSet, clamp: bool = True) -> list[d
         One row per image, as `records.new_record` takes them: ``image``, ``unit`` and the scores; where images have
         several channels, also those of each, ``adf_psnr_db`` for one, and the plain ones are their means.
     """
-    contract, channels = images.imaging.contract(clamp), images.imaging.channels
-    names = zip(images.name, images.images.unit, strict=True)
+    units, channels = images.images.unit, images.imaging.channels
+    names = zip(images.name, units, contracts(images.imaging.contract(clamp), images.clean, units), strict=True)
     rows = []
-    for (name, unit), true, test in zip(names, images.clean, denoised, strict=True):
+    for (name, unit, contract), true, test in zip(names, images.clean, denoised, strict=True):
         each = [score(true[..., c], test[..., c], **contract) for c in range(len(channels))]
         row = {"image": name, "unit": str(unit)} | {key: float(np.mean([s[key] for s in each])) for key in each[0]}
         if len(channels) > 1:
@@ -83,12 +84,17 @@ def unit_mean(values: np.ndarray, units: np.ndarray) -> float:
 
 
 def tune(
-    denoiser, validation: ImageSet, refinements: int = 2, tunable: dict[str, tuple] | None = None
+    denoiser,
+    validation: ImageSet,
+    refinements: int = 2,
+    tunable: dict[str, tuple] | None = None,
+    denoise: Callable = denoise_all,
 ) -> tuple[object, dict]:
     """The value of a filter's tunable field with the best mean PSNR on the validation images.
 
     The candidates, the filter's own unless given in `tunable`, come first; then, `refinements` times, the geometric
-    means between the best value so far and its neighbours (for fields that are real numbers).
+    means between the best value so far and its neighbours (for fields that are real numbers). Several fields are tuned
+    one after the other. A filter of movies needs another `denoise` (denoiser, variables, noisy) than image by image.
 
     Returns
     -------
@@ -102,7 +108,7 @@ def tune(
         for _ in range(1 + refinements):
             for value in candidates:
                 candidate = dataclasses.replace(denoiser, **{field: value})
-                tried[value] = psnr_db(denoise_all(candidate, {}, validation.noisy), validation)
+                tried[value] = psnr_db(denoise(candidate, {}, validation.noisy), validation)
             values = sorted(tried)
             best = max(range(len(values)), key=lambda i: tried[values[i]])
             neighbours = values[max(best - 1, 0)], values[best], values[min(best + 1, len(values) - 1)]

@@ -10,8 +10,9 @@ i (s - 1) / (2 s - 1). So each tile comes with variables ``place = {"origin": [2
 the size of the whole image [px]. A network that interpolates so must read them; DnCNN and DURR have nothing to read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import jax
@@ -46,7 +47,8 @@ def denoise_image(
         Those that hold statistics already (collection `normalisation`), of a movie say, keep them.
     image : float32 [H, W, C] or [T, H, W, C]
         In counts. The frames of a movie are denoised one by one; a constant one is returned as it is. A denoiser with
-        a method `prepare_movie` normalises them together.
+        a method `prepare_movie` normalises them together; one with `frames` sees each with its neighbours, see
+        `denoise_frames`, and takes an image as a movie of one frame.
     tile : int, optional
         Side of the tiles [px], halo included; enlarged where the halo needs it. By default the whole image, or what
         fits into about 4 GB.
@@ -93,6 +95,11 @@ def denoise_image(
         raise ValueError("tile and step must be positive, and halo must not be negative")
     if blend == HALO and step is not None:
         raise ValueError(f"step belongs to blend={AVERAGE!r}; with {HALO!r} the tiles touch")
+    if hasattr(denoiser, "frames"):
+        if tile or halo or step or blend != HALO:
+            raise ValueError("a denoiser of movies takes whole frames: leave out tile, halo, step and blend")
+        movie = image if image.ndim == 4 else image[None]
+        return np.stack(list(denoise_frames(denoiser, variables, movie, len(movie)))).reshape(image.shape)
     if image.ndim == 4:
         options = {"tile": tile, "halo": halo, "blend": blend, "step": step}
         if "normalisation" not in variables and hasattr(denoiser, "prepare_movie"):
@@ -114,6 +121,58 @@ def denoise_image(
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             tile = _smaller(denoiser, image.shape, tile, halo, blend)
+
+
+# ---------------------------------------------------------------------------------------------------- movies
+def denoise_frames(denoiser: Any, variables: dict, frames: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Denoise a movie with a denoiser of movies, frame by frame as they come: it may be larger than the memory.
+
+    Windows of frames, all equally long, overlap by what the denoiser looks at before and after a frame (its `frames`),
+    and of each the middle is kept. So the result is that of the movie as a whole.
+
+    Parameters
+    ----------
+    denoiser : a denoiser of movies
+    frames : iterable of float32 [H, W, C]
+        In counts.
+    count : int
+        How many there are.
+
+    Yields
+    ------
+    float32 [H, W, C]
+        A constant frame, as from a beam that was off, comes back as it is.
+
+    Raises
+    ------
+    ValueError
+        If the denoiser needs more frames than there are.
+    MemoryError
+        If a window does not fit.
+    """
+    frames = iter(frames)
+    window, begin = [next(frames)], 0
+    for start, stop, first, last in _windows(denoiser, window[0], count):
+        window, begin = window[start - begin :], start
+        window += islice(frames, stop - start - len(window))
+        try:
+            denoised = _apply(denoiser, variables, np.stack(window).astype(np.float32))
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            size = " x ".join(map(str, window[0].shape[:2]))
+            found = f"{len(window)} frames of {size} pixels do not fit into memory"
+            raise MemoryError(f"{found}: cut the frames") from error
+        kept = slice(first - start, last - start)
+        for noisy, frame in zip(window[kept], denoised[kept], strict=True):
+            yield noisy.copy() if noisy.min() == noisy.max() else frame
+
+
+def _windows(denoiser, frame: np.ndarray, count: int) -> list[tuple[int, int, int, int]]:
+    """(start, stop, first frame kept, last frame kept + 1) of the windows of a movie of `count` frames."""
+    channels = getattr(denoiser, "memory_channels", getattr(getattr(denoiser, "network", None), "width", 64))
+    fitting = int(MEMORY / (BYTES_PER_CHANNEL * channels * frame[..., 0].size))
+    return _tiles(count, min(fitting, count) or 1, max(denoiser.frames), 1)
 
 
 # ---------------------------------------------------------------------------------------------------- tiles and halo

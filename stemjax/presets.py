@@ -17,22 +17,33 @@ from stemjax.denoisers import from_config, missing_package
 from stemjax.denoisers.bm3d import BM3D
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
+from stemjax.denoisers.laine import Laine
 from stemjax.denoisers.low_pass import LowPass
+from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
 from stemjax.denoisers.noise2void import Noise2Void
 from stemjax.denoisers.non_local_means import NonLocalMeans
 from stemjax.denoisers.pure_let import PureLet
+from stemjax.denoisers.self2self import Self2Self
+from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.denoisers.supervised import Supervised
 from stemjax.denoisers.total_variation import TotalVariation
+from stemjax.denoisers.udvd import UDVD
+from stemjax.denoisers.wcvd import WCVD
 from stemjax.denoisers.wiener import Wiener
 from stemjax.files import write_whole
-from stemjax.networks import DURR, DnCNN, N2VUNet, UNet
-from stemjax.recipes import n2v_run, sbd_run
+from stemjax.networks import DURR, BlindEnsemble, DnCNN, N2VUNet, UNet
+from stemjax.networks.autoencoder import Autoencoder
+from stemjax.networks.laine import LaineNetwork
+from stemjax.networks.self2self import Self2SelfUNet
+from stemjax.networks.udvd import UDVDNetwork
+from stemjax.recipes import clip_run, n2v_run, sbd_run, wcvd_run
 from stemjax.train import Run, load_run
 
 WEIGHTS = Path(__file__).parent / "weights"
 SHIPPED = "sbd-unet-small"
 SBD = "Mohan et al. 2020, arXiv:2010.12970"
 N2V = "Thornley et al., Noise2Void for STEM"
+LEE = "Lee et al., WCID/WCVD for HRTEM movies"
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,39 @@ PRESETS = {
     "noise2void-single": Preset(
         Noise2Void(N2VUNet(channels_out=1)), "Noise2Void, one channel, self-supervised", N2V, _dense(1), n2v_run
     ),
+    "wcvd": Preset(WCVD(), "WCVD, blind ensemble over three frames, self-supervised", LEE, recipe=wcvd_run),
+    "wcid": Preset(
+        WCVD(BlindEnsemble(frames=1)), "WCID, blind ensemble on single frames, self-supervised", LEE, recipe=wcvd_run
+    ),
+    "udvd": Preset(
+        UDVD(UDVDNetwork(square=False)),
+        "UDVD, blind-spot network over five frames, self-supervised",
+        "Sheth et al. 2021",
+        UDVD(UDVDNetwork(width=12, square=False), strong_start=True),
+        clip_run,
+    ),
+    "laine": Preset(
+        Laine(),
+        "Blind-spot network for single frames of counts, posterior mean, self-supervised",
+        "Laine et al. 2019",
+        Laine(LaineNetwork(width=12)),
+        clip_run,
+    ),
+    "self2self": Preset(
+        Self2Self(),
+        "Self2Self, trained on the image that it denoises",
+        "Quan et al. 2020",
+        Self2Self(Self2SelfUNet(width=12), passes=20),
+        clip_run,
+    ),
+    "movie-autoencoder": Preset(
+        MovieAutoencoder(),
+        "Autoencoder with 3 blocks, trained to give back noisy frames",
+        LEE,
+        MovieAutoencoder(Autoencoder(width=8)),
+        clip_run,
+    ),
+    "space-time-gaussian": Preset(SpaceTimeGaussian(), "Gaussian filter in space and time", LEE),
     SHIPPED: Preset(_narrow(UNet(scales=4, width=32)), "The network that ships with stemjax", SBD),
 }
 

@@ -168,8 +168,7 @@ class RecordedFrames:
         ValueError
             If a single frame is larger than the budget, or the split is another one.
         """
-        if split not in ("train", "validation"):
-            raise ValueError(f"{data.path}: a recording has no split {split!r}, only 'train' and 'validation'")
+        _refuse_split(data, split)
         count = len(data.movie)
         every = min(count, VALIDATION_EVERY)
         frames = np.arange(count)
@@ -183,6 +182,83 @@ class RecordedFrames:
         frames = spread(frames, min(most, self.per_unit or most)).astype(np.int32)
         targets = "" if count > 1 else KEPT if split == "train" else HELD
         return RecordedList(np.zeros_like(frames), frames, np.full(len(frames), data.items[0]["unit"]), targets)
+
+
+@dataclass(frozen=True)
+class RecordedClips:
+    """Frames, one after the other, to train a denoiser of movies on and to validate it with.
+
+    The last tenth of the frames, and at least `least`, is for validation. A movie that is shorter than three times
+    `least` is both whole: the loss is then taken of what the network learnt from.
+
+    Parameters
+    ----------
+    least : int
+        Frames that a clip has at least.
+    budget : float
+        Memory for the frames of a split on the device [bytes]. Of a longer movie, as many in the middle are taken.
+    per_unit : int
+        At most so many frames, from the middle; 0 is no limit.
+    """
+
+    least: int = 1
+    budget: float = 2e9
+    per_unit: int = 0
+
+    def images(self, data: Recording, split: str) -> RecordedList:
+        """The frames of split "train" or "validation".
+
+        Raises
+        ------
+        ValueError
+            If `least` frames are larger than the budget, there are fewer, or the split is another one.
+        """
+        _refuse_split(data, split)
+        count = len(data.movie)
+        if count < self.least:
+            frames = f"{count} frame{'s' * (count > 1)}"
+            raise ValueError(f"{data.path}: {frames}, but the model learns from {self.least} or more: use wcid")
+        held = max(count // VALIDATION_EVERY, self.least)
+        frames = np.arange(count, dtype=np.int32)
+        if count >= 3 * self.least:
+            frames = frames[-held:] if split == "validation" else frames[:-held]
+        most = int(self.budget / (4 * data.movie[0].size))
+        if most < self.least:
+            raise ValueError(f"{data.path}: its frames take more than the {self.budget:g} bytes allowed; cut them")
+        most = min(most, self.per_unit or most, len(frames))
+        start = (len(frames) - most) // 2
+        frames = frames[start : start + most]
+        return RecordedList(np.zeros_like(frames), frames, np.full(len(frames), data.items[0]["unit"]))
+
+
+def _refuse_split(data: Recording, split: str) -> None:
+    if split not in ("train", "validation"):
+        raise ValueError(f"{data.path}: a recording has no split {split!r}, only 'train' and 'validation'")
+
+
+@dataclass(frozen=True)
+class RecordedMovie:
+    """A recording for denoisers of movies, in its own unit, with the noise that it has; each channel is a movie.
+
+    Parameters
+    ----------
+    sampling : float or None
+        Pixel size [Å], where it is known.
+    """
+
+    sampling: float | None = None
+
+    protocol: ClassVar[str] = "movie"
+    channels: ClassVar[tuple[str, ...]] = ("image",)
+
+    def contract(self, clamp: bool = True) -> dict:
+        """How `metrics.image.score` is to compare two frames."""
+        return {"protocol": self.protocol}
+
+    def device_arrays(self, data: Recording, images: RecordedList) -> dict:
+        """What `hrtem_movies.ClipCrops.batch` draws from: ``noisy`` float32 [C, T, H, W, 1]."""
+        frames = np.stack([data.frame(index) for index in images.frame])
+        return {"noisy": jnp.asarray(np.moveaxis(frames, -1, 0)[..., None])}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from stemjax.files import write_whole
 from stemjax.validation import judged, validation
 
 # Roles folded into the run's one key.
-INIT, BATCH, LOSS = range(3)
+INIT, BATCH, LOSS, REVIVE = range(4)
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,7 @@ def initial_state(run: Run, variables: dict | None = None) -> dict:
     """Variables (fresh ones, unless given), optimiser state and step number of a run that has not begun."""
     if variables is None:
         key = jax.random.fold_in(jax.random.key(run.seed), INIT)
-        sample = jnp.zeros((1, run.crops.size, run.crops.size, len(run.imaging.channels)), jnp.float32)
-        variables = jax.jit(run.denoiser.init)(key, sample)
+        variables = jax.jit(run.denoiser.init)(key, jnp.zeros(_sample_shape(run, run.crops.size), jnp.float32))
     optimiser = run.optimiser.transformation(run.steps).init(variables["params"])
     return {
         "variables": variables,
@@ -155,6 +154,14 @@ def initial_state(run: Run, variables: dict | None = None) -> dict:
         "step": jnp.int32(0),
         "learning_rate_scale": jnp.float32(1.0),
     }
+
+
+def _sample_shape(run: Run, size: int) -> tuple[int, ...]:
+    """Of an array like those that the denoiser takes: an image, or as many frames as it looks at."""
+    frames = getattr(run.denoiser, "frames", None)
+    side = size or 64  # crops of size 0 are whole frames
+    shape = (side, side, len(run.imaging.channels))
+    return (1, *shape) if frames is None else (1, 1 + sum(frames), *shape)
 
 
 def make_step(run: Run, band, mesh: Mesh, steps: int = 1) -> Callable:
@@ -279,6 +286,10 @@ def train(
                 state["learning_rate_scale"] = jax.device_put(
                     jnp.float32(progress.learning_rate_scale), parallel.replicated(mesh)
                 )
+                if hasattr(run.denoiser, "revive") and 2 * step <= run.steps:
+                    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(run.seed), REVIVE), step)
+                    revived = run.denoiser.revive(state["variables"], measurements, key)
+                    state["variables"] = jax.device_put(revived, parallel.replicated(mesh))
             newest.save(step, state, asdict(progress))
             journal.write(event)
             saved, mark = step, time.monotonic()
@@ -361,7 +372,7 @@ def load_run(folder: str | Path) -> tuple[Run, dict, dict]:
         run = from_config(json.loads(path.read_text()))
     except (ValueError, KeyError) as error:
         raise OSError(f"{path}: not the configuration of a run ({error}); train anew in another folder") from error
-    sample = jax.ShapeDtypeStruct((1, 64, 64, len(run.imaging.channels)), jnp.float32)
+    sample = jax.ShapeDtypeStruct(_sample_shape(run, 64), jnp.float32)
     like = jax.eval_shape(run.denoiser.init, jax.random.key(0), sample)
     if not (folder / "best").is_dir():
         raise OSError(f"{folder}: no checkpoint yet; go on with `stemjax train`")

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from stemjax import batches
-from stemjax.metrics.image import score
+from stemjax.metrics.image import contracts, score
 
 BATCHES = 8  # that a self-supervised method's loss is taken of
 
@@ -21,7 +21,8 @@ def validation(run, data) -> Callable[[dict], dict[str, float]]:
     """
     parts = {}
     if hasattr(run.imaging, "clean_images"):
-        parts["validation_psnr_db"] = _validation_psnr(run, data)
+        movies = hasattr(run.denoiser, "frames")
+        parts["validation_psnr_db"] = (_movie_psnr if movies else _validation_psnr)(run, data)
     if getattr(run.denoiser, "self_supervised", False):
         parts["validation_loss"] = _validation_loss(run, data)
     return lambda variables: {name: part(variables) for name, part in parts.items()}
@@ -36,17 +37,36 @@ def judged(found: dict[str, float]) -> float:
 def _validation_psnr(run, data) -> Callable[[dict], float]:
     """The function variables -> mean PSNR [dB] over the validation images, on fixed noise."""
     imaging, chosen = run.imaging, replace(run.selection, per_unit=run.validation_per_unit)
-    contract = imaging.contract()
-    clean = imaging.clean_images(data, chosen.images(data, "validation"))
-    noisy = batches.noisy_images(clean, imaging, seed=batches.VALIDATION_NOISE)
+    images = chosen.images(data, "validation")
+    clean, noisy = batches.clean_and_noisy(data, images, imaging, batches.VALIDATION_NOISE)
+    each = contracts(imaging.contract(), clean, images.unit)
     denoise = jax.jit(run.denoiser.denoise)
 
     def validate(variables: dict) -> float:
         variables = jax.device_get(variables)
         scores = [
             score(c[0], np.asarray(denoise(variables, n))[0], **contract)["psnr_db"]
-            for c, n in zip(np.split(clean, len(clean)), np.split(noisy, len(noisy)), strict=True)
+            for c, n, contract in zip(np.split(clean, len(clean)), np.split(noisy, len(noisy)), each, strict=True)
         ]
+        return float(np.mean(scores))
+
+    return validate
+
+
+def _movie_psnr(run, data) -> Callable[[dict], float]:
+    """The function variables -> mean PSNR [dB] over all frames of the validation movies, with the noise they have."""
+    images, contract = run.selection.images(data, "validation"), run.imaging.contract()
+    noisy = np.asarray(run.imaging.device_arrays(data, images)["noisy"])
+    clean = run.imaging.clean_images(data, images).reshape(noisy.shape)
+    denoise = jax.jit(run.denoiser.denoise)
+
+    def validate(variables: dict) -> float:
+        variables, scores = jax.device_get(variables), []
+        for true, movie in zip(clean, noisy, strict=True):
+            span = {"data_range": float(np.ptp(true))} if contract["protocol"] == "movie" else {}
+            denoised = np.asarray(denoise(variables, movie[None]))[0]
+            pairs = zip(true[..., 0], denoised[..., 0], strict=True)
+            scores += [score(*pair, **contract, **span)["psnr_db"] for pair in pairs]
         return float(np.mean(scores))
 
     return validate

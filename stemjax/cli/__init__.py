@@ -9,8 +9,10 @@ import io
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import redirect_stderr
+from contextvars import ContextVar
 from functools import partial, wraps
 from importlib import import_module
 
@@ -39,13 +41,14 @@ Simulate, train, denoise and rank: benchmarks of denoising for atomic-resolution
 
 example: stemjax denoise micrograph.tif --png
 """
+_TRACEBACK = ContextVar("traceback", default=False)  # whether this call shows where an error arose
 FAULTS = (OSError, ValueError, MemoryError, FloatingPointError)  # what the library raises with a line for the user
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns the exit status: 2 after an error, which is one line on stderr."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    traceback = "--traceback" in arguments or bool(os.environ.get("STEMJAX_TRACEBACK"))
+    _TRACEBACK.set("--traceback" in arguments or bool(os.environ.get("STEMJAX_TRACEBACK")))
     arguments = [argument for argument in arguments if argument != "--traceback"]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(HELP.format(verbs="\n".join(f"  {verb:<12}{about}" for verb, about in VERBS.items())), end="")
@@ -67,13 +70,15 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except FAULTS as error:
-        if traceback:
+        if _TRACEBACK.get():
             raise
         return fail(error)
 
 
-def fail(reason: object) -> int:
-    """Print an error as one line; returns the exit status for it."""
+def fail(reason: object, error: Exception | None = None) -> int:
+    """Print an error as one line, with `--traceback` after where `error` arose; returns the exit status for it."""
+    if error is not None and _TRACEBACK.get():
+        traceback.print_exception(error)
     text = str(reason)
     if isinstance(reason, OSError) and reason.filename and reason.strerror:
         text = f"{reason.filename}: {reason.strerror}"  # without Python's number of the error

@@ -100,6 +100,8 @@ class Job:
         image = replace(image, sampling=self.sampling or image.sampling)
         movie = map_recording(image, self.fill_nonfinite)
         parts = model.parts(image.data.shape[-1])
+        if hasattr(model.denoiser, "frames") and (self.tile or self.blend != "halo"):
+            raise ValueError(f"{path}: {model.name} takes whole frames: leave out --tile and --blend")
         warnings = files.warnings_about_frames(movie.frames())
         shape = (*image.data.shape[:-3], *next(self._binned(movie)).shape)
         if self.bin > 1:
@@ -111,12 +113,11 @@ class Job:
         preview = []
 
         def denoised() -> Iterator:
-            for index, noisy in enumerate(self._binned(movie)):
-                frame = self._denoise(noisy, parts, variables, model)
+            for index, frame in enumerate(self._denoised(movie, parts, variables, model)):
                 if self.fill_nonfinite:
                     frame[_any_of(~_finite(movie.movie[index]), self.bin)] = float("nan")
-                if not preview:
-                    preview.extend((noisy, frame))
+                if self.png and not preview:
+                    preview.extend((next(self._binned(movie)), frame))
                 yield frame
 
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -138,23 +139,34 @@ class Job:
             return model.variables
         return model.denoiser.prepare_movie(model.variables, (frame[..., part] for frame in self._binned(movie)))
 
-    def _denoise(self, frame, parts: list[slice], variables: list[dict], model: Model):
-        """Denoise [H, W, C]."""
+    def _denoised(self, movie, parts: list[slice], variables: list[dict], model: Model) -> Iterator:
+        """The frames [H, W, C], denoised."""
         import numpy as np
 
-        from stemjax.inference import denoise_image
-
-        options = {"tile": self.tile, "blend": self.blend}
         pairs = zip(parts, variables, strict=True)
-        denoised = [denoise_image(model.denoiser, known, frame[..., part], **options) for part, known in pairs]
-        denoised = np.concatenate(denoised, axis=-1)
-        if not np.isfinite(denoised).all():
-            raise ValueError(f"{model.name} gave NaN for this image: its numbers are too large; rescale it to counts")
-        return denoised
+        for together in zip(*(self._part(movie, *pair, model) for pair in pairs), strict=True):
+            denoised = np.concatenate(together, axis=-1)
+            if not np.isfinite(denoised).all():
+                raise ValueError(
+                    f"{model.name} gave NaN for this image: its numbers are too large; rescale it to counts"
+                )
+            yield denoised
+
+    def _part(self, movie, part: slice, variables: dict, model: Model) -> Iterator:
+        """Some channels of the frames, denoised together."""
+        from stemjax.inference import denoise_frames, denoise_image
+
+        frames = (frame[..., part] for frame in self._binned(movie))
+        if hasattr(model.denoiser, "frames"):
+            return denoise_frames(model.denoiser, variables, frames, len(movie.movie))
+        options = {"tile": self.tile, "blend": self.blend}
+        return (denoise_image(model.denoiser, variables, frame, **options) for frame in frames)
 
     def _pixel_size_warning(self, image, model: Model) -> list[str]:
         trained = model.sampling
-        if not trained or not image.sampling or abs(image.sampling / trained - 1) <= FAR:
+        if trained and not image.sampling:
+            return [f"its pixel size is unknown, and {model.name} was trained at {trained:.3g} Å: say it by --sampling"]
+        if not trained or abs(image.sampling / trained - 1) <= FAR:
             return []
         factor = round(trained / image.sampling * self.bin)
         fix = f"try --bin {factor}" if trained > image.sampling and factor > self.bin else "train at this pixel size"

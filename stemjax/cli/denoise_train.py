@@ -38,7 +38,8 @@ class Training:
             denoiser, initial = self._new(path, movie.movie.shape[-1]), None
         run = recorded_run(denoiser, self.size, movie, self.seed, **changes)
         frames = len(run.selection.images(movie, "train"))
-        held = "a tenth of its pixels held out" if len(movie.movie) == 1 else f"{frames} of {len(movie.movie)} frames"
+        masked = len(movie.movie) == 1 and not hasattr(denoiser, "frames")
+        held = "a tenth of its pixels held out" if masked else f"{frames} of {len(movie.movie)} frames"
         print(f"training on {path}, {held}, in {self.runs / run.hash}", flush=True)
         return train_and_report(run, movie, self.runs, initial=initial, time_limit=self.time_limit)
 
@@ -55,6 +56,8 @@ class Training:
             raise ValueError(f"{name} does not learn from noisy images alone: train --model {SELF_SUPERVISED}")
         if name == SINGLE and channels > 1:
             raise ValueError(f"{path}: {channels} channels, but {name} is for one: train --model {SELF_SUPERVISED}")
+        if hasattr(denoiser, "frames"):  # each channel is a movie by itself
+            return denoiser
         return replace(denoiser, network=denoiser.network.clone(channels_out=channels))
 
     def _old(self, path: Path, movie):
@@ -65,6 +68,8 @@ class Training:
         run, variables, info = load_run(self.fine_tune)
         if not getattr(run.denoiser, "self_supervised", False):
             raise ValueError(f"{self.fine_tune} does not learn from noisy images alone: fine-tune a run of Noise2Void")
+        if hasattr(run.denoiser, "frames"):
+            return run.denoiser, variables, {"initial": info["digest"]}
         channels, found = run.imaging.channels, movie.movie.shape[-1]
         if len(channels) != found:
             known = f"{len(channels)} ({', '.join(channels)})"

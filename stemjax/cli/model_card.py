@@ -98,14 +98,16 @@ def _layers(network) -> Iterator[str]:
     import jax.numpy as jnp
     from flax.traverse_util import flatten_dict
 
+    from stemjax.networks.weights import sample
+
     blocks: list[tuple[str, dict]] = []
 
-    channels = getattr(network, "channels_out", 1)
+    shape = sample(network).shape
 
     def init(key):
-        params = network.init(key, jnp.zeros((1, 64, 64, channels)))["params"]
+        params = network.init(key, jnp.zeros(shape))["params"]
         for name, block in params.items():  # in the order of computation
-            arrays = {"/".join(path): array.shape for path, array in flatten_dict(block).items()}
+            arrays = {"/".join(path): array.shape for path, array in flatten_dict({"": block}).items()}
             if any(path.endswith("kernel") for path in arrays) or not blocks:
                 blocks.append((name, arrays))
             else:  # a normalisation belongs to the convolution before it
@@ -123,7 +125,7 @@ def _layers(network) -> Iterator[str]:
 def _convolutions(arrays: dict[str, tuple[int, ...]]) -> str:
     """Kernels and channels of the convolutions of a block."""
     kernels = [shape for path, shape in arrays.items() if path.endswith("kernel")]
-    return ", ".join(f"{height}x{width} {before}>{after}" for height, width, before, after in kernels)
+    return ", ".join(f"{'x'.join(map(str, sides))} {before}>{after}" for *sides, before, after in kernels)
 
 
 # ---------------------------------------------------------------------------------------------------- training

@@ -39,6 +39,25 @@ def au_graphene(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke") -> 
     return _stoppable(lambda: make.make_au_graphene(out, size), "movies")
 
 
+def movies(
+    kind: Literal["pt", "au", "co", "sbd"],
+    /,
+    out: Folder,
+    size: Literal["smoke", "cpu", "gpu"] = "smoke",
+    workers: MaybeCount = None,
+) -> int:
+    """Simulate HRTEM movies with abTEM: exit waves, drift, changes and column positions. Stopped, it continues.
+
+    Args:
+        kind: Pt on CeO2, Au on carbon, Co on CeO2, or the still movie of the SBD paper.
+        out: Folder of the data set.
+        size: smoke is 3 movies of 6 frames of 64², cpu 13 of 20 frames of 256² in minutes, gpu of 512² or 1024².
+        workers: Processes. Default: one per core.
+    """
+    make = _from_checkout("simulation.make_movies")
+    return _stoppable(lambda: make.make_movies(out, kind, size, workers), "movies")
+
+
 def export_images(data: Folder, /, out: Folder) -> None:
     """Write a data set as float32 TIFF images with pixel size, and a CSV of their conditions.
 
@@ -50,7 +69,7 @@ def export_images(data: Folder, /, out: Folder) -> None:
     print(out)
 
 
-simulate = {"pt-ceo2": pt_ceo2, "au-graphene": au_graphene, "export-images": export_images}
+simulate = {"pt-ceo2": pt_ceo2, "au-graphene": au_graphene, "movies": movies, "export-images": export_images}
 
 
 def _stoppable(make, what: str) -> int:

@@ -33,9 +33,14 @@ class Gaussian:
 
     def denoise(self, variables: dict, noisy: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """Filter `noisy` [..., H, W, C] along H and W."""
-        distance = np.arange(int(4.0 * self.sigma + 0.5) + 1)
-        weights = np.exp(-0.5 * (distance / self.sigma) ** 2)
-        return convolve_symmetric(noisy, weights / (2 * weights.sum() - weights[0]))
+        return convolve_symmetric(noisy, gaussian_weights(self.sigma))
+
+
+def gaussian_weights(sigma: float) -> np.ndarray:
+    """Half of the normalised kernel [radius + 1], its middle first; for a `sigma` of 0 the middle alone."""
+    distance = np.arange(int(4.0 * sigma + 0.5) + 1)
+    weights = np.exp(-0.5 * (distance / (sigma or 1.0)) ** 2)
+    return weights / (2 * weights.sum() - weights[0])
 
 
 def convolve_symmetric(image: jax.Array, weights: np.ndarray) -> jax.Array:
@@ -45,17 +50,20 @@ def convolve_symmetric(image: jax.Array, weights: np.ndarray) -> jax.Array:
     a sum of shifted images, on CPU and GPU, up to a few thousand pixels a side; its cost does not depend on the width.
     """
     height, width = image.shape[-3:-1]
-    down, right = (jnp.asarray(_band_matrix(size, weights), image.dtype) for size in (height, width))
+    down, right = (jnp.asarray(band_matrix(size, weights), image.dtype) for size in (height, width))
     # The default precision of a matrix product on a GPU has 10 bits.
     image = jnp.einsum("ij,...jwc->...iwc", down, image, precision=lax.Precision.HIGHEST)
     return jnp.einsum("ij,...hjc->...hic", right, image, precision=lax.Precision.HIGHEST)
 
 
-def _band_matrix(size: int, weights: np.ndarray) -> np.ndarray:
-    """The convolution of a line of `size` pixels, continued by reflection, as a matrix [size, size]."""
+def band_matrix(size: int, weights: np.ndarray, continued: str = "symmetric") -> np.ndarray:
+    """The convolution of a line of `size` pixels as a matrix [size, size].
+
+    The line is `continued` as `numpy.pad` names it: "symmetric" about its edges, "reflect" about its last pixels.
+    """
     radius = len(weights) - 1
     pixels = np.arange(size)
-    source = np.pad(pixels, radius, mode="symmetric")
+    source = np.pad(pixels, radius, mode=continued)
     matrix = np.zeros((size, size))
     for shift in range(-radius, radius + 1):
         matrix[pixels, source[radius + shift : radius + shift + size]] += weights[abs(shift)]

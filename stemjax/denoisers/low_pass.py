@@ -49,3 +49,33 @@ class LowPass:
             response = 1 / (1 + (frequency / self.cutoff) ** (2 * self.order))
         spectrum = dctn(noisy, axes=(-3, -2)) * jnp.asarray(response[..., None], noisy.dtype)
         return idctn(spectrum, axes=(-3, -2))
+
+
+def fourier_disc(images: jax.Array, divisor: float, isotropic: bool = True) -> jax.Array:
+    """Keep the Fourier coefficients of a disc of diameter 1 / divisor cycles per pixel: the low-pass that follows WCVD.
+
+        F(result) = F(image) where |f| <= 1 / (2 divisor), else 0
+
+    Parameters
+    ----------
+    images : [..., H, W, C]
+        Filtered along H and W; continued periodically, as WCVD does.
+    divisor : float
+        3 in the code of Lee et al., where it is the side of the smallest kernel; 7, the largest, in their paper.
+    isotropic : bool
+        False is the authors' disc where H and W differ: H / divisor coefficients across in both directions, which along
+        W is another frequency. For square images both are the same.
+
+    Notes
+    -----
+    The authors transform whole complex images. Here only the columns of the half spectrum that the disc reaches are
+    transformed along H, there and back.
+    """
+    height, width = images.shape[-3:-1]
+    radius = height / divisor / 2
+    rows, columns = np.rint(height * np.fft.fftfreq(height)), np.arange(width // 2 + 1)
+    kept = np.hypot(rows[:, None], columns * (height / width if isotropic else 1.0)) <= radius
+    reached = int(kept.any(0).sum())
+    half = jnp.fft.fft(jnp.fft.rfft(images, axis=-2)[..., :reached, :], axis=-3)
+    half = jnp.fft.ifft(half * kept[:, :reached, None], axis=-3)
+    return jnp.fft.irfft(half, width, axis=-2).astype(images.dtype)

@@ -12,6 +12,11 @@ A geometry is a tuple of layers, each a tuple of a name and its settings:
     ("transposed",)                transposed convolution, kernel 4, stride 2, padding 1
     ("pad_to_even",)               one zero at the end of an odd size
     ("mirror", multiple)           reflection at the end, up to a multiple of so many pixels
+    ("fill", multiple)             zeros at the end, up to a multiple of so many pixels
+    ("above", kernel)              half of a blind convolution: the pixel and kernel - 1 before it
+    ("shift",)                     one pixel later
+    ("repeat",)                    every pixel twice
+    ("all sides",)                 what is seen from this side and from the other, and across at the pixel's own place
     ("save", name)                 remember this stage
     ("concat", name)               join the remembered stage, padding or cropping this one at the end to its size
 """
@@ -73,6 +78,17 @@ def supports(geometry: Sequence[tuple], size: int) -> Intervals:
             case ("mirror", multiple):
                 margin = (0, -len(first) % multiple)
                 first, last = (np.pad(ends, margin, mode="symmetric") for ends in (first, last))
+            case ("fill", multiple):
+                first, last = _resized(first, last, len(first) + -len(first) % multiple)
+            case ("above", kernel):
+                first, last = _union([_shifted(first, last, -k) for k in range(kernel)])
+            case ("shift",):
+                first, last = _shifted(first, last, -1)
+            case ("repeat",):
+                first, last = (np.repeat(ends, 2) for ends in (first, last))
+            case ("all sides",):
+                end, place = len(first) - 1, np.arange(len(first))
+                first, last = _union([(first, last), (end - last[::-1], end - first[::-1]), (place, place)])
             case ("save", name):
                 stages[name] = first, last
             case ("concat", name):

@@ -76,6 +76,24 @@ def score(
     return _scores(true, test, 1.0)
 
 
+def contracts(contract: dict, clean: np.ndarray, unit: np.ndarray) -> list[dict]:
+    """The arguments of `score` for each of the images: under ``movie`` with the range of the clean movie.
+
+    Parameters
+    ----------
+    contract : dict
+        The imaging's.
+    clean : [M, H, W, C]
+        Clean images; the range of a movie is that of all its frames among them.
+    unit : [M]
+        Movie of each.
+    """
+    if contract["protocol"] != "movie":
+        return [contract] * len(clean)
+    ranges = {movie: float(np.ptp(clean[unit == movie])) for movie in set(unit.tolist())}
+    return [contract | {"data_range": ranges[movie]} for movie in unit.tolist()]
+
+
 def _scores(true: np.ndarray, test: np.ndarray, data_range: float) -> dict[str, float]:
     channel_axis = -1 if true.ndim == 3 else None
     same = np.array_equal(true, test)  # whose ratio to an error of zero would warn

@@ -26,8 +26,14 @@ def variable_shapes(network: nn.Module, channels: int | None = None) -> dict:
 
     By default as many as the network puts out.
     """
+    return jax.eval_shape(network.init, jax.random.key(0), sample(network, channels))
+
+
+def sample(network: nn.Module, channels: int | None = None) -> jax.ShapeDtypeStruct:
+    """The shape of an image, or of as many `frames` as it takes, for a network."""
+    frames = getattr(network, "frames", 0)
     channels = channels or getattr(network, "channels_out", 1)
-    return jax.eval_shape(network.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 64, 64, channels), jnp.float32))
+    return jax.ShapeDtypeStruct((1, *([frames] if frames else []), 64, 64, channels), jnp.float32)
 
 
 def parameter_count(network: nn.Module, channels: int | None = None, published: bool = False) -> int:

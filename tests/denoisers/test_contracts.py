@@ -60,6 +60,10 @@ class Case:
         channels = getattr(getattr(self.denoiser, "network", None), "channels_out", 1)
         # The loss of a self-supervised method never falls below the noise, which at this dose is nearly all there is.
         self.batch = lattice(3, self.size, channels, 20.0 if getattr(self.denoiser, "self_supervised", False) else 1.0)
+        if hasattr(self.denoiser, "frames"):  # movies: the lattice stands still, the noise does not
+            frames = lattice(3 * 5, self.size, channels, 20.0)["clean"][::5, None]
+            noisy = np.random.default_rng(1).poisson(20 * np.repeat(frames, 5, 1)) / 20
+            self.batch = {"noisy": jnp.asarray(noisy, jnp.float32)}
         self.denoise = jax.jit(self._denoise)
         self.variables, self.losses = self._train() if name in TRAINABLE else ({}, [])
 

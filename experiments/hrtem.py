@@ -1,0 +1,104 @@
+"""HRTEM movies: the frames, filters and trained networks that the experiments of the WCVD paper share.
+
+Networks learn from the movies of Pt on CeO2 alone, exported to 0 to 255 as in the paper, and meet three kinds of test
+movies: more of Pt, Au on carbon in counts, and Co on CeO2 in the units of an integrating camera.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from experiments.movie_methods import BLANK, NOISY, Method, Trained, denoise_movies
+from experiments.workspace import Workspace
+from stemjax import datasets, presets
+from stemjax.denoisers.constant import Constant
+from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
+from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
+from stemjax.evaluate import ImageSet, image_set, tune
+from stemjax.hrtem_movies import EIGHT_BIT, IMAGING, HrtemImaging
+from stemjax.movies import Frames
+from stemjax.networks import Autoencoder
+from stemjax.train import Run
+
+KINDS = {"pt": "Pt on CeO2", "au": "Au on carbon", "co": "Co on CeO2"}
+LEARNT_FROM = "pt"
+EVERY = Frames(session=())
+# "Kernel 3" of the paper's Gaussian filters is taken for the standard deviation in pixels and frames.
+PAPER_FILTERS = {
+    "Gaussian filter, 2-D, size 3": SpaceTimeGaussian(sigma=3.0, sigma_time=0.0),
+    "Gaussian filter, 3-D, size 3": SpaceTimeGaussian(sigma=3.0, sigma_time=3.0),
+}
+TUNED_FILTERS = {
+    "Gaussian filter, 2-D, tuned": ("sigma",),
+    "Gaussian filter, 3-D, tuned": ("sigma_time", "sigma"),
+}
+BLOCKS = (2, 3, 4)  # of the autoencoder
+# Row -> preset; those at full width alone are for a large GPU.
+NETWORKS = {"Noise2Void": "noise2void-single", "UDVD": "udvd", "WCID": "wcid", "WCVD": "wcvd"}
+
+
+def imaging_of(kind: str) -> HrtemImaging:
+    """How the movies of a kind were recorded; those of Pt are exported to 0 to 255, as the paper's."""
+    return replace(IMAGING[kind], units=EIGHT_BIT) if kind == LEARNT_FROM else IMAGING[kind]
+
+
+def movies(kind: str, size: str, workspace: Workspace, split: str = "test") -> tuple[datasets.DataSet, ImageSet]:
+    """The data set of a kind, and all frames of its movies of a split."""
+    data = workspace.movies(kind, size)
+    return data, image_set(data, EVERY, split, 0, imaging_of(kind))
+
+
+def trained(
+    preset: str, size: str, workspace: Workspace, label: str, denoiser=None, seed: int = 0, **changes
+) -> Trained:
+    """A network trained on the movies of Pt by the recipe of its preset, `changes` made to the fields of its `Run`."""
+    data, found = workspace.movies(LEARNT_FROM, size), presets.find_preset(preset)
+    common = {"imaging": imaging_of(LEARNT_FROM), "selection": EVERY}
+    run: Run = found.recipe(denoiser or found.at(size), size, data.recipe_hash, seed, **common | changes)
+    return Trained(run, *workspace.trained(run, data, f"{label}, seed {seed}"))
+
+
+def networks(size: str, workspace: Workspace) -> Iterator[Method]:
+    """Every network of the paper, trained if it is not yet."""
+    for label, preset in NETWORKS.items():
+        yield learnt(label, trained(preset, size, workspace, label))
+        if label == "Noise2Void":
+            for blocks in BLOCKS:
+                name, found = f"Autoencoder, {blocks} blocks", presets.find_preset("movie-autoencoder").at(size)
+                denoiser = MovieAutoencoder(Autoencoder(blocks=blocks, width=found.network.width))
+                yield learnt(name, trained("movie-autoencoder", size, workspace, name, denoiser))
+
+
+def learnt(label: str, network: Trained) -> Method:
+    """The row of a trained network."""
+    return Method(label, network.run.denoiser, network.variables, trained=network)
+
+
+def filters(validation: ImageSet) -> Iterator[Method]:
+    """The noisy frames, the constant, and Gaussian filters at the paper's size and tuned on movies of the same kind."""
+    yield Method(NOISY)
+    yield Method(BLANK, Constant())
+    for label, denoiser in PAPER_FILTERS.items():
+        yield Method(label, denoiser)
+    for label, fields in TUNED_FILTERS.items():
+        start = SpaceTimeGaussian(sigma=1.0, sigma_time=0.0)
+        tunable = {field: SpaceTimeGaussian.tunable[field] for field in fields}
+        denoiser, how = tune(start, validation, tunable=tunable, denoise=denoise_of(validation))
+        yield Method(label, denoiser, {}, how)
+
+
+def denoise_of(images: ImageSet):
+    """The function (denoiser, variables, noisy) -> denoised frames, the frames of a movie together."""
+    return lambda denoiser, variables, noisy: denoise_movies(denoiser, variables, replace(images, noisy=noisy))
+
+
+def window_of(denoiser) -> tuple[int, int]:
+    """Frames before and after the one it denoises that a denoiser sees."""
+    return getattr(denoiser, "frames", (0, 0))
+
+
+def rows_of_movies(images: ImageSet) -> Iterator[np.ndarray]:
+    """The rows of each movie."""
+    for movie in dict.fromkeys(images.images.unit.tolist()):
+        yield np.flatnonzero(images.images.unit == movie)
