@@ -32,6 +32,10 @@ NAMES = (
     "n2v_figure_4",
     "n2v_figure_5",
     "n2v_figure_10",
+    "wcvd_figure_2",
+    "wcvd_sweep",
+    "wcvd_figure_s3",
+    "wcvd_figure_s12",
 )
 QUICKSTART = "quickstart"
 

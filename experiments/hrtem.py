@@ -16,7 +16,7 @@ from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.evaluate import ImageSet, image_set, tune
-from stemjax.hrtem_movies import EIGHT_BIT, IMAGING, HrtemImaging
+from stemjax.hrtem_movies import EIGHT_BIT, IMAGING, FrameCrops, HrtemImaging
 from stemjax.movies import Frames
 from stemjax.networks import Autoencoder
 from stemjax.train import Run
@@ -34,8 +34,8 @@ TUNED_FILTERS = {
     "Gaussian filter, 3-D, tuned": ("sigma_time", "sigma"),
 }
 BLOCKS = (2, 3, 4)  # of the autoencoder
-# Row -> preset; those at full width alone are for a large GPU.
-NETWORKS = {"Noise2Void": "noise2void-single", "UDVD": "udvd", "WCID": "wcid", "WCVD": "wcvd"}
+NETWORKS = {"Noise2Void": "noise2void-single", "UDVD": "udvd", "WCID": "wcid", "WCVD": "wcvd"}  # row -> preset
+FRAME_CROPS = {"smoke": FrameCrops(32, 4), "cpu": FrameCrops(64, 8), "gpu": FrameCrops(64, 128)}  # for Noise2Void
 
 
 def imaging_of(kind: str) -> HrtemImaging:
@@ -62,7 +62,8 @@ def trained(
 def networks(size: str, workspace: Workspace) -> Iterator[Method]:
     """Every network of the paper, trained if it is not yet."""
     for label, preset in NETWORKS.items():
-        yield learnt(label, trained(preset, size, workspace, label))
+        changes = {"crops": FRAME_CROPS[size]} if label == "Noise2Void" else {}
+        yield learnt(label, trained(preset, size, workspace, label, **changes))
         if label == "Noise2Void":
             for blocks in BLOCKS:
                 name, found = f"Autoencoder, {blocks} blocks", presets.find_preset("movie-autoencoder").at(size)

@@ -63,12 +63,15 @@ def run(size: str, workspace: Workspace) -> None:
 def _unsupervised(method: Method, denoised: np.ndarray, test: ImageSet, rows: np.ndarray) -> list[dict]:
     """uMSE of a movie beside the mean squared error against the truth, for every frame those of its whole movie.
 
-    Nothing where the method sees so many frames that none are left to compare with.
+    Once as it should be, and once against the nearest frames, seen or not, which flatters those that copy them. Neither
+    where the method sees so many frames that none are left to compare with.
     """
     noisy, found, clean = (images[rows, ..., 0] for images in (test.noisy, denoised, test.clean))
     scores = {"mse": float(np.mean((found - clean) ** 2, dtype=float)), "peak": float(noisy.max())}
+    window = hrtem.window_of(method.denoiser)
     try:
-        scores["umse"] = umse(noisy, found, hrtem.window_of(method.denoiser)).umse
+        scores["umse"] = umse(noisy, found, window).umse
+        scores["umse_overlap"] = umse(noisy, found, window, overlap=True).umse
     except ValueError as error:
         if "insufficient frames" not in str(error):
             raise

@@ -217,3 +217,23 @@ class ClipCrops:
         turned = self.flip & jax.random.bernoulli(mirror, 0.5, (2,))
         clip = jnp.where(turned[0], clip[:, ::-1], clip)
         return jnp.where(turned[1], clip[:, :, ::-1], clip)
+
+
+@dataclass(frozen=True)
+class FrameCrops:
+    """A batch of crops of single frames, for methods that know nothing of movies.
+
+    Parameters
+    ----------
+    size, count, flip
+        As of `ClipCrops`.
+    """
+
+    size: int = 64
+    count: int = 8
+    flip: bool = False
+
+    def batch(self, arrays: dict, key: jax.Array, step: jax.Array, band: Band, imaging: HrtemImaging) -> dict:
+        """The batch of one step: ``noisy`` float32 [count, size, size, 1]; see `ClipCrops.batch`."""
+        clips = ClipCrops(self.size, 1, self.count, self.flip).batch(arrays, key, step, band, imaging)
+        return {"noisy": clips["noisy"][:, 0]}

@@ -8,7 +8,7 @@ import pytest
 
 from stemjax import batches, datasets, evaluate
 from stemjax.datasets import TRUTH
-from stemjax.hrtem_movies import EIGHT_BIT, IMAGING, ClipCrops, HrtemImaging
+from stemjax.hrtem_movies import EIGHT_BIT, IMAGING, ClipCrops, FrameCrops, HrtemImaging
 from stemjax.metrics.image import contracts
 from stemjax.movies import FrameList, Frames
 from stemjax.optics import Band, to_band
@@ -163,6 +163,14 @@ def test_nothing_given_is_the_whole_movie(arrays):
 def test_the_batch_size_does_not_change_the_clips(arrays):
     small = [clips(arrays, step, size=4, frames=2, count=2) for step in (2, 3)]
     np.testing.assert_array_equal(np.concatenate(small), clips(arrays, 1, size=4, frames=2, count=4))
+
+
+def test_crops_of_frames_are_clips_of_one(arrays):
+    key, step = jax.random.key(3), jax.numpy.int32(5)
+    crops = FrameCrops(size=8, count=6).batch(arrays, key, step, BAND, IMAGING["pt"])["noisy"]
+    clips = ClipCrops(size=8, frames=1, count=6).batch(arrays, key, step, BAND, IMAGING["pt"])["noisy"]
+    assert crops.shape == (6, 8, 8, 1)
+    np.testing.assert_array_equal(crops, clips[:, 0])
 
 
 def test_flips_mirror_whole_clips(arrays):

@@ -28,6 +28,7 @@ from stemjax.tables.sbd import sbd_table_5_1
 from stemjax.tables.sbd_table_3_1 import sbd_table_3_1
 from stemjax.tables.simulation_check import n2v_simulation_check
 from stemjax.tables.table import Table
+from stemjax.tables.wcvd import wcvd_figure_2, wcvd_figure_s3, wcvd_figure_s12, wcvd_sweep
 
 # Name of the experiment whose records make the table -> the function that makes it. A new table is one line here.
 TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {
@@ -55,6 +56,10 @@ TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {
     "n2v_figure_4": n2v_figure_4,
     "n2v_figure_5": n2v_figure_5,
     "n2v_figure_10": n2v_figure_10,
+    "wcvd_figure_2": wcvd_figure_2,
+    "wcvd_sweep": wcvd_sweep,
+    "wcvd_figure_s3": wcvd_figure_s3,
+    "wcvd_figure_s12": wcvd_figure_s12,
     "shipped_network": shipped_network,
     "quickstart": quickstart,
 }

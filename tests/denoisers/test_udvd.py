@@ -78,7 +78,7 @@ def trained(denoiser, noisy, steps, rate):
 
 def test_udvd_denoises_a_movie_that_it_learns_from():
     y, x = np.mgrid[:16, :16] * 2 * np.pi / 8
-    clean = np.stack([2 + np.cos(x + 0.1 * t) * np.cos(y) for t in range(6)])[None, ..., None].astype("f4")
+    clean = np.stack([8 + 6 * np.cos(x + 0.1 * t) * np.cos(y) for t in range(6)])[None, ..., None].astype("f4")
     noisy = np.random.default_rng(0).poisson(clean).astype("f4")
     variables, losses = trained(SMALL, noisy, 60, 5e-3)
     denoised = inference.denoise_image(SMALL, variables, noisy[0])

@@ -1,0 +1,42 @@
+"""WCVD: how many pointwise layers and features its subnets need.
+
+    stemjax experiment run wcvd_sweep --size cpu
+
+WCVD with 1, 2, 4 and 8 pointwise layers of 1 to 4 features, trained alike on movies of Pt on CeO2 and scored on unseen
+ones of the same kind, without the low-pass filter that follows it, which would hide what the network itself leaves. The
+authors try the same numbers and take 4 layers of 3 features; they print no figures.
+
+Reference: Lee et al., the WCID/WCVD pipeline, choice of N_L and C.
+"""
+
+from itertools import product
+
+from experiments import hrtem
+from experiments.movie_methods import BLANK, NOISY, Method
+from experiments.recorder import Recorder
+from experiments.workspace import Workspace
+from stemjax import parallel, tables
+from stemjax.denoisers.constant import Constant
+from stemjax.denoisers.wcvd import WCVD
+from stemjax.networks import BlindEnsemble
+
+NAME = "wcvd_sweep"
+TIMES = {"smoke": "2 min", "cpu": "not measured, 16 trainings", "gpu": "not measured"}
+LAYERS = {"smoke": (1, 4), "cpu": (1, 2, 4, 8), "gpu": (1, 2, 4, 8)}
+FEATURES = {"smoke": (1, 3), "cpu": (1, 2, 3, 4), "gpu": (1, 2, 3, 4)}
+
+
+def run(size: str, workspace: Workspace) -> None:
+    """Train, score and record every network, then render the table and its plot."""
+    parallel.enable_compilation_cache()
+    data, test = hrtem.movies(hrtem.LEARNT_FROM, size, workspace)
+    rows = Recorder(NAME, size, workspace, data, test)
+    for method in (Method(NOISY), Method(BLANK, Constant())):
+        method.record(rows, method.denoise(test), [{}] * len(test))
+    for layers, features in product(LAYERS[size], FEATURES[size]):
+        label = f"{layers} layers of {features} features"
+        denoiser = WCVD(BlindEnsemble(features=features, layers=layers), low_pass=0)
+        method = hrtem.learnt(label, hrtem.trained("wcvd", size, workspace, label, denoiser))
+        conditions = {"layers": layers, "features": features}
+        method.record(rows, method.denoise(test), [{}] * len(test), conditions=conditions)
+    tables.write(workspace.results, NAME)
