@@ -79,7 +79,7 @@ class FewImages(Selection):
 
 
 @dataclass(frozen=True)
-class RecordedImaging(Imaging):
+class RecordedStills(Imaging):
     """Images of simulated structures, each recorded once, as by a microscope."""
 
     def device_arrays(self, data: DataSet, images: Images) -> dict:

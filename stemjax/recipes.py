@@ -211,7 +211,7 @@ VALIDATIONS = 20  # of the training on a recording
 def recorded_run(denoiser: Noise2Void | WCVD, size: str, data: Recording, seed: int = 0, **changes) -> Run:
     """The training of a self-supervised denoiser on a movie from a file: its recipe with crops that fit the movie.
 
-    That of Noise2Void stops early. WCVD, of 867 parameters, learns nothing by heart and takes all its steps.
+    It stops early, but for WCVD, whose 867 parameters learn nothing by heart.
 
     Raises
     ------
@@ -236,15 +236,17 @@ def recorded_run(denoiser: Noise2Void | WCVD, size: str, data: Recording, seed: 
     return Run(denoiser=denoiser, recipe_hash=data.recipe_hash, seed=seed, **N2V_TRAINING[size] | fitted | changes)
 
 
-def _recorded_clips(denoiser: WCVD, size: str, data: Recording, seed: int, **changes) -> Run:
-    recipe, least = WCVD_TRAINING[size] | changes, 1 + sum(denoiser.frames)
-    selection = RecordedClips(least)
+def _recorded_clips(denoiser, size: str, data: Recording, seed: int, **changes) -> Run:
+    recipe = clip_run if type(denoiser) in CLIP_TRAINING else wcvd_run
+    run = recipe(denoiser, size, data.recipe_hash, seed, **changes)
+    selection = RecordedClips(1 + sum(denoiser.frames))
     frames = min(len(selection.images(data, split)) for split in ("train", "validation"))
-    crops = recipe["crops"]
+    side = min(run.crops.size, *data.movie.shape[1:3])
     fitted = {
         "imaging": RecordedMovie(data.sampling),
         "selection": selection,
-        "crops": replace(crops, size=min(crops.size, *data.movie.shape[1:3]), frames=min(crops.frames, frames)),
-        "validate_every": max(recipe["steps"] // VALIDATIONS, 1),
+        "crops": replace(run.crops, size=side, frames=min(run.crops.frames, frames)),
+        "validate_every": max(run.steps // VALIDATIONS, 1),
+        "early_stopping": PATIENCE if recipe is clip_run else 0,
     }
-    return Run(denoiser=denoiser, recipe_hash=data.recipe_hash, seed=seed, **WCVD_TRAINING[size] | fitted | changes)
+    return replace(run, **fitted | changes)

@@ -1,6 +1,5 @@
 """Validation: what chooses the best checkpoint of a run (`stemjax.train.Run`) and drives its schedule."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,9 +28,12 @@ def validation(run, data) -> Callable[[dict], dict[str, float]]:
 
 
 def judged(found: dict[str, float]) -> float:
-    """What the best checkpoint and the schedule go by [dB], the larger the better."""
+    """What the best checkpoint and the schedule go by, the larger the better: PSNR [dB], or minus the loss.
+
+    A loss may be below zero, as minus the logarithm of a likelihood is.
+    """
     loss = found.get("validation_loss")
-    return found["validation_psnr_db"] if loss is None else -10 * math.log10(max(loss, 1e-30))
+    return found["validation_psnr_db"] if loss is None else -loss
 
 
 def _validation_psnr(run, data) -> Callable[[dict], float]:

@@ -35,7 +35,8 @@ def denoise(
     """Denoise images and movies. X.tif becomes X_denoised.tif, with X_denoised.json that says how it was made.
 
     Reads .npy and TIFF, and with the extra `files` dm3, dm4, emd, ser, mrc and hspy. A file that fails does not stop
-    the others. The frames of a movie are read and written one by one, so it may be larger than the memory.
+    the others. The frames of a movie are read and written one by one, or a few at a time where the model looks at their
+    neighbours, so it may be larger than the memory.
 
     Args:
         paths: Image files, as many as you like.

@@ -43,8 +43,9 @@ def train(
     data_set = datasets.open_data_set(data)
     denoiser = _with_options(preset, chosen.at(size), precision, rematerialise)
     run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed)
-    if (run.imaging.protocol == "stem") != (data_set.band is None):  # movies, not exit waves
-        wanted = "au-graphene" if data_set.band else "pt-ceo2"
+    wanted = {"stem": "au-graphene", "movie": "movies pt"}.get(run.imaging.protocol, "pt-ceo2")
+    given = "movies pt" if data_set.name.startswith("movies") else "pt-ceo2" if data_set.band else "au-graphene"
+    if given != wanted:
         raise ValueError(
             f"{data}: {preset} does not learn from {data_set.name}; `stemjax simulate {wanted}` makes data"
         )

@@ -25,6 +25,7 @@ from stemjax.tables.noise_check import sbd_figure_4_1
 from stemjax.tables.panels import sbd_figures_a
 from stemjax.tables.quickstart import quickstart
 from stemjax.tables.sbd import sbd_table_5_1
+from stemjax.tables.sbd_movie import sbd_figure_5_8, sbd_movie
 from stemjax.tables.sbd_table_3_1 import sbd_table_3_1
 from stemjax.tables.simulation_check import n2v_simulation_check
 from stemjax.tables.table import Table
@@ -45,6 +46,8 @@ TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {
     "sbd_figure_4_1": sbd_figure_4_1,
     "sbd_figures_a": sbd_figures_a,
     "sbd_figure_3_3": sbd_figure_3_3,
+    "sbd_movie": sbd_movie,
+    "sbd_figure_5_8": sbd_figure_5_8,
     "n2v_simulation_check": n2v_simulation_check,
     "n2v_table_s1": n2v_table_s1,
     "n2v_figure_8": n2v_figure_8,
