@@ -9,6 +9,7 @@ authors try the same numbers and take 4 layers of 3 features; they print no figu
 Reference: Lee et al., the WCID/WCVD pipeline, choice of N_L and C.
 """
 
+from dataclasses import replace
 from itertools import product
 
 from experiments import hrtem
@@ -35,8 +36,9 @@ def run(size: str, workspace: Workspace) -> None:
         method.record(rows, method.denoise(test), [{}] * len(test))
     for layers, features in product(LAYERS[size], FEATURES[size]):
         label = f"{layers} layers of {features} features"
-        denoiser = WCVD(BlindEnsemble(features=features, layers=layers), low_pass=0)
-        method = hrtem.learnt(label, hrtem.trained("wcvd", size, workspace, label, denoiser))
-        conditions = {"layers": layers, "features": features}
+        denoiser = WCVD(BlindEnsemble(features=features, layers=layers))
+        learnt = hrtem.trained("wcvd", size, workspace, label, denoiser)
+        method = Method(label, replace(denoiser, low_pass=0), learnt.variables, trained=learnt)
+        conditions = {"layers": layers, "features": features, "low_pass_divisor": 0}
         method.record(rows, method.denoise(test), [{}] * len(test), conditions=conditions)
     tables.write(workspace.results, NAME)
