@@ -20,6 +20,8 @@ NAMES = (
     "sbd_figure_5_9",
     "sbd_figures_a",
     "sbd_dose",
+    "sbd_movie",
+    "sbd_figure_5_8",
     "shipped_network",
     "n2v_simulation_check",
     "n2v_table_s1",

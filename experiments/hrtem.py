@@ -18,7 +18,7 @@ from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.evaluate import ImageSet, image_set, tune
 from stemjax.hrtem_movies import EIGHT_BIT, IMAGING, FrameCrops, HrtemImaging
 from stemjax.movies import Frames
-from stemjax.networks import Autoencoder
+from stemjax.networks.autoencoder import Autoencoder
 from stemjax.train import Run
 
 KINDS = {"pt": "Pt on CeO2", "au": "Au on carbon", "co": "Co on CeO2"}
