@@ -16,7 +16,7 @@ from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.evaluate import ImageSet, image_set, tune
-from stemjax.hrtem_movies import EIGHT_BIT, IMAGING, FrameCrops, HrtemImaging
+from stemjax.hrtem_movies import EIGHT_BIT, IMAGING, ClipCrops, FrameCrops, HrtemImaging
 from stemjax.movies import Frames
 from stemjax.networks.autoencoder import Autoencoder
 from stemjax.train import Run
@@ -35,6 +35,12 @@ TUNED_FILTERS = {
 }
 BLOCKS = (2, 3, 4)  # of the autoencoder
 NETWORKS = {"Noise2Void": "noise2void-single", "UDVD": "udvd", "WCID": "wcid", "WCVD": "wcvd"}  # row -> preset
+# Where many networks are compared, each learns from less: short runs of WCVD, the same for all.
+SHORT = {
+    "smoke": {},
+    "cpu": {"crops": ClipCrops(size=128, frames=20), "steps": 100, "validate_every": 10},
+    "gpu": {},
+}
 FRAME_CROPS = {"smoke": FrameCrops(32, 4), "cpu": FrameCrops(64, 8), "gpu": FrameCrops(64, 128)}  # for Noise2Void
 
 

@@ -10,6 +10,8 @@ per pixel, so what passes beyond is no signal. The picture is the radial mean of
 Reference: Lee et al., Figure S3.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from experiments import hrtem
@@ -24,7 +26,7 @@ from stemjax.metrics.spectrum import power_spectrum
 from stemjax.networks import BlindEnsemble
 
 NAME = "wcvd_figure_s3"
-TIMES = {"smoke": "2 min", "cpu": "not measured, 3 trainings beside that of wcvd_figure_2", "gpu": "not measured"}
+TIMES = {"smoke": "2 min", "cpu": "not measured, 3 trainings beside those of wcvd_sweep", "gpu": "not measured"}
 KERNELS = {"Kernel 3": (3,), "Kernel 5": (5,), "Kernel 7": (7,), "Ensemble": (3, 5, 7)}
 DIVISORS = (0, 3, 7)  # 0: no low-pass filter
 RINGS = 96  # of the radial mean
@@ -40,9 +42,10 @@ def run(size: str, workspace: Workspace) -> None:
     for method in (Method(NOISY), Method(BLANK, Constant())):
         method.record(rows, method.denoise(test), [{}] * len(test))
     for label, kernels in KERNELS.items():
-        learnt = hrtem.trained("wcvd", size, workspace, label, WCVD(BlindEnsemble(kernels=kernels)))
+        denoiser = WCVD(BlindEnsemble(kernels=kernels))
+        learnt = hrtem.trained("wcvd", size, workspace, label, denoiser, **hrtem.SHORT[size])
         for divisor in DIVISORS:
-            method = Method(label, WCVD(BlindEnsemble(kernels=kernels), divisor), learnt.variables, trained=learnt)
+            method = Method(label, replace(denoiser, low_pass=divisor), learnt.variables, trained=learnt)
             denoised = method.denoise(test)
             method.record(rows, denoised, [{}] * len(test), conditions={"low_pass_divisor": divisor})
             if not divisor:
