@@ -3,8 +3,9 @@
     stemjax experiment run wcvd_sweep --size cpu
 
 WCVD with 1, 2, 4 and 8 pointwise layers of 1 to 4 features, trained alike (at size `cpu` 100 steps of 20 frames of 128
-px) on movies of Pt on CeO2 and scored on unseen ones of the same kind, without the low-pass filter that follows it, which would hide what the network itself leaves. The
-authors try the same numbers and take 4 layers of 3 features; they print no figures.
+px) on movies of Pt on CeO2 and scored on unseen ones of the same kind, without the low-pass filter that follows it,
+which would hide what the network itself leaves. The authors try the same numbers and take 4 layers of 3 features; they
+print no figures.
 
 Reference: Lee et al., the WCID/WCVD pipeline, choice of N_L and C.
 """
