@@ -21,7 +21,7 @@ from stemjax.denoisers import missing_package
 from stemjax.evaluate import denoise_all, image_set, tune
 
 NAME = "sbd_table_5_1"
-TIMES = {"smoke": "1 min", "cpu": "80 min on 2 cores, 30 trainings", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "10 min on 2 cores after its zoo, which takes 80 min", "gpu": "not measured"}
 FILTERS = {
     "Constant": "constant",
     "Low-pass filter": "low-pass",

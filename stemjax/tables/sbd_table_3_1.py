@@ -10,6 +10,7 @@ from stemjax.tables.table import Grid, Table
 # The paper's base channels to one of ours; networks narrower than a quarter have no row in the paper.
 NARROWER = {"gpu": 1, "cpu": 4}
 GAINS = (("unet-2", "unet-4"), ("unet-4", "unet-6"))
+ALIKE = (0.8, 1.25)  # ratios of numbers of parameters that are nearly equal
 
 
 def sbd_table_3_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
@@ -17,7 +18,7 @@ def sbd_table_3_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     size, parts = found[0]["size"], {}
     for record in found:
         parts.setdefault(_part(record), []).append(record)
-    grids, data, gains, notes, plots, captions, compared = [], [], [], [], {}, [], {}
+    grids, data, gains, notes, plots, captions, compared, alike = [], [], [], [], {}, [], {}, ""
     for times, sigma in sorted(parts):
         rows = by_field_of_view(gather(parts[times, sigma], scores))
         subject = f"Photographs, noise {sigma}" if sigma else "Micrographs (Pt/CeO2)"
@@ -34,6 +35,7 @@ def sbd_table_3_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         data += figures
         gains += _gains(subject, rows)
         compared.setdefault(times, {})[sigma] = _compared(rows)
+        alike = alike or _alike(rows, subject)
         notes += [note for note in notes_of(rows) if note not in notes]
         if (times, sigma) == (1, 0):
             plots["field_of_view"] = lambda rows=rows: draw([r for r in rows if r.records[0]["field_of_view"]])
@@ -41,7 +43,7 @@ def sbd_table_3_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         steps = ("49 to 221 px", "221 to 893 px")
         columns = ("Gain of a larger field of view [dB], 95 % interval", "Base channels", *steps)
         grids.append(Grid(columns, tuple(gains)))
-    notes += _verdict(compared)
+    notes += _verdict(compared, alike)
     notes += [
         "Gains are paired over the same images; intervals are over structures or photographs and, where there are "
         "several, over seeds.",
@@ -106,8 +108,26 @@ def _compared(rows: list[Row]) -> tuple[tuple[float, float, float], float] | Non
     return found and (found, max(max(row.seed_means) - min(row.seed_means) for row in (small, large)))
 
 
-def _verdict(compared: dict[int, dict[int, tuple | None]]) -> list[str]:
-    """Whether a larger field of view helps micrographs clearly more than photographs, and whether more crops matter."""
+def _alike(rows: list[Row], subject: str) -> str:
+    """What 4 scales gain over 2 scales of another width with nearly as many parameters, in words; "" without a pair."""
+    networks = {key: row for key, row in _networks(rows).items() if key[0] in ("unet-2", "unet-4")}
+    small, large = ([row for (kind, _), row in networks.items() if kind == name] for name in ("unet-2", "unet-4"))
+    pairs = [(one, other, _parameters(one) / _parameters(other)) for one in small for other in large]
+    for one, other, ratio in pairs:
+        if ALIKE[0] < ratio < ALIKE[1]:
+            return (
+                f"At nearly equal numbers of parameters ({_parameters(one):,} and {_parameters(other):,}) the gain is "
+                f"{_gain(one, other)} dB ({subject})"
+            )
+    return ""
+
+
+def _parameters(row: Row) -> int:
+    return row.records[0]["parameters"]
+
+
+def _verdict(compared: dict[int, dict[int, tuple | None]], alike: str) -> list[str]:
+    """Whether a larger field of view helps micrographs clearly more than photographs, and what may hide it."""
     complete = {times: halves for times, halves in compared.items() if len(halves) > 1 and None not in halves.values()}
     if 1 not in complete:
         return []
@@ -126,8 +146,10 @@ def _verdict(compared: dict[int, dict[int, tuple | None]]) -> list[str]:
             )
             found.append(f"{outcome}: {_gains_of(halves)}.")
     found.append(
-        "Crops of 128 px show only a part of 221 px, which is not tested; wider networks, of which there is one seed "
-        "and no photographs, may gain more: see the table."
+        "More scales bring more parameters as well as a larger field of view, and likely such narrow networks are "
+        "short of both, on photographs as on micrographs, which those of the paper are not."
+        + (f" {alike}." if alike else "")
+        + " That crops of 128 px show only a part of 221 px is not tested."
     )
     return [" ".join(found)]
 
