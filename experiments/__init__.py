@@ -1,8 +1,8 @@
 """One module per published table or figure: the axes of a sweep and the table that it fills, nothing else.
 
 A module has a docstring (what it regenerates, the command, the figure to expect), `TIMES` (size -> how long it takes on
-two cores or one GPU, after the zoo where that trains its networks) and `run(size, workspace)`. One whose networks belong to the zoo
-also has `train(size, workspace)`; see `experiments.zoo`.
+two cores or one GPU, after the zoo where that trains its networks) and `run(size, workspace)`. One whose networks
+belong to the zoo also has `train(size, workspace)`; see `experiments.zoo`.
 """
 
 import importlib

@@ -21,6 +21,7 @@ from stemjax.movies import FrameList, spread, with_statistics
 VALIDATION_EVERY = 10  # frames of which one is for validation
 HELD_OUT = 0.1  # part of the pixels of a single image that is for validation
 KEPT, HELD = "kept", "held out"
+FEW = 4  # channels that a microscope records at once
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Recording:
 
     def __post_init__(self):
         frames, height, width, channels = self.movie.shape
-        if channels > 1 and channels >= min(height, width):
+        # More than a handful of channels, and fewer frames than those: C was said of the frames.
+        if channels > 1 and (channels >= min(height, width) or channels > max(frames, FEW) and frames > 1):
             found = f"{frames} frames of {height} x {width} pixels and {channels} channels"
             raise ValueError(f"{self.path}: {found}: its axes seem to be swapped; say which they are, e.g. --axes TCHW")
 

@@ -72,6 +72,35 @@ def test_axes(tmp_path, shape, axes, expected):
 
 
 @pytest.mark.parametrize(
+    ("shape", "named", "expected"),
+    [
+        ((5, 2, 24, 30), "TCYX", (5, 24, 30, 2)),
+        ((1, 2, 24, 30), "TCYX", (24, 30, 2)),  # once two frames of one channel
+        ((2, 24, 30), "CYX", (24, 30, 2)),
+        ((5, 24, 30), "TYX", (5, 24, 30, 1)),
+        ((5, 24, 30), "ZYX", (5, 24, 30, 1)),  # a stack of unknown meaning is a movie
+    ],
+)
+def test_axes_that_an_imagej_file_names(tmp_path, shape, named, expected):
+    path = save(tmp_path / "a.tif", np.zeros(shape, np.float32), imagej=True, metadata={"axes": named})
+    assert read_image(path).data.shape == expected
+    if named == "CYX":  # what the user says counts more
+        assert read_image(path, "THW").data.shape == (2, 24, 30, 1)
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((5, 2, 24, 30), "TCHW"), ((5, 24, 30, 2), "THWC")])
+def test_four_unnamed_axes_are_refused_with_the_likely_ones(tmp_path, shape, axes):
+    with pytest.raises(ValueError, match=f"say --axes {axes}"):
+        read_image(save(tmp_path / "a.npy", np.zeros(shape, np.float32)))
+
+
+def test_a_written_image_of_two_channels_reads_back(tmp_path):
+    image = Image(np.stack([NOISY, 2 * NOISY], axis=-1))
+    write_image(tmp_path / "a.tif", image, {})
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").data, image.data)
+
+
+@pytest.mark.parametrize(
     ("unit", "factor"), [("nm", 10.0), ("\\u00B5m", 1e4), ("angstrom", 1.0), ("pixel", None), ("", None)]
 )
 def test_sampling_of_an_imagej_file(tmp_path, unit, factor):

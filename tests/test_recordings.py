@@ -131,6 +131,8 @@ def test_swapped_axes_are_noticed(tmp_path):
     right = open_recording(tmp_path / "m.npy", "TCHW")
     np.testing.assert_array_equal(right.frame(3), movie[3])
     assert "--axes" in refused(tmp_path / "n.npy", movie, axes=None)
+    frames_as_channels = movie[:6].transpose(3, 0, 1, 2)  # no more channels than pixels, but fewer frames than channels
+    assert "axes seem to be swapped" in refused(tmp_path / "f.npy", frames_as_channels, axes="TCHW")
 
 
 def test_an_image_is_a_movie_of_one_frame(tmp_path):

@@ -9,6 +9,7 @@ it, and it is imported only when such a file is opened. Nothing is ever unpickle
 from stemjax.files.image import Image, to_json
 from stemjax.files.reading import (
     READABLE,
+    arrange,
     fill_nonfinite,
     read_image,
     refuse_nonfinite,
@@ -22,6 +23,7 @@ from stemjax.files.writing import write_frames, write_image, write_whole
 __all__ = [
     "READABLE",
     "Image",
+    "arrange",
     "fill_nonfinite",
     "read_image",
     "refuse_nonfinite",

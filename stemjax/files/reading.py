@@ -27,7 +27,7 @@ def read_image(path: str | Path, axes: str | None = None, mapped: bool = False) 
     ----------
     axes : str, optional
         What the file's axes mean, one letter each of T (frames), H (rows), W (columns), C (channels), e.g. "HWC".
-        By default two axes are HW and three are THW.
+        By default what an ImageJ or OME file says of them; else two axes are HW and three are THW.
     mapped : bool
         Leave the numbers as they are in the file, in place of float32; .npy files and uncompressed TIFFs are then
         memory maps, from which frames are read one by one.
@@ -54,9 +54,9 @@ def read_image(path: str | Path, axes: str | None = None, mapped: bool = False) 
         with open(path, "rb") as stream:
             if not stream.read(1):
                 raise OSError("the file is empty (0 bytes)")
-        array, sampling, metadata = read(path, axes)
+        array, axes, sampling, metadata = read(path, axes)
         dtype = str(array.dtype)
-        data = _arrange(array, axes)
+        data = arrange(array, axes)
         data = data if mapped else to_float32(data)
     except ImportError as error:
         raise OSError(f"{path}: {error}") from error
@@ -75,12 +75,12 @@ def _read_npy(path: Path, axes: str | None):
         if stream.read(6) != b"\x93NUMPY":
             raise ValueError("not a .npy file; save one plain array with numpy.save")
     try:
-        return np.lib.format.open_memmap(path, mode="r"), None, {}
+        return np.lib.format.open_memmap(path, mode="r"), axes, None, {}
     except ValueError as error:
         if "Python objects" in str(error):
             raise ValueError("holds Python objects, which are never unpickled; save an array of numbers") from error
         if "empty" in str(error):  # an array without elements cannot be mapped
-            return np.empty(0), None, {}
+            return np.empty(0), axes, None, {}
         raise OSError(f"damaged or truncated ({error})") from error
 
 
@@ -100,7 +100,8 @@ def _read_tiff(path: Path, axes: str | None, mapped: bool):
             if tiff.ome_metadata:
                 metadata["ome"] = tiff.ome_metadata
             # Compressed frames can be mapped only once they are written out: into a temporary file, not the memory.
-            return series.asarray(out="memmap" if mapped else None), _tiff_sampling(tiff), metadata
+            array = series.asarray(out="memmap" if mapped else None)
+            return array, axes or _tiff_axes(series), _tiff_sampling(tiff), metadata
     except _Refusal:
         raise
     except tifffile.TiffFileError as error:
@@ -111,6 +112,12 @@ def _read_tiff(path: Path, axes: str | None, mapped: bool):
 
 class _Refusal(ValueError):
     """The file is sound, but not what it takes."""
+
+
+def _tiff_axes(series: tifffile.TiffPageSeries) -> str | None:
+    """The axes of a series as letters of ours, where the file names them all."""
+    axes = series.axes.replace("Y", "H").replace("X", "W")
+    return axes if {"H", "W"} <= set(axes) <= set(AXES) else None
 
 
 def _tiff_sampling(tiff: tifffile.TiffFile) -> float | None:
@@ -146,7 +153,7 @@ def _read_microscope(path: Path, axes: str | None):
     columns = signal["axes"][-1]
     sampling = to_angstrom(float(columns.get("scale") or 0), str(columns.get("units")))
     metadata = {name: signal.get(name, {}) for name in ("metadata", "original_metadata")}
-    return np.asarray(signal["data"]), sampling, metadata
+    return np.asarray(signal["data"]), axes, sampling, metadata
 
 
 def to_angstrom(length: float, unit: str) -> float | None:
@@ -156,8 +163,8 @@ def to_angstrom(length: float, unit: str) -> float | None:
     return length * factor if factor and math.isfinite(length) and length > 0 else None
 
 
-def _arrange(array: np.ndarray, axes: str | None) -> np.ndarray:
-    """The array as [H, W, C] or [T, H, W, C], after a look at whether its axes can be known."""
+def arrange(array: np.ndarray, axes: str | None) -> np.ndarray:
+    """The array as [H, W, C] or [T, H, W, C], after a look at whether its axes can be known; see `read_image`."""
     size = f"{array.ndim} axes of {_size(array.shape)}" if array.ndim else "a single number"
     if array.size == 0:
         raise _Refusal(f"holds no pixels ({size})")
@@ -167,7 +174,8 @@ def _arrange(array: np.ndarray, axes: str | None) -> np.ndarray:
         if array.ndim == 3 and array.shape[-1] in (3, 4):
             raise _Refusal(f"looks like RGB, {size}: say --axes HWC for channels, or --axes THW for a movie")
         if array.ndim not in (2, 3):
-            example = {4: "THWC", 1: "HW"}.get(array.ndim, "THW")
+            four = "TCHW" if array.ndim == 4 and array.shape[1] < array.shape[3] else "THWC"
+            example = {4: four, 1: "HW"}.get(array.ndim, "THW")
             raise _Refusal(f"{size}, which could mean many things: say --axes {example} or save frames of two axes")
         axes = AXES[-array.ndim - 1 : -1]
     axes = axes.upper()
