@@ -219,7 +219,7 @@ def common_notes(rows: dict[str, Row], found: list[dict], tuned: bool = True) ->
             yield f"Chosen: {'; '.join(chosen)}."
         if any(tried["chosen"] == max(tried["values"]) for r in found for tried in (r["tuning"] or {}).values()):
             yield (
-                "Both filters approach the Constant as they widen: the widest tried, where chosen, is on its way. Total "
-                "variation is tuned to converge; at the paper's settings it stops by scikit-image's rule, which is "
-                "before that."
+                "Both filters approach the Constant as they widen: the widest tried, where chosen, is on its way. "
+                "Tuned, total variation runs until it has converged; at the paper's settings it stops by scikit-image's "
+                "rule, before that."
             )
