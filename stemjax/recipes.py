@@ -208,17 +208,23 @@ PATIENCE = 5  # validations without a gain before the training on a recording en
 VALIDATIONS = 20  # of the training on a recording
 
 
-def recorded_run(denoiser: Noise2Void | WCVD, size: str, data: Recording, seed: int = 0, **changes) -> Run:
+def learns_from_clips(denoiser) -> bool:
+    """Whether a self-supervised denoiser takes each channel of a recording as a movie by itself: all but Noise2Void."""
+    return hasattr(denoiser, "frames") or type(denoiser) in CLIP_TRAINING
+
+
+def recorded_run(denoiser, size: str, data: Recording, seed: int = 0, **changes) -> Run:
     """The training of a self-supervised denoiser on a movie from a file: its recipe with crops that fit the movie.
 
-    It stops early, but for WCVD, whose 867 parameters learn nothing by heart.
+    It stops early, but for WCVD, whose 867 parameters learn nothing by heart. Self2Self learns from all frames, as it
+    is to denoise them; the others are judged by frames held out.
 
     Raises
     ------
     ValueError
         If the frames are smaller than the network's coarsest pixel, or too few.
     """
-    if hasattr(denoiser, "frames"):
+    if learns_from_clips(denoiser):
         return _recorded_clips(denoiser, size, data, seed, **changes)
     height, width, channels = data.movie.shape[1:]
     recipe, period = N2V_TRAINING[size] | changes, pooling_period(denoiser.network)
@@ -239,7 +245,8 @@ def recorded_run(denoiser: Noise2Void | WCVD, size: str, data: Recording, seed: 
 def _recorded_clips(denoiser, size: str, data: Recording, seed: int, **changes) -> Run:
     recipe = clip_run if type(denoiser) in CLIP_TRAINING else wcvd_run
     run = recipe(denoiser, size, data.recipe_hash, seed, **changes)
-    selection = RecordedClips(1 + sum(denoiser.frames))
+    before, after = getattr(denoiser, "frames", (0, 0))
+    selection = RecordedClips(len(data.movie) if isinstance(denoiser, Self2Self) else before + 1 + after)
     frames = min(len(selection.images(data, split)) for split in ("train", "validation"))
     side = min(run.crops.size, *data.movie.shape[1:3])
     fitted = {

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,12 +32,20 @@ def denoise(
     dtype: Literal["float32", "uint16", "uint8"] = "float32",
     tile: MaybeCount = None,
     blend: Literal["halo", "average"] = "halo",
+    watch: Annotated[str | None, named("FOLDER|-")] = None,
+    lookahead: Flag = False,
+    until: Count = 0,
+    idle: Annotated[float | None, named("SECONDS")] = None,
 ) -> int:
     """Denoise images and movies. X.tif becomes X_denoised.tif, with X_denoised.json that says how it was made.
 
     Reads .npy and TIFF, and with the extra `files` dm3, dm4, emd, ser, mrc and hspy. A file that fails does not stop
     the others. The frames of a movie are read and written one by one, or a few at a time where the model looks at their
     neighbours, so it may be larger than the memory.
+
+    With --watch, files that come into a folder are denoised as they come: frames, or short movies, that together are
+    one movie, in the order of their names. A movie denoiser sees of each frame those before it alone, see --lookahead.
+    Ctrl-C ends it, with the frames per second and the latency.
 
     Args:
         paths: Image files, as many as you like.
@@ -60,6 +69,12 @@ def denoise(
         dtype: Type of the numbers in the result; integers are rounded and clipped.
         tile: Side of the tiles for images too large for the memory. Default: as large as fits.
         blend: Keep the middle of tiles that overlap enough, or average tiles as the papers do.
+        watch: Denoise the files of this folder that have no result yet, and those that come; - reads frames from
+            standard input, .npy arrays one after the other.
+        lookahead: Let each frame wait for those after it that the model looks at (1 for wcvd, 2 for udvd). Without, the
+            movie is taken to go back from the newest frame the way it came, at once but with more noise.
+        until: End after so many frames. Default: never.
+        idle: End after so many seconds without a new frame. Default: never.
     """
     from stemjax.cli.denoise_file import Job, Model
     from stemjax.cli.denoise_train import SELF_SUPERVISED, Training
@@ -68,8 +83,12 @@ def denoise(
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is said once, in our own line
     learns = train or fine_tune is not None
-    if not paths:
+    if not paths and watch is None:
         raise ValueError("no file given: stemjax denoise FILE...")
+    if watch is not None and (paths or learns):
+        raise ValueError("--watch takes no files and no training: train first, and give the run with --model")
+    if watch is None and (lookahead, until, idle) != (False, 0, None):
+        raise ValueError("--lookahead, --until and --idle belong to --watch FOLDER")
     if bin < 1 or (sampling is not None and not 0 < sampling < 1e6) or (tile is not None and tile < 1):
         raise ValueError("--bin and --tile must be at least 1, and --sampling a pixel size in Å")
     if steps is not None and steps < 1:
@@ -86,6 +105,11 @@ def denoise(
         training = Training(name, fine_tune, size, steps, seed, runs, time_limit, axes, sampling, fill_nonfinite)
     else:
         chosen = Model(model or SHIPPED, *load_model(model or SHIPPED))
+    if watch is not None:
+        from stemjax.cli.denoise_watch import watch_and_denoise
+
+        job = replace(job, window="lookahead" if lookahead else "causal")
+        return watch_and_denoise(watch, out, format, job, chosen, lookahead, until, idle)
     failed = []
     for path in paths:
         try:

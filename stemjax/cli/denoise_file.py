@@ -3,7 +3,7 @@
 import hashlib
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -61,8 +61,35 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Found:
+    """An image or a movie whose every frame has been looked at.
+
+    Parameters
+    ----------
+    image : files.Image
+        Where it comes from, with the pixel size of the result.
+    movie : recordings.Recording
+        Its frames, not yet binned.
+    parts : list of slice
+        The channels that go through the model together.
+    shape : tuple of int
+        Of the result.
+    warnings : list of str
+    """
+
+    image: Any
+    movie: Any
+    parts: list[slice]
+    shape: tuple[int, ...]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
 class Job:
-    """What is done with each file; the fields are options of the verb."""
+    """What is done with each file; the fields are options of the verb.
+
+    `window` says what a frame was denoised from, where that was not the movie as a whole.
+    """
 
     axes: str | None
     sampling: float | None
@@ -73,6 +100,7 @@ class Job:
     blend: str
     png: bool
     overwrite: bool
+    window: str | None = None
     written: set = field(default_factory=set)
 
     def outputs(self, target: Path) -> list[Path]:
@@ -94,73 +122,97 @@ class Job:
     def run(self, path: Path, target: Path, model: Model) -> None:
         """Denoise one file, saying on stderr what the user should know and on stdout where the result is."""
         from stemjax import files
+
+        found = self.look(files.read_image(path, self.axes, mapped=True), model)
+        for warning in found.warnings:
+            print(f"warning: {path}: {warning}", file=sys.stderr)
+        self.write(target, self._denoised(found, model), found, model)
+
+    def look(self, image, model: Model) -> Found:
+        """Look at every frame of an image or a movie, whose `path` is what messages call it.
+
+        Raises
+        ------
+        ValueError
+            If it is not what the model takes, or a frame is not sound.
+        """
+        from stemjax import files
         from stemjax.recordings import map_recording
 
-        image = files.read_image(path, self.axes, mapped=True)
         image = replace(image, sampling=self.sampling or image.sampling)
         movie = map_recording(image, self.fill_nonfinite)
         parts = model.parts(image.data.shape[-1])
         if hasattr(model.denoiser, "frames") and (self.tile or self.blend != "halo"):
-            raise ValueError(f"{path}: {model.name} takes whole frames: leave out --tile and --blend")
+            raise ValueError(f"{image.path}: {model.name} takes whole frames: leave out --tile and --blend")
         warnings = files.warnings_about_frames(movie.frames())
-        shape = (*image.data.shape[:-3], *next(self._binned(movie)).shape)
+        shape = (*image.data.shape[:-3], *next(self.frames(movie)).shape)
         if self.bin > 1:
             image = replace(image, sampling=image.sampling and image.sampling * self.bin)
-        warnings += self._pixel_size_warning(image, model)
-        for warning in warnings:
-            print(f"warning: {path}: {warning}", file=sys.stderr)
-        variables = [self._prepared(movie, part, model) for part in parts]
+        return Found(image, movie, parts, shape, warnings + self._pixel_size_warning(image, model))
+
+    def write(self, target: Path, denoised: Iterable, found: Found, model: Model) -> None:
+        """Write the denoised frames [H, W, C] of what was found, as they come, and say where they are."""
+        import numpy as np
+
+        from stemjax import files
+
         preview = []
 
-        def denoised() -> Iterator:
-            for index, frame in enumerate(self._denoised(movie, parts, variables, model)):
+        def checked() -> Iterator:
+            for index, frame in enumerate(denoised):
+                if not np.isfinite(frame).all():
+                    raise ValueError(
+                        f"{model.name} gave NaN for this image: its numbers are too large; rescale it to counts"
+                    )
                 if self.fill_nonfinite:
-                    frame[_any_of(~_finite(movie.movie[index]), self.bin)] = float("nan")
+                    frame[_any_of(~_finite(found.movie.movie[index]), self.bin)] = float("nan")
                 if self.png and not preview:
-                    preview.extend((next(self._binned(movie)), frame))
+                    preview.extend((next(self.frames(found.movie)), frame))
                 yield frame
 
         target.parent.mkdir(parents=True, exist_ok=True)
-        files.write_frames(target, denoised(), shape, image, self._provenance(path, warnings, model), self.dtype)
+        files.write_frames(target, checked(), found.shape, found.image, self._provenance(found, model), self.dtype)
         if self.png:
             _write_preview(target.with_suffix(".png"), *preview)
         self.written.update(output.resolve() for output in self.outputs(target))
-        print(target)
+        print(target, flush=True)
 
-    def _binned(self, movie) -> Iterator:
+    def frames(self, movie) -> Iterator:
+        """The frames [H, W, C] of a recording, binned."""
         from stemjax.files import Image
 
         for frame in movie.frames():
             yield Image(frame).bin(self.bin).data if self.bin > 1 else frame
 
-    def _prepared(self, movie, part: slice, model: Model) -> dict:
+    def prepared(self, movie, part: slice, model: Model) -> dict:
         """The model's variables, with the statistics of the whole movie where it takes any."""
         if len(movie.movie) == 1 or not hasattr(model.denoiser, "prepare_movie"):
             return model.variables
-        return model.denoiser.prepare_movie(model.variables, (frame[..., part] for frame in self._binned(movie)))
+        return model.denoiser.prepare_movie(model.variables, (frame[..., part] for frame in self.frames(movie)))
 
-    def _denoised(self, movie, parts: list[slice], variables: list[dict], model: Model) -> Iterator:
+    def _denoised(self, found: Found, model: Model) -> Iterator:
         """The frames [H, W, C], denoised."""
         import numpy as np
 
-        pairs = zip(parts, variables, strict=True)
-        for together in zip(*(self._part(movie, *pair, model) for pair in pairs), strict=True):
-            denoised = np.concatenate(together, axis=-1)
-            if not np.isfinite(denoised).all():
-                raise ValueError(
-                    f"{model.name} gave NaN for this image: its numbers are too large; rescale it to counts"
-                )
-            yield denoised
+        variables = [self.prepared(found.movie, part, model) for part in found.parts]
+        pairs = zip(found.parts, variables, strict=True)
+        for together in zip(*(self._part(found.movie, *pair, model) for pair in pairs), strict=True):
+            yield np.concatenate(together, axis=-1)
 
     def _part(self, movie, part: slice, variables: dict, model: Model) -> Iterator:
         """Some channels of the frames, denoised together."""
-        from stemjax.inference import denoise_frames, denoise_image
+        from stemjax.inference import denoise_frames
 
-        frames = (frame[..., part] for frame in self._binned(movie))
+        frames = (frame[..., part] for frame in self.frames(movie))
         if hasattr(model.denoiser, "frames"):
             return denoise_frames(model.denoiser, variables, frames, len(movie.movie))
-        options = {"tile": self.tile, "blend": self.blend}
-        return (denoise_image(model.denoiser, variables, frame, **options) for frame in frames)
+        return (self.one(frame, variables, model) for frame in frames)
+
+    def one(self, frame, variables: dict, model: Model):
+        """A frame [H, W, C], denoised by itself."""
+        from stemjax.inference import denoise_image
+
+        return denoise_image(model.denoiser, variables, frame, tile=self.tile, blend=self.blend)
 
     def _pixel_size_warning(self, image, model: Model) -> list[str]:
         trained = model.sampling
@@ -173,12 +225,16 @@ class Job:
         sizes = f"{image.sampling:.3g} Å per pixel, but {model.name} was trained at {trained:.3g} Å"
         return [f"{sizes}, so what it takes for noise may be signal: {fix}"]
 
-    def _provenance(self, path: Path, warnings: list[str], model: Model) -> dict:
+    def _provenance(self, found: Found, model: Model) -> dict:
         from stemjax import __version__
         from stemjax.denoisers import to_config
 
-        with open(path, "rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        path = found.image.path
+        if path.exists():
+            with open(path, "rb") as stream:
+                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        else:  # came from standard input
+            sha256 = hashlib.sha256(found.movie.movie.tobytes()).hexdigest()
         return {
             "program": f"stemjax {__version__}",
             "command": shlex.join(["stemjax", *sys.argv[1:]]),
@@ -190,8 +246,8 @@ class Job:
             "tile": self.tile,
             "blend": self.blend,
             "filled_nonfinite": self.fill_nonfinite,
-            "warnings": warnings,
-        }
+            "warnings": found.warnings,
+        } | ({"window": self.window} if self.window else {})
 
 
 def _finite(frame):

@@ -25,7 +25,7 @@ class Training:
     def run(self, path: Path):
         """Train on one file until the loss on what is held out falls no longer; returns the `train.Outcome`."""
         from stemjax.cli.training import train_and_report
-        from stemjax.recipes import recorded_run
+        from stemjax.recipes import learns_from_clips, recorded_run
         from stemjax.recordings import open_recording
 
         movie = open_recording(path, self.axes, self.fill_nonfinite)
@@ -38,7 +38,7 @@ class Training:
             denoiser, initial = self._new(path, movie.movie.shape[-1]), None
         run = recorded_run(denoiser, self.size, movie, self.seed, **changes)
         frames = len(run.selection.images(movie, "train"))
-        masked = len(movie.movie) == 1 and not hasattr(denoiser, "frames")
+        masked = len(movie.movie) == 1 and not learns_from_clips(denoiser)
         held = "a tenth of its pixels held out" if masked else f"{frames} of {len(movie.movie)} frames"
         print(f"training on {path}, {held}, in {self.runs / run.hash}", flush=True)
         return train_and_report(run, movie, self.runs, initial=initial, time_limit=self.time_limit)
@@ -46,6 +46,7 @@ class Training:
     def _new(self, path: Path, channels: int):
         """The preset's denoiser, for so many channels together."""
         from stemjax.presets import find_preset
+        from stemjax.recipes import learns_from_clips
 
         name = self.model
         if channels == 1 and name == SELF_SUPERVISED:
@@ -56,19 +57,20 @@ class Training:
             raise ValueError(f"{name} does not learn from noisy images alone: train --model {SELF_SUPERVISED}")
         if name == SINGLE and channels > 1:
             raise ValueError(f"{path}: {channels} channels, but {name} is for one: train --model {SELF_SUPERVISED}")
-        if hasattr(denoiser, "frames"):  # each channel is a movie by itself
+        if learns_from_clips(denoiser):
             return denoiser
         return replace(denoiser, network=denoiser.network.clone(channels_out=channels))
 
     def _old(self, path: Path, movie):
         """Denoiser, weights and changes to the run, of a training that goes on with another one's weights."""
+        from stemjax.recipes import learns_from_clips
         from stemjax.recordings import RecordedImaging
         from stemjax.train import load_run
 
         run, variables, info = load_run(self.fine_tune)
         if not getattr(run.denoiser, "self_supervised", False):
             raise ValueError(f"{self.fine_tune} does not learn from noisy images alone: fine-tune a run of Noise2Void")
-        if hasattr(run.denoiser, "frames"):
+        if learns_from_clips(run.denoiser):
             return run.denoiser, variables, {"initial": info["digest"]}
         channels, found = run.imaging.channels, movie.movie.shape[-1]
         if len(channels) != found:

@@ -79,7 +79,22 @@ class UDVD:
                 f"not {frames}: use more frames, or a method for single images"
             )
         reflected = jnp.pad(noisy, [(0, 0), (before, after), (0, 0), (0, 0), (0, 0)], mode="reflect")
-        return self._predict(variables, reflected)
+        return self.denoise_valid(variables, reflected)
+
+    def denoise_valid(self, variables: dict, noisy: jax.Array) -> jax.Array:
+        """Of movies [B, T, H, W, C] the denoised frames that have all their neighbours.
+
+        Raises
+        ------
+        ValueError
+            If the network is for another number of channels.
+        """
+        if noisy.shape[-1] != self.network.channels_out:
+            raise ValueError(
+                f"a network of {self.network.channels_out} channels was given movies of {noisy.shape[-1]}: choose "
+                "the network's channels_out accordingly"
+            )
+        return self.network.apply({"params": variables["params"]}, noisy)
 
     def loss(self, variables: dict, batch: dict, key: jax.Array) -> tuple[jax.Array, tuple[dict, dict]]:
         """Mean squared error [counts²] on the frames of ``batch["noisy"]`` [B, T, H, W, C] that have all neighbours.
@@ -92,14 +107,6 @@ class UDVD:
         if noisy.shape[1] <= before + after:
             needed = f"at least {before + after + 1} frames to learn from"
             raise ValueError(f"{self.name} needs {needed}, not {noisy.shape[1]}: give longer movies or clips")
-        error = self._predict(variables, noisy) - noisy[:, before : noisy.shape[1] - after]
+        error = self.denoise_valid(variables, noisy) - noisy[:, before : noisy.shape[1] - after]
         loss = jnp.mean(error**2)
         return loss, ({}, {"loss": loss})
-
-    def _predict(self, variables: dict, movies: jax.Array) -> jax.Array:
-        if movies.shape[-1] != self.network.channels_out:
-            raise ValueError(
-                f"a network of {self.network.channels_out} channels was given movies of {movies.shape[-1]}: choose "
-                "the network's channels_out accordingly"
-            )
-        return self.network.apply({"params": variables["params"]}, movies)

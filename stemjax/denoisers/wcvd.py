@@ -111,7 +111,11 @@ class WCVD:
                 f"{'is only 1 frame' if frames == 1 else f'are only {frames} frames'}: use wcid, which needs one"
             )
         reflected = jnp.pad(noisy, [(0, 0), (before, after), (0, 0), (0, 0), (0, 0)], mode="reflect")
-        y = self._apply(variables, reflected, "fast")
+        return self.denoise_valid(variables, reflected)
+
+    def denoise_valid(self, variables: dict, noisy: jax.Array) -> jax.Array:
+        """Of movies [B, T, H, W, 1] the denoised frames that have all their neighbours."""
+        y = self._apply(variables, noisy, "fast")
         return fourier_disc(y, self.low_pass) if self.low_pass else y
 
     def loss(self, variables: dict, batch: dict, key: jax.Array) -> tuple[jax.Array, tuple[dict, dict]]:

@@ -220,6 +220,6 @@ def common_notes(rows: dict[str, Row], found: list[dict], tuned: bool = True) ->
         if any(tried["chosen"] == max(tried["values"]) for r in found for tried in (r["tuning"] or {}).values()):
             yield (
                 "Both filters approach the Constant as they widen: the widest tried, where chosen, is on its way. "
-                "Tuned, total variation runs until it has converged; at the paper's settings it stops by scikit-image's "
-                "rule, before that."
+                "Tuned, total variation runs until it has converged; at the paper's settings it stops before that, by "
+                "scikit-image's rule."
             )
