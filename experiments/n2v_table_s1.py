@@ -8,7 +8,7 @@ their noise drawn again. Each filter stands twice: at the paper's settings (Gaus
 1.0 for ADF and 0.75 for BF on frames scaled to [0, 1]) and tuned on the validation movies. In the paper Noise2Void
 reaches 23 dB (ADF) and 21 dB (BF), total variation 22 and 20, the Gaussian filter 18 and 17. Expect at size `cpu` 30.6
 and 24.7 dB on unseen movies at 7 dB, where no tuned filter is better than the constant (27.9 and 21.3), and 39.8 and
-33.7 dB at 16 dB, where the best tuned filters have 29.4 and 22.7.
+33.7 dB at 16 dB, where the best tuned filters have 30.7 and 22.7.
 
 Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Images", Table S1, Figures 6 and 7.
 """
