@@ -19,7 +19,8 @@ from stemjax.recordings import RecordedClips, RecordedMovie, open_recording
 from stemjax.train import Optimiser, Run
 from stemjax.validation import validation
 
-VIDEO, IMAGE = WCVD(low_pass=0.0), WCVD(BlindEnsemble(frames=1), low_pass=0.0)
+SMALL = BlindEnsemble(kernels=(3, 5), features=2, layers=2)  # compiles in half the time
+VIDEO, IMAGE = WCVD(SMALL, low_pass=0.0), WCVD(SMALL.clone(frames=1), low_pass=0.0)
 
 
 def lattice(frames=10, height=24, width=30):
@@ -39,9 +40,9 @@ def variables():
 def test_missing_frames_are_reflected(variables):
     _, movie = lattice(4)
     denoised = jax.jit(VIDEO.denoise)(variables[VIDEO], movie[None])[0]
-    for frame, seen in ((0, (1, 0, 1)), (1, (0, 1, 2)), (3, (2, 3, 2))):
-        expected = VIDEO.network.apply({"params": variables[VIDEO]["params"]}, movie[list(seen)][None])
-        np.testing.assert_allclose(denoised[frame], expected[0, 0], atol=1e-5)
+    seen = np.stack([movie[list(frames)] for frames in ((1, 0, 1), (0, 1, 2), (2, 3, 2))])  # by frames 0, 1 and 3
+    expected = jax.jit(VIDEO.network.apply)({"params": variables[VIDEO]["params"]}, seen)[:, 0]
+    np.testing.assert_allclose(denoised[np.array([0, 1, 3])], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("denoiser", [VIDEO, IMAGE], ids=["wcvd", "wcid"])
@@ -84,7 +85,7 @@ def test_a_dead_column_is_filled_in_and_spoils_no_more_than_its_surroundings(var
     before, after = (inference.denoise_image(VIDEO, variables[VIDEO], m) for m in (movie, dead))
     assert np.isfinite(after).all() and after[:, :, 15].any()
     changed = (before != after).any((0, 1, 3))
-    assert not changed[:12].any() and not changed[19:].any() and changed[12:19].any()
+    assert not changed[:13].any() and not changed[18:].any() and changed[13:18].any()
 
 
 # ---------------------------------------------------------------------------------------------------- dead subnets
@@ -105,10 +106,11 @@ def test_a_dead_subnet_is_seen_and_drawn_again(variables):
         "blind_kernel": 0 * params["subnets_1"]["blind_kernel"],
     }
     broken = variables[VIDEO] | {"params": params | {"subnets_1": dead}}
-    _, (_, measured) = VIDEO.loss(broken, {"noisy": movie[None]}, None)
-    assert measured["alive_5"] == 0 and measured["alive_3"] > 0 and measured["alive_7"] > 0
+    loss = jax.jit(lambda variables: VIDEO.loss(variables, {"noisy": movie[None]}, None))
+    _, (_, measured) = loss(broken)
+    assert measured["alive_5"] == 0 and measured["alive_3"] > 0
     mended = VIDEO.revive(broken, measured, jax.random.key(1))
-    _, (_, again) = VIDEO.loss(mended, {"noisy": movie[None]}, None)
+    _, (_, again) = loss(mended)
     assert again["alive_5"] > 0 and again["redrawn"] > measured["redrawn"]
     assert mended["params"]["subnets_0"] is broken["params"]["subnets_0"]
     assert VIDEO.revive(mended, again, jax.random.key(1)) is mended
@@ -127,10 +129,10 @@ def test_the_disc_is_a_disc_in_frequency():
 
 def test_the_low_pass_follows_the_network(variables):
     _, movie = lattice(3)
-    network_alone = VIDEO.denoise(variables[VIDEO], movie[None])
-    for divisor in (3.0, 7.0):
-        filtered = replace(VIDEO, low_pass=divisor).denoise(variables[VIDEO], movie[None])
-        np.testing.assert_allclose(filtered, fourier_disc(network_alone, divisor), atol=1e-5)
+    denoisers = [VIDEO, *(replace(VIDEO, low_pass=divisor) for divisor in (3.0, 7.0))]
+    network_alone, *filtered = jax.jit(lambda v, y: [d.denoise(v, y) for d in denoisers])(variables[VIDEO], movie[None])
+    for divisor, result in zip((3.0, 7.0), filtered, strict=True):
+        np.testing.assert_allclose(result, fourier_disc(network_alone, divisor), atol=1e-5)
     assert WCVD().low_pass == 3
     with pytest.raises(ValueError, match="choose 1 or more, or 0 for none"):
         WCVD(low_pass=0.5)
@@ -165,7 +167,7 @@ def test_it_learns_from_the_noisy_movie_alone(tmp_path, monkeypatch):
     _, found, info = train.load_run(outcome.folder)
     log = info["log"]
     assert [event["step"] for event in log] == [1, 20, 40, 60] and len(killed) == 1  # only in the first half
-    assert log[2]["redrawn"] > log[1]["redrawn"] and min(log[-1][f"alive_{k}"] for k in (3, 5, 7)) > 0
+    assert log[2]["redrawn"] > log[1]["redrawn"] and min(log[-1][f"alive_{k}"] for k in (3, 5)) > 0
     assert log[-1]["loss"] < 0.8 * log[0]["loss"]
     clean, noisy = lattice()
     denoised = inference.denoise_image(VIDEO, found, noisy)
@@ -181,7 +183,7 @@ def test_a_movie_on_the_command_line(tmp_path, capsys):
     """Trained on integers of a frame that is not square, used on a movie of two channels, refused on one image."""
     path, runs = tmp_path / "movie.tif", ["--runs", str(tmp_path / "runs")]
     movie = lattice(7)[1][..., 0].astype(np.uint8)
-    tifffile.imwrite(path, movie, imagej=True)
+    tifffile.imwrite(path, movie, imagej=True, metadata={"axes": "TYX"})
     base = ["--format", "npy", "--overwrite"]
     assert (
         main(["denoise", str(path), "--model", "wcvd", "--train", "--size", "smoke", "--steps", "2", *runs, *base]) == 0
