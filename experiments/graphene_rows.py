@@ -10,7 +10,7 @@ from experiments.recorder import Recorder
 from stemjax.denoisers.constant import Constant
 from stemjax.evaluate import ImageSet
 from stemjax.figures import Panel
-from stemjax.metrics.image import score
+from stemjax.metrics.image import contracts, score
 
 
 def record_bars(rows: Recorder, **facts) -> dict[str, np.ndarray]:
@@ -44,10 +44,11 @@ def panels(test: ImageSet, denoised: dict[str, np.ndarray], channel: int) -> lis
     """One channel of one frame, clean and as each row has it, with its PSNR."""
     index, name = test.images.typical, test.imaging.channels[channel]
     clean = test.clean[index, ..., channel]
+    contract = contracts(test.imaging.contract(), test.clean, test.images.unit)[index]
     found = [Panel("Clean", displayed(clean, name))]
     for label, frames in denoised.items():
         image = frames[index, ..., channel]
-        psnr_db = score(clean, image, **test.imaging.contract())["psnr_db"]
+        psnr_db = score(clean, image, **contract)["psnr_db"]
         found.append(Panel(label, displayed(image, name), psnr_db, is_noisy=label == "Noisy"))
     return found
 

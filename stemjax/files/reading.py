@@ -13,6 +13,7 @@ import tifffile
 from stemjax.files.image import AXES, TIFF, Image, to_json
 
 MICROSCOPE = (".dm3", ".dm4", ".emd", ".ser", ".mrc", ".hspy")  # by RosettaSciIO
+MOST_CHANNELS = 4  # that a file which names no frames is taken to have
 READABLE = (".npy", *TIFF, *MICROSCOPE)
 TO_ANGSTROM = {"pm": 0.01, "å": 1.0, "a": 1.0, "angstrom": 1.0, "nm": 10.0, "µm": 1e4, "um": 1e4, "micron": 1e4}
 FULL_SCALES = [2**bits - 1 for bits in (8, 10, 12, 14, 15, 16, 24, 31, 32)]  # values at which detectors saturate
@@ -115,8 +116,13 @@ class _Refusal(ValueError):
 
 
 def _tiff_axes(series: tifffile.TiffPageSeries) -> str | None:
-    """The axes of a series as letters of ours, where the file names them all."""
+    """The axes of a series as letters of ours, where the file names them all.
+
+    A stack that was written without names comes back as one of channels; more than a microscope has are frames.
+    """
     axes = series.axes.replace("Y", "H").replace("X", "W")
+    if "T" not in axes and "C" in axes and series.shape[axes.index("C")] > MOST_CHANNELS:
+        axes = axes.replace("C", "T")
     return axes if {"H", "W"} <= set(axes) <= set(AXES) else None
 
 

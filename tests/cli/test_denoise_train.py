@@ -3,6 +3,7 @@
 import json
 import weakref
 from dataclasses import replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -13,7 +14,8 @@ from stemjax import presets
 from stemjax.cli import main
 from stemjax.denoisers.noise2void import Noise2Void
 from stemjax.networks import N2VUNet
-from stemjax.recordings import Recording
+from stemjax.recipes import CLIP_TRAINING, recorded_run
+from stemjax.recordings import Recording, open_recording
 from stemjax.train import load_run
 
 FRAMES, SIDE = 8, 48
@@ -139,6 +141,37 @@ def test_one_channel_takes_the_single_network_and_a_stop_is_gone_on_from(tmp_pat
     # A network of one channel takes each channel of another movie as a movie of its own.
     assert denoise(save(tmp_path / "two.tif", a_movie()), "--model", folder) == 0
     assert result(tmp_path / "two.tif").shape == (FRAMES, SIDE, SIDE, 2)
+
+
+@pytest.mark.parametrize("name", ["laine", "self2self", "movie-autoencoder", "udvd"])
+def test_other_methods_take_their_own_recipe_with_crops_that_fit(tmp_path, name):
+    """Channels are movies by themselves; Self2Self learns from all frames, and UDVD needs five."""
+    movie = a_movie(frames=12)[:, :40]
+    np.save(tmp_path / "m.npy", movie)
+    data, denoiser = open_recording(tmp_path / "m.npy", "THWC"), presets.PRESETS[name].at("cpu")
+    for size in ("smoke", "cpu", "gpu"):
+        run, recipe = (
+            recorded_run(denoiser, size, data),
+            CLIP_TRAINING[type(denoiser)]["gpu" if size == "gpu" else "cpu"],
+        )
+        assert run.optimiser == recipe["optimiser"] and run.crops.flip == recipe["crops"].flip
+        assert run.steps == (20 if size == "smoke" else recipe["steps"])
+        for split, whole in (("train", 12 if name == "self2self" else 11), ("validation", None)):
+            images = run.selection.images(data, split)
+            arrays = {"noisy": np.zeros((2, len(images), 40, SIDE, 1), np.float32)}
+            batch = jax.eval_shape(
+                partial(run.crops.batch, band=None, imaging=run.imaging), arrays, jax.random.key(0), 0
+            )
+            height, width = batch["noisy"].shape[2:4]
+            assert height <= 40 and width <= SIDE and batch["noisy"].shape[1] == (5 if name == "udvd" else 1)
+            assert whole is None or name == "udvd" or len(images) == whole
+    np.save(tmp_path / "short.npy", movie[:4])
+    short = open_recording(tmp_path / "short.npy", "THWC")
+    if name == "udvd":
+        with pytest.raises(ValueError, match="short.npy: 4 frames, but the model learns from 5 or more: use wcid"):
+            recorded_run(denoiser, "cpu", short)
+    else:
+        assert recorded_run(denoiser, "cpu", short).crops.frames == 1
 
 
 @pytest.mark.parametrize("suffix", ["tif", "npy"])

@@ -23,7 +23,8 @@ def narrow(denoiser):
     network = denoiser.network
     small = {"width": 8, "depth": 5, "scales": 2}
     least = {name: min(value, getattr(network, name)) for name, value in small.items() if hasattr(network, name)}
-    return replace(denoiser, network=network.clone(**least))
+    passes = {"passes": 3} if hasattr(denoiser, "passes") else {}
+    return replace(denoiser, network=network.clone(**least), **passes)
 
 
 DENOISERS = {name: narrow(preset.at("cpu")) for name, preset in PRESETS.items()}
@@ -56,7 +57,7 @@ class Case:
 
     def __init__(self, name: str):
         self.denoiser, self.traces = DENOISERS[name], 0
-        self.size = 32
+        self.size = 16 if hasattr(self.denoiser, "frames") else 32  # px; a movie has five frames
         channels = getattr(getattr(self.denoiser, "network", None), "channels_out", 1)
         # The loss of a self-supervised method never falls below the noise, which at this dose is nearly all there is.
         self.batch = lattice(3, self.size, channels, 20.0 if getattr(self.denoiser, "self_supervised", False) else 1.0)
