@@ -135,7 +135,7 @@ def _notes(parts: dict[str, dict[str, Row]], found: list[dict]):
         if below:
             yield f"{kind}: {', '.join(below)} not above {max(bars, key=bars.get)}: they fail the gate there."
         yield (
-            f"{kind}: two methods {misranked(rows):.2f} dB apart stand in the wrong order by their mean uPSNR; it can "
+            f"{kind}: two methods {misranked(rows):.2f} dB apart stand in the wrong order by their mean uPSNR; it does "
             "not rank what is nearer than that."
         )
         yield f"{kind}: the contrast of the clean movies is {rows[NOISY].mean('clean_contrast'):.3f}; noise adds to it."
