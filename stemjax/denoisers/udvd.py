@@ -17,6 +17,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from stemjax.denoisers.time_ends import reflect_in_time
 from stemjax.networks.noise2void import keep_signal
 from stemjax.networks.udvd import UDVDNetwork
 
@@ -72,14 +73,7 @@ class UDVD:
         ValueError
             If a movie has too few frames to be reflected.
         """
-        (before, after), frames = self.frames, noisy.shape[1]
-        if frames <= max(before, after):
-            raise ValueError(
-                f"{self.name} looks at {before} frames before and {after} after each, so it needs {before + 1} frames, "
-                f"not {frames}: use more frames, or a method for single images"
-            )
-        reflected = jnp.pad(noisy, [(0, 0), (before, after), (0, 0), (0, 0), (0, 0)], mode="reflect")
-        return self.denoise_valid(variables, reflected)
+        return self.denoise_valid(variables, reflect_in_time(noisy, self.frames, self.name))
 
     def denoise_valid(self, variables: dict, noisy: jax.Array) -> jax.Array:
         """Of movies [B, T, H, W, C] the denoised frames that have all their neighbours.

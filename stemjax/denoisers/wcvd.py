@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from stemjax.denoisers.low_pass import fourier_disc
+from stemjax.denoisers.time_ends import reflect_in_time
 from stemjax.networks.wcvd import BlindEnsemble
 
 DRAWS = 64  # of initial weights, of which the first that are alive are taken
@@ -103,15 +104,7 @@ class WCVD:
         ValueError
             If a movie has too few frames, or several channels.
         """
-        before, after = self.frames
-        frames = noisy.shape[1]
-        if frames <= max(before, after):
-            raise ValueError(
-                f"{self.name} looks at {before} frame before and {after} after each, but there "
-                f"{'is only 1 frame' if frames == 1 else f'are only {frames} frames'}: use wcid, which needs one"
-            )
-        reflected = jnp.pad(noisy, [(0, 0), (before, after), (0, 0), (0, 0), (0, 0)], mode="reflect")
-        return self.denoise_valid(variables, reflected)
+        return self.denoise_valid(variables, reflect_in_time(noisy, self.frames, self.name))
 
     def denoise_valid(self, variables: dict, noisy: jax.Array) -> jax.Array:
         """Of movies [B, T, H, W, 1] the denoised frames that have all their neighbours."""

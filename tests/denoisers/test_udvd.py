@@ -48,7 +48,7 @@ def test_missing_frames_are_reflected_and_never_repeated(variables):
 
 
 def test_too_few_frames_say_so(variables):
-    with pytest.raises(ValueError, match="needs 3 frames, not 2: use more frames, or a method for single images"):
+    with pytest.raises(ValueError, match="needs 3, but there are only 2 frames: use wcid"):
         jax.eval_shape(SMALL.denoise, variables, movie(1, 2, 8, 8, 1))
     with pytest.raises(ValueError, match="needs at least 5 frames to learn from, not 4"):
         jax.eval_shape(SMALL.loss, variables, {"noisy": movie(1, 4, 8, 8, 1)}, jax.random.key(0))
