@@ -33,6 +33,7 @@ TUNED_FILTERS = {
     "Gaussian filter, 2-D, tuned": ("sigma",),
     "Gaussian filter, 3-D, tuned": ("sigma_time", "sigma"),
 }
+DIVISORS = (2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 20.0, 28.0)  # of the low-pass filter after WCVD
 BLOCKS = (2, 3, 4)  # of the autoencoder
 NETWORKS = {"Noise2Void": "noise2void-single", "UDVD": "udvd", "WCID": "wcid", "WCVD": "wcvd"}  # row -> preset
 # Where many networks are compared, each learns from less: short runs of WCVD, the same for all.
@@ -93,6 +94,14 @@ def filters(validation: ImageSet) -> Iterator[Method]:
         tunable = {field: SpaceTimeGaussian.tunable[field] for field in fields}
         denoiser, how = tune(start, validation, tunable=tunable, denoise=denoise_of(validation))
         yield Method(label, denoiser, {}, how)
+
+
+def with_tuned_low_pass(method: Method, validation: ImageSet) -> Method:
+    """A trained WCVD or WCID followed by the low-pass filter that suits movies of the kind it is tested on best."""
+    variables = method.variables
+    denoise = lambda denoiser, _, noisy: denoise_movies(denoiser, variables, replace(validation, noisy=noisy))
+    denoiser, how = tune(method.denoiser, validation, tunable={"low_pass": DIVISORS}, denoise=denoise)
+    return replace(method, label=f"{method.label}, low-pass tuned", denoiser=denoiser, tuning=how)
 
 
 def denoise_of(images: ImageSet):

@@ -61,7 +61,7 @@ class Method:
             rows.add(self.label, self.denoiser, denoised, is_raw=is_raw, extra=extra, tuning=tuning, **facts)
         else:
             parts = self.trained.run, self.trained.variables, self.trained.info, self.trained.outcome, tuning
-            rows.add_trained(self.label, *parts, denoised=denoised, extra=extra, **facts)
+            rows.add_trained(self.label, *parts, denoiser=self.denoiser, denoised=denoised, extra=extra, **facts)
 
 
 def denoise_movies(denoiser, variables: dict, test: ImageSet) -> np.ndarray:

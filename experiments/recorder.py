@@ -80,15 +80,19 @@ class Recorder:
         outcome: Outcome,
         tuning: dict | None = None,
         *,
+        denoiser=None,
         denoised: np.ndarray | None = None,
         **facts,
     ) -> dict:
-        """Denoise with a trained network, unless that was done, and record the row."""
-        network = run.denoiser.network
+        """Denoise with a trained network, unless that was done, and record the row.
+
+        `denoiser` is the run's own, unless what comes after the network was changed.
+        """
+        denoiser, network = denoiser or run.denoiser, run.denoiser.network
         return self.add(
             method,
-            run.denoiser,
-            denoise_all(run.denoiser, variables, self.test.noisy) if denoised is None else denoised,
+            denoiser,
+            denoise_all(denoiser, variables, self.test.noisy) if denoised is None else denoised,
             seed=run.seed,
             run=run.hash,
             checkpoint=info["digest"],
