@@ -1,13 +1,15 @@
 """Throughput of WCVD: this project's network against the same one written plainly in PyTorch, in one run.
 
     python -m benchmarks.wcvd                            # 20 x 512 x 512 on one core: a minute, nothing beside it
-    python -m benchmarks.wcvd --cores 2 --frames 5 20 --pixels 256 512 1024
+    python -m benchmarks.wcvd --frames 5 20 --pixels 128 256 512 1024 --udvd 128 256    # Figure 5
 
 Both denoise the same movie with the same random weights, and their results must agree before anything is timed. The
 PyTorch network is the plain one: three convolutions of three dimensions and pointwise layers, NCTHW, without gradients.
 It would gain too from what this one does (one kernel, first pointwise layer merged, one banded matrix product), so the
 ratio is one of formulations and not of libraries. The low-pass filter is timed apart, as a part of the network's time.
 A call is repeated for at least `--seconds`, that three times over, the two networks in turn; compiling is left out.
+
+With `--udvd` the UDVD of the paper's size (2,123,664 parameters) denoises the middle one of 5 frames of these sizes.
 
 PyTorch is needed for this benchmark alone: pip install torch (without it, say --no-torch).
 
@@ -30,6 +32,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--cores", type=int, default=1, help="cores that both may use, where the system lets choose")
     parser.add_argument("--repeats", type=int, default=3, help="figures of each")
     parser.add_argument("--seconds", type=float, default=2.0, help="least time of a repeat")
+    parser.add_argument("--udvd", type=int, nargs="+", default=[], help="of these pixels, with UDVD beside")
     parser.add_argument("--no-torch", action="store_true", help="leave out the comparison")
     parser.add_argument("--out", type=Path, help="file of the result")
     parser.add_argument("--dry-run", action="store_true", help="print the result without writing it")
@@ -98,10 +101,14 @@ def main() -> None:
 
     from benchmarks.optics import RESULT, describe_machine
     from stemjax.denoisers.low_pass import fourier_disc
+    from stemjax.denoisers.udvd import UDVD
     from stemjax.denoisers.wcvd import WCVD
     from stemjax.files import write_whole
     from stemjax.networks.weights import parameter_count
 
+    udvd = UDVD().network
+    udvd_variables = jax.jit(udvd.init)(jax.random.key(1), jnp.zeros((1, 5, 64, 64, 1))) if chosen.udvd else None
+    run_udvd = jax.jit(lambda x: udvd.apply(udvd_variables, x))
     denoiser = WCVD()
     network, variables = denoiser.network, jax.jit(denoiser.init)(jax.random.key(0))
     run = jax.jit(lambda x: network.apply({"params": variables["params"]}, x, method="fast"))
@@ -127,9 +134,12 @@ def main() -> None:
                 if not error < 1e-5:
                     raise SystemExit(f"the networks differ by {error:.1e} of the largest value: nothing was timed")
                 calls["torch"] = lambda movie=movie: compared(movie)
+            if pixels in chosen.udvd:
+                calls["udvd"] = lambda x=x: run_udvd(x[:, :5]).block_until_ready()
+                calls["udvd"]()
             found = measure(calls, chosen.repeats, chosen.seconds)
-            pixels_made = (frames - 2) * pixels**2
-            rate = {name: pixels_made / 1e6 / statistics.median(values) for name, values in found.items()}
+            made = {name: (1 if name == "udvd" else frames - 2) * pixels**2 / 1e6 for name in found}  # Mpx per call
+            rate = {name: made[name] / statistics.median(values) for name, values in found.items()}
             row = {
                 "frames": frames,
                 "pixels": pixels,
@@ -141,6 +151,8 @@ def main() -> None:
             if compared:
                 row |= {"times_torch": round(rate["network"] / rate["torch"], 3), "largest_difference": error}
                 text += f"   {rate['torch']:13.2f}   {row['times_torch']:5.2f}"
+            if pixels in chosen.udvd:
+                text += f"   UDVD {rate['udvd']:.4f} Mpx/s"
             rows.append(row)
             print(text, flush=True)
     machine = describe_machine()

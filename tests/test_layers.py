@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A layer may import from itself and from those before it.
 LAYERS = (
-    "files noise optics render drift metrics datasets batches photographs movies hrtem_movies few_images recordings "
+    "files noise optics render render_atoms drift metrics datasets batches photographs movies haadf synthetic hrtem_movies few_images recordings "
     "networks denoisers checkpoint parallel validation train inference live evaluate records figures figures_montage "
     "figures_lattice figures_groups tables leaderboard recipes presets cli"
 ).split()
