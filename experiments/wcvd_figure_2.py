@@ -25,11 +25,15 @@ from stemjax.evaluate import ImageSet
 from stemjax.figures_montage import montage
 from stemjax.files import write_whole
 from stemjax.metrics.profiles import line_profile, michelson_contrast
+from stemjax.metrics.spectrum import frequency_scan, power_spectrum
 from stemjax.metrics.unsupervised import umse
 
 NAME = "wcvd_figure_2"
 TIMES = {"smoke": "2 min", "cpu": "not measured", "gpu": "not measured"}
 WIDTH = 25  # px across the profile, as in the paper, or half the distance of columns where that is less
+SPOTS = (0.25, 1.0)  # 1/Å: where Bragg spots are looked for, and where a scan of the spectrum ends
+POINTS = 97  # of a scan
+SCANNED = ("Noisy", "Gaussian filter, 3-D, tuned", "Noise2Void", "UDVD", "WCVD", "WCVD, low-pass tuned")
 METAL = {"pt": b"Pt", "au": b"Au", "co": b"Co"}
 
 
@@ -57,6 +61,7 @@ def run(size: str, workspace: Workspace) -> None:
                 pictures[method.label] = denoised
         shown[name] = panels(test, pictures, 0)
         _histogram(test, workspace, size, kind)
+        _scan(data, test, pictures, workspace, size, kind)
     # the scale bar stands in the first image
     sampling = workspace.movies(hrtem.LEARNT_FROM, size).manifest["frame"]["sampling_angstrom"]
     montage(shown, workspace.results / "figures" / f"{NAME}.{size}.montage.png", sampling=sampling)
@@ -136,4 +141,23 @@ def _histogram(test: ImageSet, workspace: Workspace, size: str, kind: str) -> No
     line = figures.Line(((edges[:-1] + edges[1:]) / 2).tolist(), (count / len(values)).tolist())
     picture = figures.lines({hrtem.KINDS[kind]: line}, "Reading", "Part of the pixels")
     path = workspace.results / "figures" / f"{NAME}.{size}.histogram_{kind}.png"
+    write_whole(path, lambda stream: stream.write(picture))
+
+
+def _scan(data: datasets.DataSet, test: ImageSet, shown: dict, workspace: Workspace, size: str, kind: str) -> None:
+    """Spectra of the first movie along the line through the strongest Bragg spot of its clean frames."""
+    rows, sampling = next(iter(hrtem.rows_of_movies(test))), data.manifest["frame"]["sampling_angstrom"]
+    power = np.mean([power_spectrum(frame) for frame in test.clean[rows, ..., 0]], axis=0)
+    y, x = (np.fft.fftfreq(n, sampling) for n in power.shape)
+    y, x = np.meshgrid(y, x, indexing="ij")
+    distance = np.hypot(y, x)
+    spot = np.argmax(np.where((distance > SPOTS[0]) & (distance < SPOTS[1]), power, 0))
+    angle = float(np.rad2deg(np.arctan2(y.flat[spot], x.flat[spot])))
+    series = {}
+    for label, frames in {"Clean": test.clean, **{name: shown[name] for name in SCANNED}}.items():
+        scans = [frequency_scan(frame, sampling, angle, SPOTS[1], POINTS) for frame in frames[rows, ..., 0]]
+        magnitude = np.sqrt(np.mean([values**2 for _, values in scans], axis=0))[1:]
+        series[label] = figures.Line(scans[0][0][1:].tolist(), np.log10(np.maximum(magnitude, 1e-12)).tolist())
+    picture = figures.lines(series, "Spatial frequency [1/Å]", "log10 of the magnitude")
+    path = workspace.results / "figures" / f"{NAME}.{size}.bragg_{kind}.png"
     write_whole(path, lambda stream: stream.write(picture))

@@ -139,8 +139,8 @@ CLIP_TRAINING = {
         "cpu": {
             "crops": ClipCrops(size=64, frames=7, count=2, flip=True),
             "optimiser": Optimiser(learning_rate=3e-3, schedule="cosine", warmup=20),
-            "steps": 400,
-            "validate_every": 100,
+            "steps": 200,
+            "validate_every": 50,
         },
     },
     Laine: {

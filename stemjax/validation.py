@@ -56,18 +56,26 @@ def _validation_psnr(run, data) -> Callable[[dict], float]:
 
 
 def _movie_psnr(run, data) -> Callable[[dict], float]:
-    """The function variables -> mean PSNR [dB] over all frames of the validation movies, with the noise they have."""
+    """The function variables -> mean PSNR [dB] over the middle frames of the validation movies, with their noise."""
     images, contract = run.selection.images(data, "validation"), run.imaging.contract()
     noisy = np.asarray(run.imaging.device_arrays(data, images)["noisy"])
     clean = run.imaging.clean_images(data, images).reshape(noisy.shape)
+    spans = [float(np.ptp(true)) for true in clean]
+    # the frames that count, and those around them that the method sees
+    (before, after), length = run.denoiser.frames, noisy.shape[1]
+    counted = min(run.validation_per_unit, length)
+    first = (length - counted) // 2
+    start, end = max(first - before, 0), min(first + counted + after, length)
+    noisy, middle = noisy[:, start:end], slice(first - start, first - start + counted)
+    clean = clean[:, start:end]
     denoise = jax.jit(run.denoiser.denoise)
 
     def validate(variables: dict) -> float:
         variables, scores = jax.device_get(variables), []
-        for true, movie in zip(clean, noisy, strict=True):
-            span = {"data_range": float(np.ptp(true))} if contract["protocol"] == "movie" else {}
+        for true, movie, data_range in zip(clean, noisy, spans, strict=True):
+            span = {"data_range": data_range} if contract["protocol"] == "movie" else {}
             denoised = np.asarray(denoise(variables, movie[None]))[0]
-            pairs = zip(true[..., 0], denoised[..., 0], strict=True)
+            pairs = zip(true[middle, ..., 0], denoised[middle, ..., 0], strict=True)
             scores += [score(*pair, **contract, **span)["psnr_db"] for pair in pairs]
         return float(np.mean(scores))
 
