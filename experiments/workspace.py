@@ -59,6 +59,24 @@ class Workspace:
             make_au_graphene(folder, size)
         return datasets.open_data_set(folder)
 
+    def haadf_pt(self, size: str) -> datasets.DataSet:
+        """The HAADF movies of Pt on carbon of a size, simulated first if they are not there."""
+        folder = self.data / f"haadf-pt-{size}"
+        if not (folder / "manifest.json").is_file():
+            from simulation.make_haadf import make_haadf_pt
+
+            make_haadf_pt(folder, size)
+        return datasets.open_data_set(folder)
+
+    def lattice(self, size: str) -> datasets.DataSet:
+        """The movies of a distorted lattice of a size, made first if they are not there."""
+        folder = self.data / f"lattice-{size}"
+        if not (folder / "manifest.json").is_file():
+            from simulation.make_lattice import make_lattice
+
+            make_lattice(folder, size)
+        return datasets.open_data_set(folder)
+
     def movies(self, kind: str, size: str) -> datasets.DataSet:
         """The HRTEM movies of a kind ("pt", "au", "co", "sbd") and a size, simulated first if they are not there."""
         folder = self.data / f"movies-{kind}-{size}"

@@ -10,7 +10,7 @@ again. Movies are drawn in a moment. `stemjax.render` makes the frames.
 import argparse
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +83,12 @@ PLANS = {
 }
 
 
-def make_au_graphene(out: str | Path, size: str = "smoke", progress: bool = True) -> datasets.DataSet:
+HELD_OUT = 20  # movies of the held-out set
+
+
+def make_au_graphene(
+    out: str | Path, size: str = "smoke", progress: bool = True, held_out_seed: int | None = None
+) -> datasets.DataSet:
     """Make the data set in the folder `out`, or finish it; a finished one is checked and mended.
 
     Parameters
@@ -94,6 +99,8 @@ def make_au_graphene(out: str | Path, size: str = "smoke", progress: bool = True
         "smoke" (8 movies of 4 frames of 128²), "cpu" (44 of 16 frames of 128²) or "gpu" (22 of 100 frames of 512²).
     progress : bool
         Report progress on stderr.
+    held_out_seed : int, optional
+        With a seed the movies are others, all of session a and all of split "test".
 
     Raises
     ------
@@ -105,6 +112,8 @@ def make_au_graphene(out: str | Path, size: str = "smoke", progress: bool = True
     if size not in PLANS:
         raise ValueError(f"no data set {NAME!r} of size {size!r}; sizes: {', '.join(PLANS)}")
     out, plan = Path(out), PLANS[size]
+    if held_out_seed is not None:
+        plan = replace(plan, seed=held_out_seed, movies={"a": (0, 0, HELD_OUT), "b": (0, 0, 0)})
     recipe = plan.recipe()
     identity = datasets.recipe_hash(recipe)
     with locked(out):

@@ -295,7 +295,8 @@ class MovieCrops:
         -------
         dict
             ``noisy`` float32 [count, size, size, C] in the unit of the movie; ``offset``, ``scale`` [count, 1, 1, C] of
-            its movie; ``targets`` [count, size, size, 1] where the frames have them (`recordings.RecordedImaging`).
+            its movie; ``clean`` as ``noisy``, and ``targets`` [count, size, size, 1], where the frames have them
+            (`haadf.HaadfImaging`, `recordings.RecordedImaging`).
 
         Raises
         ------
@@ -319,5 +320,5 @@ class MovieCrops:
             crop = jnp.where(turned[0], crop[::-1], crop)
             return jnp.where(turned[1], crop[:, ::-1], crop)
 
-        images = {name: cut(arrays[name]) for name in ("noisy", "targets") if name in arrays}
+        images = {name: cut(arrays[name]) for name in ("noisy", "clean", "targets") if name in arrays}
         return images | {name: arrays[name][row] for name in ("offset", "scale")}

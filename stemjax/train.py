@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from jax.sharding import Mesh
 from stemjax import batches, checkpoint, datasets, parallel
 from stemjax.denoisers import from_config, to_config
 from stemjax.files import write_whole
+from stemjax.journal import Journal, read_journal
 from stemjax.validation import judged, validation
 
 # Roles folded into the run's one key.
@@ -32,7 +34,7 @@ INIT, BATCH, LOSS, REVIVE = range(4)
 
 @dataclass(frozen=True)
 class Optimiser:
-    """Adam with a warm-up and one of two schedules.
+    """Adam or RMSprop with a warm-up and one of two schedules.
 
     Parameters
     ----------
@@ -44,6 +46,8 @@ class Optimiser:
         Steps of linear rise from zero.
     clip : float
         Largest global norm of a gradient; 0 is no limit.
+    rule : {"adam", "rmsprop"}
+        RMSprop as in Keras: decay 0.9, no momentum, 1e-7 added to the root.
     """
 
     learning_rate: float = 1e-3
@@ -52,10 +56,12 @@ class Optimiser:
     factor: float = 0.5
     patience: int = 3
     clip: float = 0.0
+    rule: str = "adam"
 
     def transformation(self, steps: int) -> optax.GradientTransformation:
-        if self.schedule not in ("plateau", "cosine"):
-            raise ValueError(f"schedule {self.schedule!r} is not one of 'plateau', 'cosine'")
+        if self.schedule not in ("plateau", "cosine") or self.rule not in ("adam", "rmsprop"):
+            found = f"schedule {self.schedule!r} and rule {self.rule!r}"
+            raise ValueError(f"{found}: choose 'plateau' or 'cosine', and 'adam' or 'rmsprop'")
         # Arrays, not Python floats, so that a change of value does not compile the step anew.
         rate = optax.constant_schedule(self.learning_rate)
         if self.schedule == "cosine":
@@ -64,7 +70,8 @@ class Optimiser:
             rise = optax.linear_schedule(self.learning_rate / self.warmup, self.learning_rate, self.warmup)
             rate = optax.join_schedules([rise, rate], [self.warmup])
         clip = optax.clip_by_global_norm(self.clip) if self.clip else optax.identity()
-        return optax.chain(clip, optax.adam(rate))
+        rule = optax.adam(rate) if self.rule == "adam" else optax.rmsprop(rate, 0.9, 1e-7, eps_in_sqrt=False)
+        return optax.chain(clip, rule)
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,7 @@ class Progress:
     since_best: int = 0
     train_time_s: float = 0.0
     compile_time_s: float = 0.0
+    finished: bool = False
 
     def update(self, psnr_db: float, step: int, optimiser: Optimiser) -> bool:
         """Take in one validation; True where it is a new best."""
@@ -147,10 +155,10 @@ def initial_state(run: Run, variables: dict | None = None) -> dict:
     if variables is None:
         key = jax.random.fold_in(jax.random.key(run.seed), INIT)
         variables = jax.jit(run.denoiser.init)(key, jnp.zeros(_sample_shape(run, run.crops.size), jnp.float32))
-    optimiser = run.optimiser.transformation(run.steps).init(variables["params"])
+    start = getattr(run.denoiser, "start", lambda params, init: init(params))
     return {
         "variables": variables,
-        "optimiser": optimiser,
+        "optimiser": start(variables["params"], run.optimiser.transformation(run.steps).init),
         "step": jnp.int32(0),
         "learning_rate_scale": jnp.float32(1.0),
     }
@@ -171,26 +179,21 @@ def make_step(run: Run, band, mesh: Mesh, steps: int = 1) -> Callable:
     """
     root = jax.random.key(run.seed)
     batch_key, loss_key = jax.random.fold_in(root, BATCH), jax.random.fold_in(root, LOSS)
-    transformation = run.optimiser.transformation(run.steps)
+    learn = getattr(run.denoiser, "update", partial(_gradient_step, run.denoiser))
 
     def update(state, arrays):
         batch = run.crops.batch(arrays, batch_key, state["step"], band, run.imaging)
         batch = parallel.constrain_batch(batch, mesh)
-        rest = {name: value for name, value in state["variables"].items() if name != "params"}
+        key = jax.random.fold_in(loss_key, state["step"])
 
-        def loss(params):
-            return run.denoiser.loss(rest | {"params": params}, batch, jax.random.fold_in(loss_key, state["step"]))
+        def descend(gradients, optimiser, params, updates_per_step=1):
+            rule = run.optimiser.transformation(run.steps * updates_per_step)
+            changes, optimiser = rule.update(gradients, optimiser, params)
+            changes = jax.tree.map(lambda u: state["learning_rate_scale"] * u, changes)
+            return optax.apply_updates(params, changes), optimiser
 
-        params = state["variables"]["params"]
-        (_, (new_rest, measurements)), gradients = jax.value_and_grad(loss, has_aux=True)(params)
-        updates, optimiser = transformation.update(gradients, state["optimiser"], params)
-        updates = jax.tree.map(lambda u: state["learning_rate_scale"] * u, updates)
-        new_state = state | {
-            "variables": rest | new_rest | {"params": optax.apply_updates(params, updates)},
-            "optimiser": optimiser,
-            "step": state["step"] + 1,
-        }
-        return new_state, measurements
+        variables, optimiser, measured = learn(state["variables"], state["optimiser"], batch, key, descend)
+        return state | {"variables": variables, "optimiser": optimiser, "step": state["step"] + 1}, measured
 
     def several(state, arrays):
         state, measurements = jax.lax.scan(lambda s, _: update(s, arrays), state, length=steps)
@@ -198,6 +201,18 @@ def make_step(run: Run, band, mesh: Mesh, steps: int = 1) -> Callable:
 
     whole = parallel.replicated(mesh)
     return jax.jit(several if steps > 1 else update, donate_argnums=0, out_shardings=(whole, whole))
+
+
+def _gradient_step(denoiser, variables: dict, optimiser, batch: dict, key: jax.Array, descend: Callable) -> tuple:
+    """What an update is unless a denoiser has its own: one step along the gradient of its loss."""
+    rest = {name: value for name, value in variables.items() if name != "params"}
+
+    def loss(params):
+        return denoiser.loss(rest | {"params": params}, batch, key)
+
+    (_, (new_rest, measured)), gradients = jax.value_and_grad(loss, has_aux=True)(variables["params"])
+    params, optimiser = descend(gradients, optimiser, variables["params"])
+    return rest | new_rest | {"params": params}, optimiser, measured
 
 
 # ---------------------------------------------------------------------------------------------------- the loop
@@ -246,7 +261,7 @@ def train(
         write_whole(folder / "config.json", lambda s: s.write(_config_text(run).encode()))
         newest, best = checkpoint.Checkpointer(folder / "checkpoints"), checkpoint.Checkpointer(folder / "best", keep=1)
         state, progress = _restore(run, newest, initial)
-        journal = _Journal(folder / "log.jsonl", int(state["step"]), log)
+        journal = Journal(folder / "log.jsonl", int(state["step"]), log)
         if int(state["step"]) >= run.steps or _exhausted(run, progress):
             return Outcome(folder, int(state["step"]), progress)
 
@@ -283,6 +298,7 @@ def train(
                 event |= found
                 if progress.update(judged(found), step, run.optimiser):
                     best.save(step, state["variables"], found)
+                progress.finished = getattr(run.denoiser, "finished", lambda means: False)(means)
                 state["learning_rate_scale"] = jax.device_put(
                     jnp.float32(progress.learning_rate_scale), parallel.replicated(mesh)
                 )
@@ -304,7 +320,7 @@ def _config_text(run: Run) -> str:
 
 
 def _exhausted(run: Run, progress: Progress) -> bool:
-    return bool(run.early_stopping) and progress.since_best >= run.early_stopping
+    return progress.finished or bool(run.early_stopping) and progress.since_best >= run.early_stopping
 
 
 def _restore(run: Run, newest: checkpoint.Checkpointer, initial: dict | None) -> tuple[dict, Progress]:
@@ -314,28 +330,6 @@ def _restore(run: Run, newest: checkpoint.Checkpointer, initial: dict | None) ->
         return state, Progress()
     _, state, progress = found
     return state, Progress(**progress)
-
-
-class _Journal:
-    """The run's log on disk: one JSON line per event. Lines later than the step resumed from are dropped."""
-
-    def __init__(self, path: Path, step: int, also: Callable[[dict], None]):
-        self.path, self.also = path, also
-        if path.exists():
-            kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step]
-            write_whole(path, lambda s: s.write("".join(line + "\n" for line in kept).encode()))
-
-    def write(self, event: dict) -> None:
-        with open(self.path, "a") as stream:
-            stream.write(json.dumps(event) + "\n")
-        self.also(event)
-
-
-def _step_of(line: str) -> float:
-    try:
-        return json.loads(line)["step"]
-    except (ValueError, KeyError):
-        return np.inf  # a line cut short by a kill
 
 
 @contextmanager
@@ -372,7 +366,7 @@ def load_run(folder: str | Path) -> tuple[Run, dict, dict]:
         run = from_config(json.loads(path.read_text()))
     except (ValueError, KeyError) as error:
         raise OSError(f"{path}: not the configuration of a run ({error}); train anew in another folder") from error
-    sample = jax.ShapeDtypeStruct(_sample_shape(run, 64), jnp.float32)
+    sample = jax.ShapeDtypeStruct(_sample_shape(run, run.crops.size), jnp.float32)
     like = jax.eval_shape(run.denoiser.init, jax.random.key(0), sample)
     if not (folder / "best").is_dir():
         raise OSError(f"{folder}: no checkpoint yet; go on with `stemjax train`")
@@ -383,6 +377,5 @@ def load_run(folder: str | Path) -> tuple[Run, dict, dict]:
     if found is None:
         raise OSError(f"{folder}: no checkpoint yet; go on with `stemjax train`")
     step, variables, info = found
-    lines = (folder / "log.jsonl").read_text().splitlines() if (folder / "log.jsonl").is_file() else []
-    log = [json.loads(line) for line in lines if _step_of(line) < np.inf]
+    log = read_journal(folder / "log.jsonl")
     return run, variables, info | {"step": step, "digest": checkpoint.digest(variables), "log": log}

@@ -27,6 +27,7 @@ VERBS = {
     "experiment": "regenerate published tables and figures",
     "ablate": "compare networks, widths, crops and losses, trained alike",
     "tables": "render the tables from the records, or check them",
+    "leaderboard": "render the public leaderboard from the records, or check it",
     "doctor": "show what stemjax finds on this machine; examine a movie's noise",
 }
 HELP = """usage: stemjax VERB ...

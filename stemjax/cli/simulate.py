@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 from stemjax.cli.arguments import Flag, Folder, MaybeCount, named
@@ -39,6 +40,28 @@ def au_graphene(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke") -> 
     return _stoppable(lambda: make.make_au_graphene(out, size), "movies")
 
 
+def haadf_pt(out: Folder, size: Literal["smoke", "cpu", "gpu", "gpu-1024"] = "smoke") -> int:
+    """Simulate HAADF movies of Pt atoms and clusters on carbon: contrast library by abTEM. Stopped, it continues.
+
+    Args:
+        out: Folder of the data set.
+        size: smoke is 5 movies of 4 frames of 64², cpu 44 of 16 frames of 128² in minutes, gpu of 512² or 1024².
+    """
+    make = _from_checkout("simulation.make_haadf")
+    return _stoppable(lambda: make.make_haadf_pt(out, size), "movies")
+
+
+def lattice(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke") -> int:
+    """Make movies of a distorted crystal lattice, in a moment: the drift of each.
+
+    Args:
+        out: Folder of the data set.
+        size: smoke is 5 movies of 4 frames of 64², cpu 18 of 12 frames of 256², gpu 18 of 50 frames of 1024².
+    """
+    make = _from_checkout("simulation.make_lattice")
+    return _stoppable(lambda: make.make_lattice(out, size), "movies")
+
+
 def movies(
     kind: Literal["pt", "au", "co", "sbd"],
     /,
@@ -58,6 +81,27 @@ def movies(
     return _stoppable(lambda: make.make_movies(out, kind, size, workers), "movies")
 
 
+def held_out(
+    out: Folder,
+    size: Literal["smoke", "cpu", "gpu"] = "cpu",
+    results: Annotated[Path, named("FOLDER")] = Path("results"),
+) -> int:
+    """Simulate the held-out movies of the benchmark, whose seed is the first commit after a version still to come.
+
+    Args:
+        out: Folder of the data set.
+        size: Frames as of the data set of gold on graphene of that size; 20 movies, all of them for the test.
+        results: Folder with the benchmark's definition, in the checkout whose history has the seed. Default: results.
+    """
+    from stemjax.leaderboard import benchmark
+    from stemjax.leaderboard.held_out import seed_after
+
+    make = _from_checkout("simulation.make_graphene")
+    commit, seed = seed_after(results, benchmark.read(results).held_out["later_version"])
+    print(f"seed {seed}, from commit {commit}")
+    return _stoppable(lambda: make.make_au_graphene(out, size, held_out_seed=seed), "movies")
+
+
 def export_images(data: Folder, /, out: Folder) -> None:
     """Write a data set as float32 TIFF images with pixel size, and a CSV of their conditions.
 
@@ -69,7 +113,15 @@ def export_images(data: Folder, /, out: Folder) -> None:
     print(out)
 
 
-simulate = {"pt-ceo2": pt_ceo2, "au-graphene": au_graphene, "movies": movies, "export-images": export_images}
+simulate = {
+    "pt-ceo2": pt_ceo2,
+    "au-graphene": au_graphene,
+    "haadf-pt": haadf_pt,
+    "lattice": lattice,
+    "movies": movies,
+    "held-out": held_out,
+    "export-images": export_images,
+}
 
 
 def _stoppable(make, what: str) -> int:

@@ -19,7 +19,7 @@ Davison and Hinkley, "Bootstrap Methods and their Application", Cambridge, 1997,
 Piepho, "An algorithm for a letter-based representation of all-pairwise comparisons", J. Comput. Graph. Stat. 13, 2004.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -119,44 +119,75 @@ def tie_letters(
     >>> tie_letters({"raw": [1.0] * 12, "UNet": [3.0] * 12, "DnCNN": [3.0] * 12}, units)
     {'UNet': 'a', 'DnCNN': 'a', 'raw': 'b'}
     """
-    estimates = {method: interval(values, units, seed, draws) for method, values in scores.items()}
-    if not estimates or None in estimates.values():
+    tables = {method: _of_units(values, units) for method, values in scores.items()}
+    if not tables or min(table.shape[1] for table in tables.values()) < FEWEST_UNITS:
         return None
     sign = -1 if higher_is_better else 1
-    methods = sorted(scores, key=lambda method: sign * estimates[method][0])
-
-    groups = [set(methods)]
+    methods = sorted(tables, key=lambda method: sign * tables[method].mean())
+    # What `difference` would resample for every pair, once: the better method in one stream, the worse in the other.
+    drawn = {method: [resampled(scores[method], units, stream, seed, draws) for stream in (0, 1)] for method in methods}
+    pairs = set()
     for index, better in enumerate(methods):
         for worse in methods[index + 1 :]:
-            _, low, high = difference(scores[better], scores[worse], units, seed, draws)
-            if low <= 0 <= high:
-                continue
-            # No group may hold both: split those that do, and drop what became part of another group.
-            groups = [part for group in groups for part in _split(group, better, worse)]
-            groups = [
-                g for i, g in enumerate(groups) if not any(g < o or (g == o and j < i) for j, o in enumerate(groups))
-            ]
+            low, high = np.percentile(drawn[better][0] - drawn[worse][1], [2.5, 97.5])
+            if not low <= 0 <= high:
+                pairs.add((better, worse))
+    return letters_of(methods, pairs)
 
+
+def letters_of(methods: Sequence[str], separated: Collection[tuple[str, str]]) -> dict[str, str]:
+    """Letters that methods share if and only if they are no pair of `separated` (better, worse).
+
+    Parameters
+    ----------
+    methods : best first, the first one bears the letter a
+    """
+    groups = [set(methods)]
+    for better, worse in sorted(separated, key=lambda pair: tuple(map(methods.index, pair))):
+        # No group may hold both: split those that do, and drop what became part of another group.
+        groups = [part for group in groups for part in _split(group, better, worse)]
+        groups = [g for i, g in enumerate(groups) if not any(g < o or (g == o and j < i) for j, o in enumerate(groups))]
     groups.sort(key=lambda group: sorted(map(methods.index, group)))
     return {
         method: "".join(_letter(index) for index, group in enumerate(groups) if method in group) for method in methods
     }
 
 
+def resampled(
+    scores: Sequence[float], units: Sequence[str], stream: int = 0, seed: int = 0, draws: int = 10_000
+) -> np.ndarray:
+    """Mean over units of every resample, float [draws]: the units that `interval` draws, seeds of their own.
+
+    Parameters
+    ----------
+    scores : [n_images] or [n_seeds, n_images]
+    units : [n_images]
+    stream : int
+        Number of the method: two methods draw the same units, and each its own seeds of training.
+    """
+    table = _of_units(scores, units)
+    of_seeds = table[:, _chosen(table.shape[1], seed, draws)].mean(axis=2)  # [n_seeds, draws]
+    seeds = np.random.default_rng([seed, stream]).integers(len(table), size=of_seeds.shape)
+    return np.take_along_axis(of_seeds, seeds, axis=0).mean(axis=0)
+
+
+def _of_units(scores: Sequence[float], units: Sequence[str]) -> np.ndarray:
+    """Mean of every seed and unit, [n_seeds, n_units]."""
+    return np.array([list(unit_means(row, units).values()) for row in np.atleast_2d(scores)])
+
+
 def _estimate(methods: list, units: Sequence[str], seed: int, draws: int) -> tuple[float, float, float] | None:
     """Mean and interval of one method, or of the first of two minus the second."""
-    tables = [np.array([list(unit_means(row, units).values()) for row in np.atleast_2d(scores)]) for scores in methods]
-    count = tables[0].shape[1]
-    if count < FEWEST_UNITS:
+    tables = [_of_units(row, units) for row in methods]
+    if tables[0].shape[1] < FEWEST_UNITS:
         return None
-    chosen = _chosen(count, seed, draws)
-    mean, resampled = 0.0, np.zeros(draws)
-    for index, (sign, table) in enumerate(zip((1, -1), tables, strict=False)):
-        of_seeds = table[:, chosen].mean(axis=2)  # [n_seeds, draws]
-        seeds = np.random.default_rng([seed, index]).integers(len(table), size=of_seeds.shape)
-        mean += sign * table.mean()
-        resampled += sign * np.take_along_axis(of_seeds, seeds, axis=0).mean(axis=0)
-    low, high = np.percentile(resampled, [2.5, 97.5])
+    signs = (1, -1)[: len(methods)]
+    mean = sum(sign * table.mean() for sign, table in zip(signs, tables, strict=True))
+    drawn = sum(
+        sign * resampled(row, units, stream, seed, draws)
+        for stream, (sign, row) in enumerate(zip(signs, methods, strict=True))
+    )
+    low, high = np.percentile(drawn, [2.5, 97.5])
     return float(mean), float(low), float(high)
 
 
