@@ -10,6 +10,10 @@ A lattice looks the same after a step from column to column, and scikit-image's 
 everywhere, finds such steps in noisy frames. So the maximum is searched for around where the frame before lay, no
 further than `reach`, and three neighbouring frames must agree: d(t, t + 2) = d(t, t + 1) + d(t + 1, t + 2).
 
+Two frames of a few thousand electrons do not say how they lie to each other, but each can be compared with the mean of
+all the others, which is found along with the path, round by round. There the left and the right half of each frame,
+whose noise is independent, must agree.
+
 Noisy counts are moved by whole pixels alone: interpolation would correlate their noise.
 
 References
@@ -24,7 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import fourier_shift
 
-CUMULATIVE, RUNNING = "cumulative", "running"
+CUMULATIVE, RUNNING, MEAN = "cumulative", "running", "mean"
+ROUNDS = 12  # of the mean of all frames, at most
 PASSES = 2  # the second begins where the first has put the frame, so that the window cuts both alike
 LARGEST_JUMP = 0.25  # of the shorter side of the frame, between neighbours
 # px, by which three neighbours may disagree: the median over the movie, from which on its path means nothing, and any.
@@ -45,7 +50,8 @@ class Drift:
     path : float64 [T, 2]
         (y, x) of each frame relative to the first [px]: what is at r in the first is at r + path in this one.
     disagreement : float
-        Median of |d(t, t + 1) + d(t + 1, t + 2) - d(t, t + 2)| [px]; NaN with fewer than 3 frames.
+        Median of |d(t, t + 1) + d(t + 1, t + 2) - d(t, t + 2)| [px], NaN with fewer than 3 frames; or, against the mean
+        of all frames, of the distance between what the two halves of a frame say.
     """
 
     path: np.ndarray
@@ -88,9 +94,10 @@ def register(
         The movie [T, H, W] as it is to be registered, of the same shape: Gaussian-filtered, or denoised by a method
         that sees one frame at a time. One that mixes frames puts each frame's noise into its neighbours, where it is
         found again without any drift.
-    reference : {"running", "cumulative"}
-        Against the mean of all frames before, put in place; or against the frame before, the steps added up, and their
-        errors with them.
+    reference : {"running", "cumulative", "mean"}
+        Against the mean of all frames before, put in place; against the frame before, the steps added up, and their
+        errors with them; or against the mean of all other frames, for scenes that drift by less than `reach` in all, or
+        whose neighbouring frames agree.
     reach : float, optional
         Largest step between neighbouring frames [px]; by default a quarter of the shorter side. Where the frame is
         full of a lattice, give less than half of its spacing.
@@ -103,14 +110,20 @@ def register(
         If the frames do not agree with each other, jump further than the reach, or are constant.
     """
     frames = np.asarray(frames, np.float64)
-    if frames.ndim != 3 or reference not in (CUMULATIVE, RUNNING):
-        raise ValueError(f"register takes frames [T, H, W], not {frames.shape}, and reference running or cumulative")
+    if frames.ndim != 3 or reference not in (CUMULATIVE, RUNNING, MEAN):
+        raise ValueError(
+            f"register takes frames [T, H, W], not {frames.shape}, and reference running, cumulative or mean"
+        )
     fit = frames if prefilter is None else np.asarray(prefilter(frames), np.float64)
     if constant := [t for t, frame in enumerate(fit) if np.ptp(frame) == 0]:
         raise RegistrationError(f"frame {constant[0]} is constant: there is nothing to register; leave it out")
     reach = LARGEST_JUMP * min(fit.shape[1:]) if reach is None else reach
     disagreements = _disagreements(fit, reach, upsample)
     disagreement = float(np.median(disagreements)) if len(disagreements) else float("nan")
+    if reference == MEAN:
+        agree = disagreement <= TYPICAL_DISAGREEMENT and disagreements.max() <= LARGEST_DISAGREEMENT
+        start = _running_path(fit, reach, upsample) if agree else np.zeros((len(fit), 2))
+        return _to_mean(fit, start, reach, upsample)
     if disagreement > TYPICAL_DISAGREEMENT:
         raise RegistrationError(
             f"the frames cannot be registered: three neighbours disagree by {disagreement:.1f} px (median); they hold "
@@ -123,19 +136,64 @@ def register(
             f"frames {t} to {t + 2} disagree by {disagreements[t]:.1f} px, as at a jump beyond the reach of "
             f"{reach:.0f} px: cut the movie there and register its parts, or give another reach"
         )
-    path, mean = np.zeros((len(fit), 2)), fit[0]
-    for t in range(1, len(fit)):
-        if reference == RUNNING:
-            path[t] = _shift(mean, fit[t], path[t - 1], reach, upsample)
-            mean = (t * mean + _moved(fit[t], -path[t])) / (t + 1)
-        else:
-            path[t] = path[t - 1] + _shift(fit[t - 1], fit[t], np.zeros(2), reach, upsample)
-        if np.abs(path[t] - path[t - 1]).max() > reach - 1:
-            raise RegistrationError(
-                f"between frames {t - 1} and {t} the scene jumps by the reach of {reach:.0f} px or more: cut the movie "
-                "there and register its parts, or give another reach"
-            )
+    path = (_running_path if reference == RUNNING else _cumulative_path)(fit, reach, upsample)
+    steps = np.abs(np.diff(path, axis=0)).max(axis=1, initial=0)
+    if steps.max(initial=0) > reach - 1:
+        t = int(steps.argmax())
+        raise RegistrationError(
+            f"between frames {t} and {t + 1} the scene jumps by the reach of {reach:.0f} px or more: cut the movie "
+            "there and register its parts, or give another reach"
+        )
     return Drift(path, disagreement)
+
+
+def _running_path(frames: np.ndarray, reach: float, upsample: int) -> np.ndarray:
+    """Each frame against the mean of all before it, put in place; [T, 2]."""
+    path, mean = np.zeros((len(frames), 2)), frames[0]
+    for t in range(1, len(frames)):
+        path[t] = _shift(mean, frames[t], path[t - 1], reach, upsample)
+        mean = (t * mean + _moved(frames[t], -path[t])) / (t + 1)
+    return path
+
+
+def _cumulative_path(frames: np.ndarray, reach: float, upsample: int) -> np.ndarray:
+    """Each frame against the one before it; [T, 2]."""
+    still = np.zeros(2)
+    steps = [_shift(one, other, still, reach, upsample) for one, other in zip(frames, frames[1:], strict=False)]
+    return np.cumsum([still, *steps], axis=0)
+
+
+def _to_mean(frames: np.ndarray, path: np.ndarray, reach: float, upsample: int) -> Drift:
+    """Each frame against the mean of all others, put in place, until the path stays where it is."""
+    if len(frames) < 2:
+        return Drift(path, float("nan"))
+    for _ in range(ROUNDS):
+        others = _means_of_others(frames, path)
+        pairs = zip(others, frames, path, strict=True)
+        found = np.stack([_shift(other, frame, guess, reach, upsample) for other, frame, guess in pairs])
+        found -= found.mean(0)  # the mean lies where its frames lie on average
+        change, path, reach = np.abs(found - path).max(), found, min(reach, 2 * NEIGHBOURHOOD)
+        if change < 1 / upsample:
+            break
+    middle = frames.shape[2] // 2
+    others = _means_of_others(frames, path)
+    said = [
+        [_shift(other[:, half], frame[:, half], guess, reach, upsample) for half in (np.s_[:middle], np.s_[middle:])]
+        for other, frame, guess in zip(others, frames, path, strict=True)
+    ]
+    apart = np.linalg.norm(np.diff(said, axis=1)[:, 0], axis=1)
+    if np.median(apart) > TYPICAL_DISAGREEMENT:
+        raise RegistrationError(
+            f"the frames cannot be registered: their halves disagree by {np.median(apart):.1f} px (median); they hold "
+            "too few counts, so denoise or filter them first, or bin the movie; or the scene turns or drifts too far"
+        )
+    return Drift(path - path[0], float(np.median(apart)))
+
+
+def _means_of_others(frames: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """For each frame the mean of all others, put in place, [T, H, W]."""
+    placed = np.stack([_moved(frame, -step) for frame, step in zip(frames, path, strict=True)])
+    return (placed.sum(0) - placed) / (len(frames) - 1)
 
 
 def _shift(reference: np.ndarray, frame: np.ndarray, guess: np.ndarray, reach: float, upsample: int) -> np.ndarray:

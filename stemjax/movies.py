@@ -20,6 +20,7 @@ from stemjax.datasets import DataSet
 from stemjax.noise import Dose, Gaussian
 
 RECORDING_NOISE = 1_000_003  # seed of the noise that a simulated movie was recorded with
+PER_MOVIE = ("offset", "scale", "low", "span")  # statistics that crops come with
 CHUNK = 8  # frames rendered in one call
 SPILL = 5e-3  # largest contrast, relative to its peak, that a library may have beyond the circle that `render` draws
 
@@ -258,15 +259,20 @@ def _number(rows: FrameList | np.ndarray) -> np.ndarray:
 
 
 def with_statistics(noisy: jax.Array, movie: np.ndarray) -> dict:
-    """Frames [M, H, W, C] with the mean, and 4 standard deviations, of all frames of the same movie [M]."""
+    """Frames [M, H, W, C] with statistics of all frames of the same movie [M].
+
+    ``offset``, ``scale``: mean and 4 standard deviations; ``low``, ``span``: minimum and maximum - minimum (or 1).
+    """
     mean, variance = (np.asarray(function(noisy, axis=(1, 2)), np.float64) for function in (jnp.mean, jnp.var))
-    offset, scale = np.empty_like(mean), np.empty_like(mean)
+    least, most = (np.asarray(function(noisy, axis=(1, 2))) for function in (jnp.min, jnp.max))
+    found = {name: np.empty_like(mean) for name in PER_MOVIE}
     for index in np.unique(movie):
         rows = movie == index
-        offset[rows] = mean[rows].mean(axis=0)
-        scale[rows] = 4 * np.sqrt(variance[rows].mean(axis=0) + mean[rows].var(axis=0))
-    offset, scale = (jnp.asarray(values[:, None, None, :], jnp.float32) for values in (offset, scale))
-    return {"noisy": noisy, "offset": offset, "scale": scale}
+        found["offset"][rows] = mean[rows].mean(axis=0)
+        found["scale"][rows] = 4 * np.sqrt(variance[rows].mean(axis=0) + mean[rows].var(axis=0))
+        found["low"][rows] = low = least[rows].min(axis=0)
+        found["span"][rows] = np.where(most[rows].max(axis=0) > low, most[rows].max(axis=0) - low, 1)
+    return {"noisy": noisy} | {name: jnp.asarray(v[:, None, None, :], jnp.float32) for name, v in found.items()}
 
 
 # ---------------------------------------------------------------------------------------------------- batches
@@ -294,8 +300,8 @@ class MovieCrops:
         Returns
         -------
         dict
-            ``noisy`` float32 [count, size, size, C] in the unit of the movie; ``offset``, ``scale`` [count, 1, 1, C] of
-            its movie; ``clean`` as ``noisy``, and ``targets`` [count, size, size, 1], where the frames have them
+            ``noisy`` float32 [count, size, size, C] in the unit of the movie; ``offset``, ``scale``, ``low``, ``span``
+            [count, 1, 1, C] of its movie (see `with_statistics`); ``clean`` as ``noisy``, and ``targets`` [count, size, size, 1], where the frames have them
             (`haadf.HaadfImaging`, `recordings.RecordedImaging`).
 
         Raises
@@ -321,4 +327,4 @@ class MovieCrops:
             return jnp.where(turned[1], crop[:, ::-1], crop)
 
         images = {name: cut(arrays[name]) for name in ("noisy", "clean", "targets") if name in arrays}
-        return images | {name: arrays[name][row] for name in ("offset", "scale")}
+        return images | {name: arrays[name][row] for name in PER_MOVIE if name in arrays}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from stemjax.drift import CUMULATIVE, RUNNING, Drift, RegistrationError, register
+from stemjax.drift import CUMULATIVE, MEAN, RUNNING, Drift, RegistrationError, register
 
 SIZE, FRAMES = 96, 12
 PATH = np.cumsum(np.vstack([np.zeros(2), np.random.default_rng(0).uniform(-0.7, 0.9, (FRAMES - 1, 2))]), 0)
@@ -27,7 +27,7 @@ def smooth(frames: np.ndarray) -> np.ndarray:
     return gaussian_filter(frames, (0, 1, 1))
 
 
-@pytest.mark.parametrize("reference", [RUNNING, CUMULATIVE])
+@pytest.mark.parametrize("reference", [RUNNING, CUMULATIVE, MEAN])
 def test_a_known_path_is_found_without_noise(reference):
     found = register(scene(), reference=reference)
     assert np.abs(found.path - PATH).max() < 0.1
@@ -42,6 +42,23 @@ def test_a_known_path_is_found_in_noise_after_a_filter():
     # Against the mean of all frames before errors do not add up as from frame to frame.
     steps = register(noisy, smooth, CUMULATIVE, reach=3).path - PATH
     assert np.std(error) < np.std(steps)
+
+
+def test_frames_that_say_nothing_of_each_other_are_registered_against_the_mean_of_all():
+    path = np.cumsum(np.random.default_rng(4).normal(0, 0.4, (24, 2)), 0)
+    noisy = np.random.default_rng(1).poisson(scene(path, level=2.5)).astype(float)
+    with pytest.raises(RegistrationError, match="disagree by"):
+        register(noisy, smooth, reach=4)
+    found = register(noisy, smooth, MEAN, reach=4)
+    error = found.path - path
+    assert np.sqrt(np.mean((error - error.mean(0)) ** 2)) < 0.2 < np.sqrt(np.mean((path - path.mean(0)) ** 2))
+    assert np.abs(found.path[0]).max() == 0
+
+
+def test_halves_of_frames_that_hold_noise_alone_disagree():
+    noise = np.random.default_rng(2).poisson(0.02, (8, SIZE, SIZE)).astype(float)
+    with pytest.raises(RegistrationError, match="their halves disagree"):
+        register(noise, smooth, MEAN)
 
 
 def test_steps_of_the_lattice_are_refused():

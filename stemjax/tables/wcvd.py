@@ -247,7 +247,8 @@ def wcvd_figure_s12(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     notes = (
         "Root mean square distance from the true path, both less their means; a movie that is refused counts as one "
         "that does not drift.",
-        "Running: against the mean of all frames before. Cumulative: against the frame before, the steps added up.",
+        "Running: against the mean of all frames before. Cumulative: against the frame before, the steps added up. "
+        "Mean: against the mean of all other frames, round by round.",
         "WCVD mixes the noise of neighbouring frames, so that what it gives should not be registered.",
     )
     title = f"Figure S12 of {SOURCE}, regenerated at size {found[0]['size']}"

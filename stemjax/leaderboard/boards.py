@@ -1,0 +1,200 @@
+"""A ranking as an HTML table: readable without JavaScript, sortable with it."""
+
+import math
+from html import escape
+
+from stemjax.leaderboard.data import of_entry, plain, seeds
+from stemjax.leaderboard.entries import Entry, Ranking
+from stemjax.leaderboard.svg import interval_bar
+from stemjax.metrics.bootstrap import FEWEST_UNITS
+
+LABELS = {
+    "psnr_db": "PSNR [dB]",
+    "ssim": "SSIM",
+    "nrmse": "NRMSE",
+    "contrast": "Contrast",
+    "surface_precision": "Precision",
+    "surface_recall": "Recall",
+}
+_CARRIED = ("method", "value", "low", "high", "rank", "letters", "family", "supervision")
+_CARRIED += ("rules", "settings", "parameters", "seeds")
+
+
+def board_html(ranking: Ranking) -> str:
+    """Heading, table, values of the units where there are too few of them, and what is left out."""
+    track, board = ranking.track, ranking.board
+    name = f"{track.id}-{board.id}-{ranking.size}"
+    head = f'<h3>{escape(board.title)}</h3> <span class="size">size {ranking.size}</span>'
+    if not ranking.entries:
+        said = f"<strong>Missing:</strong> none of the {len(ranking.missing)} methods has a record at this size yet."
+        rest = f'<p class="none">{said} {_left_out(ranking)}</p>'
+        return f'<div class="board" id="{name}" data-size="{ranking.size}"><header>{head}</header>{rest}</div>'
+    images = f"{ranking.entries[0].images} images of {len(ranking.units)} {track.unit}s"
+    head += f' <span class="small">{images}</span>'
+    table = _table(ranking, f"{track.title}: {board.title}, size {ranking.size}")
+    rest = f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(board.title)}">{table}</div>'
+    if len(ranking.units) < FEWEST_UNITS:
+        rest += _units(ranking)
+    if ranking.left_out:
+        rest += f'<p class="note">{_left_out(ranking)}</p>'
+    return f'<div class="board" id="{name}" data-size="{ranking.size}"><header>{head}</header>{rest}</div>'
+
+
+def value_text(ranking: Ranking, value: float | None) -> str:
+    """A value as the track prints it."""
+    if value is None:
+        return ""
+    if math.isinf(value):
+        return "not reached"
+    if value == 0 and "reaches" in ranking.track.score:
+        return "below the lowest"
+    return f"{value:.{ranking.track.score['digits']}f}"
+
+
+def is_separate(entry: Entry) -> bool:
+    """Whether a row leads beyond doubt: told apart from every other one, and its own luck of training is known."""
+    trained_once = seeds(entry) == 1
+    return entry.rank is not None and entry.rank.rank == 1 and entry.rank.is_separate and not trained_once
+
+
+def record_link(ranking: Ranking, record: dict) -> str:
+    """The address of a record."""
+    return f"leaderboard/{ranking.track.id}.html#{record['id'][:16]}"
+
+
+def _table(ranking: Ranking, caption: str) -> str:
+    score, first = ranking.track.score, "descending" if ranking.track.score["better"] == "higher" else "ascending"
+    label = f"{score['label']} [{score['unit']}]" if score["unit"] else score["label"]
+    also = list(ranking.entries[0].also)
+    columns = [("Rank", "ascending", "", "none")] * ranking.is_ranked
+    columns += [("Method", "ascending", "text", "none"), (label, first, "", first)]
+    columns += [("", "", "", "")] * any(entry.low is not None for entry in ranking.entries)
+    columns += [(_label(name), "descending" if "nrmse" not in name else "ascending", "", "none") for name in also]
+    columns += [("Parameters", "ascending", "", "none"), ("Rules", "ascending", "text", "none")]
+    columns += [("Trainings", "descending", "", "none"), ("Records", "", "text", "")]
+    heads = "".join(_heading(*column) for column in columns)
+    rows = "".join(_row(ranking, entry, _domain(ranking)) for entry in ranking.entries)
+    bodies = f"<tbody>{rows}</tbody>{_missing(ranking, len(columns))}{_published(ranking, len(columns))}"
+    hidden = f'<caption class="skip">{escape(caption)}</caption>'
+    place = f'data-track="{ranking.track.id}" data-board="{ranking.board.id}"'
+    return f"<table {place}>{hidden}<thead><tr>{heads}</tr></thead>{bodies}</table>"
+
+
+def _heading(label: str, first: str, kind: str, sorted_: str) -> str:
+    text = ' class="text"' if kind == "text" else ""
+    if not first:
+        return f'<th scope="col"{text}>{escape(label) or "<span class=skip>Interval</span>"}</th>'
+    named = f' data-kind="{kind}"' if kind else ""
+    attributes = f'{text} data-first="{first}"{named} aria-sort="{sorted_}"'
+    return f'<th scope="col"{attributes}><button>{_with_unit(label)}</button></th>'
+
+
+def _with_unit(label: str) -> str:
+    name, bracket, unit = escape(label).partition("[")
+    return f'{name}<span class="unit">[{unit}</span>' if bracket else name
+
+
+def _row(ranking: Ranking, entry: Entry, domain: tuple[float, float]) -> str:
+    row, rank = of_entry(ranking, entry), entry.rank
+    carried = {name.replace("_", "-"): row.get(name) for name in _CARRIED}
+    carried |= {"rank-low": row.get("rank_low"), "rank-high": row.get("rank_high")}
+    carried |= {"records": " ".join(record["id"][:16] for record in entry.records)}
+    data = "".join(f' data-{name}="{escape(str(v))}"' for name, v in carried.items() if v not in (None, ""))
+    classes = ["separate"] * is_separate(entry) + ["bar-row"] * (entry.method in ranking.track.bars)
+    cells = []
+    if ranking.is_ranked:
+        span = f"{rank.low}–{rank.high}" if rank.low < rank.high else f"{rank.low}"
+        letters = f'<span class="letters">{rank.letters}</span>'
+        cells.append(f'<td data-value="{rank.rank}">{rank.rank}{letters}<small>{span}</small>')
+    kind = entry.family if entry.supervision == "none" else f"{entry.family}, {entry.supervision}"
+    name = f"{escape(entry.method)}<small>{kind}</small>"
+    cells.append(f'<th scope="row" data-value="{escape(entry.method)}">{name}')
+    ends = ""
+    if entry.low is not None:
+        ends = f"<small>{value_text(ranking, entry.low)} to {value_text(ranking, entry.high)}</small>"
+    number = "1e999" if math.isinf(entry.value) else plain(entry.value)
+    cells.append(f'<td class="value" data-value="{number}">{value_text(ranking, entry.value)}{ends}')
+    if any(e.low is not None for e in ranking.entries):
+        cells.append(f"<td>{_bar(entry, domain)}")
+    for score, value in entry.also.items():
+        cells.append(f'<td data-value="{plain(value)}">{value:.{2 if score.endswith("_db") else 3}f}')
+    cells.append(f'<td data-value="{entry.parameters}">{f"{entry.parameters:,}" if entry.parameters else "–"}')
+    tried = f"<small>{entry.settings} settings</small>" if entry.settings else ""
+    cells.append(f'<td class="text" data-value="{entry.rules}">{entry.rules}{tried}')
+    cells.append(f'<td data-value="{seeds(entry)}">{_trainings(ranking, entry)}')
+    links = " ".join(f'<a href="{record_link(ranking, r)}" class="hash">{r["id"][:6]}</a>' for r in entry.records)
+    cells.append(f'<td class="text links">{links}')
+    marked = f' class="{" ".join(classes)}"' if classes else ""
+    return f"<tr data-row{marked}{data}>{''.join(cells)}\n"
+
+
+def _bar(entry: Entry, domain: tuple[float, float]) -> str:
+    return "" if math.isinf(entry.value) else interval_bar(entry.value, entry.low, entry.high, domain)
+
+
+def _domain(ranking: Ranking) -> tuple[float, float]:
+    """The scale of the interval bars: without the rows to beat, which would press the others together."""
+    rows = [e for e in ranking.entries if e.method not in ranking.track.bars] or ranking.entries
+    ends = [v for e in rows for v in (e.value, e.low, e.high) if v is not None and math.isfinite(v)]
+    return min(ends), max(ends)
+
+
+def _trainings(ranking: Ranking, entry: Entry) -> str:
+    if not seeds(entry):
+        return "–"
+    values = entry.seed_values
+    spread = ""
+    if len(values) > 1:
+        spread = f"<small>{value_text(ranking, min(values))} to {value_text(ranking, max(values))}</small>"
+    return f"{seeds(entry)}{spread or '<small>spread unknown</small>'}"
+
+
+def _missing(ranking: Ranking, columns: int) -> str:
+    if not ranking.missing:
+        return ""
+    lead = "<td></td>" * ranking.is_ranked
+    rest = f'<td>not run</td><td colspan="{columns - 2 - ranking.is_ranked}"></td>'
+    rows = "".join(f'<tr>{lead}<th scope="row">{escape(method)}</th>{rest}</tr>' for method in ranking.missing)
+    return f'<tbody class="missing">{rows}</tbody>'
+
+
+def _published(ranking: Ranking, columns: int) -> str:
+    if not ranking.published:
+        return ""
+    lead, rest = "<td></td>" * ranking.is_ranked, columns - 2 - ranking.is_ranked
+    rows = []
+    for row in ranking.published:
+        said = f"{row.source}{f', {row.parameters} parameters' if row.parameters else ''}"
+        value = f'<td>{value_text(ranking, row.value)}</td><td colspan="{rest}" class="text">{escape(said)}</td>'
+        rows.append(f'<tr>{lead}<th scope="row">{escape(row.method)}</th>{value}</tr>')
+    said = "Printed in the papers: other images, other networks. Not ranked, and not to be compared in decibels."
+    heading = f'<tr class="heading"><td colspan="{columns}"><span>{said}</span></td></tr>'
+    return f'<tbody class="published">{heading}{"".join(rows)}</tbody>'
+
+
+def _units(ranking: Ranking) -> str:
+    """The value of every unit, where there are too few for an interval."""
+    heads = "".join(f'<th scope="col">{escape(unit)}</th>' for unit in ranking.units)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(e.method)}</th>'
+        + "".join(f"<td>{value_text(ranking, value)}</td>" for value in e.unit_values.values())
+        + "</tr>"
+        for e in ranking.entries
+    )
+    said = f"{len(ranking.units)} {ranking.track.unit}s, fewer than {FEWEST_UNITS}: the value of each, and no ranks."
+    table = (
+        f'<table><thead><tr><th class="text" scope="col">Method</th>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+    )
+    return f'<p class="note">{said}</p><div class="scroll" tabindex="0">{table}</div>'
+
+
+def _left_out(ranking: Ranking) -> str:
+    if not ranking.left_out:
+        return ""
+    rows = "; ".join(f"{escape(r['method'])} (record {r['id'][:16]}): {escape(why)}" for r, why in ranking.left_out)
+    return f"Left out, because they measure something else: {rows}."
+
+
+def _label(name: str) -> str:
+    bare = name.removeprefix("strict_").removeprefix("adf_").removeprefix("bf_")
+    return LABELS.get(bare, bare)
