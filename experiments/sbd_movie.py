@@ -59,7 +59,6 @@ HELD_OUT = {"smoke": 0, "cpu": 5, "gpu": 5}  # frames; 5 of 40 in the paper
 OTHERS = replace(WHITE, defect=("D1", "D2", "Dh", "Ds"))
 CHANGES = {
     "laine": {"gpu": {"early_stopping": 0}},
-    "udvd": {"cpu": {"crops": ClipCrops(size=64, frames=5, count=3, flip=True)}},
     "wcvd": {"cpu": {"crops": ClipCrops(size=256, frames=5)}},
 }
 PICTURED = (SBD, SBD_OTHERS)  # in the likelihood maps

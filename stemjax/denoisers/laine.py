@@ -124,7 +124,7 @@ class Laine:
 
     @property
     def _noise_network(self) -> Any:
-        return NoiseNetwork(self.network.width)
+        return NoiseNetwork(self.network.width, self.network.depth)
 
 
 def noise_level(output: jax.Array) -> jax.Array:

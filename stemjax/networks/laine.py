@@ -11,18 +11,18 @@ import jax.numpy as jnp
 from stemjax.networks.blind_spot import BlindConv, Head, blind_pool, double, from_all_sides
 from stemjax.networks.layers import max_pool
 
-DEPTH = 5  # halvings
 GAIN = math.sqrt(2)
 
 
 class LaineUNet(nn.Module):
-    """UNet with five halvings, seeing nothing below a pixel or, not `blind`, all around it.
+    """UNet that halves `depth` times, seeing nothing below a pixel or, not `blind`, all around it.
 
-    Sides are multiples of 32. [N, H, W, C] -> [N, H, W, 2 width].
+    Sides are multiples of 2**depth. [N, H, W, C] -> [N, H, W, 2 width].
     """
 
     width: int
     blind: bool
+    depth: int = 5
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -32,11 +32,11 @@ class LaineUNet(nn.Module):
 
         pool = blind_pool if self.blind else max_pool
         skips, y = [x], conv("enc0", x, self.width)
-        for level in range(1, DEPTH + 1):
+        for level in range(1, self.depth + 1):
             y = pool(conv(f"enc{level}", y, self.width))
             skips.append(y)
-        y = conv(f"enc{DEPTH + 1}", y, self.width)
-        for level in reversed(range(DEPTH)):
+        y = conv(f"enc{self.depth + 1}", y, self.width)
+        for level in reversed(range(self.depth)):
             y = jnp.concatenate([double(y), skips[level]], -1)
             for part in "ab":
                 y = conv(f"dec{level}{part}", y, 2 * self.width)
@@ -52,6 +52,9 @@ class LaineNetwork(nn.Module):
         Features of the encoder, 48 in the paper; the decoder has twice as many.
     outputs : int
         Channels of the output.
+    depth : int
+        Halvings, 5 in the paper. The field of view, 575 px of them, should fit into the crops of the training: what
+        has met the zeros around an image everywhere is lost in the middle of a larger one.
 
     Notes
     -----
@@ -65,22 +68,24 @@ class LaineNetwork(nn.Module):
 
     width: int = 48
     outputs: int = 2
+    depth: int = 5
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Images [B, H, W, C] -> [B, H, W, outputs]."""
         height, width = x.shape[1:3]
-        y = from_all_sides(LaineUNet(self.width, blind=True, name="unet"), _fill_up(x))[:, :height, :width]
+        filled, unet = _fill_up(x, self.depth), LaineUNet(self.width, True, self.depth, name="unet")
+        y = from_all_sides(unet, filled)[:, :height, :width]
         return Head(2 * self.width, self.outputs, bias=True, gain=GAIN, name="head")(y)
 
     def geometry(self) -> tuple[tuple, ...]:
         """The layers as `metrics.field_of_view` reads them."""
         conv, pool = (("above", 3),), (("shift",), ("pool",))
-        layers = (("fill", 2**DEPTH), ("save", 0), *conv)
-        for level in range(1, DEPTH + 1):
+        layers = (("fill", 2**self.depth), ("save", 0), *conv)
+        for level in range(1, self.depth + 1):
             layers += (*conv, *pool, ("save", level))
         layers += conv
-        for level in reversed(range(DEPTH)):
+        for level in reversed(range(self.depth)):
             layers += (("repeat",), ("concat", level), *conv, *conv)
         return (*layers, ("shift",), ("all sides",))
 
@@ -89,16 +94,18 @@ class NoiseNetwork(nn.Module):
     """One number for the noise of an image, which is seen whole: [B, H, W, C] -> [B, 1, 1, 1]."""
 
     width: int = 48
+    depth: int = 5
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """1,099,585 parameters for one channel."""
         height, width = x.shape[1:3]
-        y = LaineUNet(self.width, blind=False, name="unet")(_fill_up(x))[:, :height, :width]
+        filled, unet = _fill_up(x, self.depth), LaineUNet(self.width, False, self.depth, name="unet")
+        y = unet(filled)[:, :height, :width]
         return Head(2 * self.width, 1, bias=True, gain=GAIN, name="head")(y).mean((1, 2), keepdims=True)
 
 
-def _fill_up(x: jax.Array) -> jax.Array:
-    """Images [B, H, W, C] with zeros at the bottom and at the right up to multiples of 32 px."""
-    margins = [(0, -size % 2**DEPTH) for size in x.shape[1:3]]
+def _fill_up(x: jax.Array, depth: int) -> jax.Array:
+    """Images [B, H, W, C] with zeros at the bottom and at the right up to multiples of 2**depth px."""
+    margins = [(0, -size % 2**depth) for size in x.shape[1:3]]
     return jnp.pad(x, [(0, 0), *margins, (0, 0)])
