@@ -17,7 +17,7 @@ READY   = $(VENV)/.ready
 # One thread per test process: the processes share the cores, and sums come out in one order.
 THREADS = NPROC=1 OMP_NUM_THREADS=1
 
-.PHONY: help setup quickstart test layers lint format smoke zoo tables lock clean
+.PHONY: help setup quickstart test layers lint format smoke zoo tables leaderboard lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -47,6 +47,9 @@ zoo: $(READY)  ## train the named models the experiments share, one by one, resu
 
 tables: $(READY)  ## render results/tables from results/records
 	$(STEMJAX) tables
+
+leaderboard: $(READY)  ## render results/index.html and its data from results/records
+	$(STEMJAX) leaderboard
 
 setup: $(READY)  ## only make the environment
 

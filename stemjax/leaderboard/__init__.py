@@ -28,12 +28,13 @@ def render(results: str | Path) -> dict[Path, bytes]:
         If there is no definition.
     """
     results = Path(results)
-    definition, found = benchmark.read(results), records.current(records.load(results / "records"))
+    definition, every = benchmark.read(results), records.load(results / "records")
+    found = records.current(every)
     candidates = competing(definition, found)
     scores = records.load_scores(results / "records", candidates)
     ranked = list(rankings(definition, candidates, scores))
     rows, errata = list(plain_rows(ranked)), benchmark.read_errata(results, definition)
-    shown = pictures.read(results, {record["id"] for record in found})
+    shown = pictures.read(results, *({record["id"] for record in part} for part in (found, every)))
     digest = benchmark.digest(json.loads((results / benchmark.NAME).read_text("utf-8")))
     contents = {
         results / "index.html": index_page(definition, ranked, errata, shown, results),

@@ -134,6 +134,8 @@ def _section(
             text = f"Size <b>{size}</b>: nothing yet. All {len(track.methods)} methods are missing here.{also}"
             blocks.append(f'<p class="none" data-size="{size}">{text}</p>')
             continue
+        says = escape(track.sizes[size]["says"])
+        blocks.append(f'<p class="note" data-size="{size}"><b>Size {size}:</b> {says}.</p>')
         blocks += [board_html(ranking) for ranking in of_size[:_OPEN]]
         blocks += [_folded(ranking) for ranking in of_size[_OPEN:]]
         blocks.append(plots_html(of_size, results))

@@ -51,30 +51,44 @@ def _grey(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip(np.round(255 * (values - low) / (high - low)), 0, 255).astype(np.uint8)
 
 
-def read(results: Path, current: set[str]) -> list[dict]:
-    """The sets of pictures in a results folder, checked.
+def read(results: Path, current: set[str], every: set[str]) -> list[dict]:
+    """The sets of pictures in a results folder, checked; those of superseded records are left out, which `says` tells.
+
+    Parameters
+    ----------
+    current, every : set of str
+        Ids of the current records, and of all.
 
     Raises
     ------
     ValueError
-        If a picture was edited or lost, or its record is superseded or gone.
+        If a picture was edited or lost, or there is no record that it could be of.
     """
     folder = results / FOLDER
     if not (folder / "pictures.json").is_file():
         return []
     sets, problems = json.loads((folder / "pictures.json").read_text("utf-8")), []
     for row in (row for one in sets for row in one["rows"]):
-        if row["record"] and row["record"] not in current:
-            problems.append(f"picture of {row['method']}: record {row['record'][:16]} is no longer current")
+        if row["record"] and row["record"] not in every:
+            problems.append(f"picture of {row['method']}: there is no record {row['record'][:16]}")
         for kind in KINDS:
             path = folder / row[kind]
             if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"][kind]:
-                problems.append(f"{path}: edited or missing, the picture of record {row['record'][:16] or 'none'}")
+                problems.append(f"{path}: edited or missing, the picture of record {(row['record'] or 'none')[:16]}")
     if problems:
-        raise ValueError(
-            "\n".join([f"{folder}: make the pictures again (python -m experiments.leaderboard_pictures)", *problems])
-        )
-    return sets
+        advice = "make the pictures again (python -m experiments.leaderboard_pictures)"
+        raise ValueError("\n".join([f"{folder}: {advice}", *problems]))
+    return [kept for one in sets if len((kept := _current(one, current))["rows"]) > 1]
+
+
+def _current(one: dict, current: set[str]) -> dict:
+    """A set without the pictures of superseded records."""
+    rows = [row for row in one["rows"] if not row["record"] or row["record"] in current]
+    gone = [row["method"] for row in one["rows"] if row not in rows]
+    said = (
+        f" Left out until they are made again, since their records are superseded: {', '.join(gone)}." if gone else ""
+    )
+    return one | {"rows": rows, "says": one["says"] + said}
 
 
 def compare_html(sets: list[dict], rankings: list[Ranking]) -> str:
