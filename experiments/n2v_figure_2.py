@@ -12,7 +12,9 @@ reference. Frequencies that belong to several count once, for the pooling of the
 At size `cpu` the grid has one masked pixel in 6 x 6, so that a short training shows something; and the noise is of
 16 dB, for at 7 dB so few masked pixels teach little in it. Like 26, 6 is an even number that is no multiple of 4:
 without jitter the loss sees only pixels of even rows and columns, and a network that knows them by its poolings may do
-as it likes at all others. So a mask that never moves is to be looked for at a period of 2 px, not at its own.
+as it likes at all others. So a mask that never moves is to be looked for at a period of 2 px, not at its own. Expect
++30 dB there of the fixed grid with transposed convolutions in ADF frames, +14 with resizing, +6 with jitter, both about
+the same, and +2 with the standard mask; and a PSNR that rises from 31.6 to 39.7 dB along that way.
 
 Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution Scanning Transmission Electron Microscopy
 Images", Figure 2.
