@@ -7,13 +7,19 @@ signals of atoms nearly add up, so an image is made from three measured function
     gain       how much brighter a column of n atoms is than one, w(n): the first atoms focus the beam on the next;
     film       mean and power spectrum of the image of a film of thickness t, with n carbon atoms per volume,
 
-               mean = n t σ,    P(g) = n σ² S(g) ∫ |p(g, z)|² dz,
+               mean = n t σ,    P(g) = n σ² S(g) ∫ |p(g, z)|² dz + 2π (n σ h L)² exp(-2 (π L g)²),
 
 where σ is the cross-section of a carbon atom for scattering into the detector, S the structure factor of the film for
 waves in its plane, and p(g, z) the Fourier transform of the probe's intensity at the depth z, 1 at g = 0. The film is
-deeper than the depth of focus: only its uppermost 10 nm show grains, and what lies below adds to the mean alone.
+deeper than the depth of focus: only its uppermost 10 nm show grains, and what lies below adds to the mean alone. The
+last term is our choice: faces that are rough by h, with a correlation length L.
 
-`direct_film` and `direct_cluster` compute the same images by multislice alone, for comparison.
+Against multislice of one whole film of 50 nm, at 16 places of a 25 Å cell: adding up the carbon atoms of that film,
+each with the probe at its depth, gives readings that correlate with the direct ones by 0.97 after 20 nm and 0.95 after
+50 nm. The direct mean is 0.87 ± 0.01 of the sum at every thickness from 5 to 50 nm: it is proportional to the thickness
+within 3 %. Its spread is less by as much; so σ is that of a lone atom times this measured factor. Against multislice of
+clusters of 38 atoms, behind the source and with the coarse microscope of size smoke: turned at random, the sum of atoms
+correlates by 0.993 and is 5 % too dark; along <110>, with the gains, by 0.994 and is 7 % too dark (without them 25 %).
 """
 
 from dataclasses import dataclass
@@ -193,6 +199,7 @@ def _ring_means(values: np.ndarray, length: np.ndarray, frequency: np.ndarray) -
 FREQUENCY_STEP, FREQUENCIES = 0.1, 27  # of the film's power spectrum, up to 2.6 1/Å: beyond what the probe resolves
 BOX, BOXES = 25.0, 4  # side of the periodic boxes of carbon that the structure factor is the mean of, and their number
 DEPTHS = 10.0  # between depths of the probe [Å]
+IN_FILM = 0.87  # what a carbon atom scatters among others, relative to a lone one: measured, see above
 ROUGHNESS, ROUGH_LENGTH = 8.0, 10.0  # of the film's faces: root mean square and correlation length [Å]
 
 
@@ -207,7 +214,7 @@ def film_spectrum(haadf: Haadf, thickness: float) -> tuple[float, np.ndarray]:
     structure = np.mean([structure_factor(box, BOX, frequency) for box in boxes], axis=0)
     depths = np.arange(DEPTHS / 2, thickness, DEPTHS)
     depth_sum = DEPTHS * (probe_transfer(haadf, depths, frequency) ** 2).sum(axis=0)
-    sigma = carbon_cross_section(haadf)
+    sigma = IN_FILM * carbon_cross_section(haadf)
     power = CARBON_DENSITY * sigma**2 * structure * depth_sum
     rough = 2 * np.pi * (CARBON_DENSITY * sigma * ROUGHNESS * ROUGH_LENGTH) ** 2
     power += rough * np.exp(-2 * (np.pi * ROUGH_LENGTH * frequency) ** 2)

@@ -62,7 +62,7 @@ class Plan:
             "version": RECIPE_VERSION,
             "software": {package: package_version(package) for package in ("abtem", "ase")},
             "thickness_angstrom": THICKNESS,
-            "carbon": [haadf.CARBON_DENSITY, haadf.CARBON_DISTANCE, haadf.ROUGHNESS, haadf.ROUGH_LENGTH],
+            "carbon": [haadf.CARBON_DENSITY, haadf.CARBON_DISTANCE, haadf.IN_FILM, haadf.ROUGHNESS, haadf.ROUGH_LENGTH],
             "sampling_angstrom": SAMPLING,
             "blur_fwhm_angstrom": BLUR,
         }

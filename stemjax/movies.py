@@ -301,8 +301,8 @@ class MovieCrops:
         -------
         dict
             ``noisy`` float32 [count, size, size, C] in the unit of the movie; ``offset``, ``scale``, ``low``, ``span``
-            [count, 1, 1, C] of its movie (see `with_statistics`); ``clean`` as ``noisy``, and ``targets`` [count, size, size, 1], where the frames have them
-            (`haadf.HaadfImaging`, `recordings.RecordedImaging`).
+            [count, 1, 1, C] of its movie (see `with_statistics`); where the frames have them, ``clean`` as ``noisy``
+            (`haadf.HaadfImaging`) and ``targets`` [count, size, size, 1] (`recordings.RecordedImaging`).
 
         Raises
         ------
