@@ -38,6 +38,14 @@ NAMES = (
     "wcvd_sweep",
     "wcvd_figure_s3",
     "wcvd_figure_s12",
+    "noise2atom_figure_3",
+    "autoencoder_figure_3",
+    "autoencoder_figure_4",
+    "autoencoder_figure_7",
+    "autoencoder_figure_9",
+    "noise2atom_figure_1",
+    "noise2atom_figure_4",
+    "noise2atom_figure_5",
 )
 QUICKSTART = "quickstart"
 

@@ -10,7 +10,6 @@ results/figures/leaderboard. Nothing is trained here; it takes a minute on 2 cor
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from typing import Literal
@@ -19,15 +18,13 @@ import numpy as np
 
 from experiments import graphene, sbd_table_5_1
 from experiments.graphene_rows import displayed
-from experiments.movie_methods import denoise_movies
 from experiments.workspace import Workspace
 from stemjax import leaderboard, recipes, records
-from stemjax.denoisers import from_config
 from stemjax.evaluate import ImageSet, image_set, scores
 from stemjax.files import write_whole
 from stemjax.leaderboard import benchmark, pictures
 from stemjax.leaderboard.entries import Entry, Ranking, competing, rankings
-from stemjax.train import load_run
+from stemjax.records.rebuild import denoised_by, method_of, some_of
 
 CROP = 192  # px, at most
 TOLERANCE_DB = 0.02  # machines differ in last digits
@@ -74,7 +71,7 @@ def _set(ranking: Ranking, test: ImageSet, values: dict, workspace: Workspace, c
     for number, (entry, denoised) in enumerate(_denoised(ranking, test, index, workspace)):
         record = entry.records[0]
         stored = next(row for row in values[record["id"]] if row["image"] == name)[ranking.score]
-        one = replace(test, clean=test.clean[[index]], images=_rows(test, [index]), name=[name])
+        one = some_of(test, [index])
         found = scores(denoised[None], one, clamp=bool(record["denoiser"]))[0][ranking.score]
         if abs(found - stored) > TOLERANCE_DB:
             text = f"{found:.3f} dB here and {stored:.3f} dB in record {record['id'][:16]}"
@@ -100,25 +97,10 @@ def _set(ranking: Ranking, test: ImageSet, values: dict, workspace: Workspace, c
 def _denoised(ranking: Ranking, test: ImageSet, index: int, workspace: Workspace) -> Iterator[tuple[Entry, np.ndarray]]:
     """The image as every method has it [P, P, C]; a movie's frames are denoised together."""
     movie = np.flatnonzero(test.images.unit == test.images.unit[index]) if test.clean.shape[-1] > 1 else [index]
-    part = replace(test, noisy=test.noisy[movie], images=_rows(test, movie))
-    place = list(movie).index(index)
+    part, place = some_of(test, movie), list(movie).index(index)
     for entry in ranking.entries:
-        record, variables = entry.records[0], {}
-        if not record["denoiser"]:
-            yield entry, test.noisy[index]
-            continue
-        denoiser = from_config(record["denoiser"])
-        if record["run"]:
-            trained, variables, info = load_run(workspace.runs / record["run"])
-            if info["digest"] != record["checkpoint"]:
-                raise ValueError(f"run {record['run']} has other weights than record {record['id'][:16]}")
-        yield entry, denoise_movies(denoiser, variables, part)[place]
-
-
-def _rows(test: ImageSet, rows):
-    """The list of some images of a set."""
-    images = test.images
-    return type(images)(**{name: getattr(images, name)[rows] for name in images.__dataclass_fields__})
+        denoiser, variables, _ = method_of(entry.records[0], workspace.runs)
+        yield entry, denoised_by(denoiser, variables, part)[place]
 
 
 def _crop(shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from experiments.recorder import Recorder
-from stemjax.evaluate import ImageSet
-from stemjax.inference import denoise_image
+from stemjax.evaluate import ImageSet, denoise_movies
 from stemjax.train import Outcome, Run
+
+__all__ = ["BLANK", "NOISY", "Method", "Trained", "denoise_movies", "one_movie"]
 
 NOISY = "Noisy"
 BLANK = "Constant"  # the row with nothing to see in a picture
@@ -62,15 +63,6 @@ class Method:
         else:
             parts = self.trained.run, self.trained.variables, self.trained.info, self.trained.outcome, tuning
             rows.add_trained(self.label, *parts, denoiser=self.denoiser, denoised=denoised, extra=extra, **facts)
-
-
-def denoise_movies(denoiser, variables: dict, test: ImageSet) -> np.ndarray:
-    """Denoised frames [M, H, W, C], the frames of a movie normalised together."""
-    denoised = np.empty_like(test.noisy)
-    for movie in dict.fromkeys(test.images.unit.tolist()):
-        rows = test.images.unit == movie
-        denoised[rows] = denoise_image(denoiser, variables, test.noisy[rows])
-    return denoised
 
 
 def one_movie(images: ImageSet) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stemjax import datasets
+from stemjax.glyphs import FONT
 from stemjax.train import Outcome, load_run, train
 
 SMOKE = Path("scratch/smoke")
@@ -25,6 +26,8 @@ class Workspace:
         Records and tables. Those of size `smoke` go to a folder of their own and are never published.
     photos : path, optional
         Folder of photographs for Table 3.1 (b); by default those that come with scikit-image.
+    font : str
+        Family or file of the font of the characters.
     time_limit : float or None
         Seconds that the trainings of one call may take before they are left for the next.
     """
@@ -33,6 +36,7 @@ class Workspace:
     runs: Path = Path("runs")
     results: Path = Path("results")
     photos: Path | None = None
+    font: str = FONT
     time_limit: float | None = None
 
     @classmethod

@@ -52,6 +52,15 @@ def denoise_all(denoiser, variables: dict, noisy: np.ndarray) -> np.ndarray:
     return np.stack([denoise_image(denoiser, variables, image) for image in noisy])
 
 
+def denoise_movies(denoiser, variables: dict, images: ImageSet) -> np.ndarray:
+    """Denoised frames [M, H, W, C], the frames of a movie normalised together."""
+    denoised = np.empty_like(images.noisy)
+    for movie in dict.fromkeys(images.images.unit.tolist()):
+        rows = images.images.unit == movie
+        denoised[rows] = denoise_image(denoiser, variables, images.noisy[rows])
+    return denoised
+
+
 def scores(denoised: np.ndarray, images: ImageSet, clamp: bool = True) -> list[dict]:
     """PSNR, SSIM and NRMSE of each image under the contract of the imaging; `clamp` is off for the raw row alone.
 

@@ -12,7 +12,7 @@ _PANEL, _GAP, _NOTE, _HEAD, _SIDE, _DPI = 1.3, 0.05, 0.16, 0.34, 0.3, 180  # in,
 _LABEL = 20  # letters of a label that fit over an image
 
 
-def montage(rows: dict[str, Sequence[Panel]], path: str | Path, *, sampling: float) -> None:
+def montage(rows: dict[str, Sequence[Panel]], path: str | Path, *, sampling: float | None) -> None:
     """Write a PNG of rows of images, each row named at its left, each column by the labels of the first row.
 
     The first panel of a row is the clean image; every panel of the row but the noisy one has its grey limits, the 0.1
@@ -23,7 +23,7 @@ def montage(rows: dict[str, Sequence[Panel]], path: str | Path, *, sampling: flo
     rows : dict
         Name of a row -> its panels, the same methods in every row.
     sampling : float
-        Pixel size [Å], for the scale bar of the first image.
+        Pixel size [Å], for the scale bar of the first image; None for images without one.
     """
     from matplotlib.figure import Figure
 
@@ -48,7 +48,7 @@ def montage(rows: dict[str, Sequence[Panel]], path: str | Path, *, sampling: flo
             axes.imshow(shown, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest")
             axes.spines[:].set(color="#999999", linewidth=0.5)
             centre = (left + _PANEL / 2) / size[0]
-            if row == column == 0:
+            if row == column == 0 and sampling is not None:
                 scale_bar(axes, panel.image.shape, sampling)
             if row == 0:
                 label, top = textwrap.fill(panel.label, _LABEL), (size[1] - _HEAD + 0.03) / size[1]

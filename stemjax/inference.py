@@ -42,7 +42,7 @@ def denoise_image(
     Parameters
     ----------
     denoiser : a denoiser
-        With a field `network` it may be tiled; filters are always applied to the whole image.
+        With a field `network` it may be tiled; filters, and methods with ``whole = True``, take the whole image.
     variables : dict
         Those that hold statistics already (collection `normalisation`), of a movie say, keep them.
     image : float32 [H, W, C] or [T, H, W, C]
@@ -108,15 +108,17 @@ def denoise_image(
     if image.min() == image.max():
         return image.copy()
     image = np.asarray(image, np.float32)
-    network = getattr(denoiser, "network", None)
+    if is_whole := _is_whole(denoiser):
+        if getattr(denoiser, "network", None) is not None and (tile or halo or step or blend != HALO):
+            raise ValueError(f"{denoiser.name} takes whole images: leave out tile, halo, step and blend")
     variables = _prepare(denoiser, variables, image)
     while True:
         try:
-            if network is None:
+            if is_whole:
                 return _apply(denoiser, variables, image)
             if blend == AVERAGE:
                 return _average(denoiser, variables, image, tile or PAPER_TILE, step or _paper_step(tile))
-            return _in_tiles(denoiser, variables, image, tile or _default_tile(network, image.shape), halo)
+            return _in_tiles(denoiser, variables, image, tile or _default_tile(denoiser.network, image.shape), halo)
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
@@ -285,6 +287,11 @@ def _prepare(denoiser, variables: dict, image: np.ndarray) -> dict:
     return denoiser.prepare(variables, jnp.asarray(image)[None])
 
 
+def _is_whole(denoiser) -> bool:
+    """Whether it is applied to whole images only: a filter, or a network that normalises over the whole array."""
+    return getattr(denoiser, "network", None) is None or getattr(denoiser, "whole", False)
+
+
 def _smaller(denoiser, shape: Sequence[int], tile: int | None, halo: int | None, blend: str) -> int:
     """Half the tile that did not fit.
 
@@ -293,9 +300,9 @@ def _smaller(denoiser, shape: Sequence[int], tile: int | None, halo: int | None,
     MemoryError
         If the half would not do: smaller than halo and period allow, or a filter, which takes the whole image.
     """
-    network = getattr(denoiser, "network", None)
-    if network is None:
+    if _is_whole(denoiser):
         raise MemoryError(f"{shape[0]} x {shape[1]} pixels do not fit into memory: cut the image")
+    network = denoiser.network
     half = (tile or (PAPER_TILE if blend == AVERAGE else min(_default_tile(network, shape), max(shape[:2])))) // 2
     period = pooling_period(network)
     border = reach(network, max(shape[:2])) if halo is None else halo

@@ -14,14 +14,18 @@ import numpy as np
 
 from stemjax.checkpoint import digest
 from stemjax.denoisers import from_config, missing_package
+from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.bm3d import BM3D
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.denoisers.laine import Laine
 from stemjax.denoisers.low_pass import LowPass
 from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
+from stemjax.denoisers.noise2atom import Noise2Atom
+from stemjax.denoisers.noise2self import Noise2Self
 from stemjax.denoisers.noise2void import Noise2Void
 from stemjax.denoisers.non_local_means import NonLocalMeans
+from stemjax.denoisers.pgure_svt import PgureSvt
 from stemjax.denoisers.pure_let import PureLet
 from stemjax.denoisers.self2self import Self2Self
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
@@ -33,10 +37,12 @@ from stemjax.denoisers.wiener import Wiener
 from stemjax.files import write_whole
 from stemjax.networks import DURR, BlindEnsemble, DnCNN, N2VUNet, UNet
 from stemjax.networks.autoencoder import Autoencoder
+from stemjax.networks.bottleneck import BottleneckAutoencoder
 from stemjax.networks.laine import LaineNetwork
+from stemjax.networks.noise2atom import Critic, Generator
 from stemjax.networks.self2self import Self2SelfUNet
 from stemjax.networks.udvd import UDVDNetwork
-from stemjax.recipes import clip_run, n2v_run, sbd_run, wcvd_run
+from stemjax.recipes import autoencoder_run, clip_run, n2v_run, noise2atom_run, sbd_run, wcvd_run
 from stemjax.train import Run, load_run
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -136,7 +142,7 @@ PRESETS = {
         Laine(),
         "Blind-spot network for single frames of counts, posterior mean, self-supervised",
         "Laine et al. 2019",
-        Laine(LaineNetwork(width=12)),
+        Laine(LaineNetwork(width=12, depth=2)),
         clip_run,
     ),
     "self2self": Preset(
@@ -153,7 +159,31 @@ PRESETS = {
         MovieAutoencoder(Autoencoder(width=8)),
         clip_run,
     ),
+    "noise2self": Preset(
+        Noise2Self(N2VUNet(channels_out=1)),
+        "Noise2Self, one channel, self-supervised",
+        "Batson, Royer 2019",
+        Noise2Self(N2VUNet(depth=3, width=16, channels_out=1)),
+        n2v_run,
+    ),
+    "autoencoder": Preset(
+        MultiResolutionAutoencoder(),
+        "Autoencoder with a bottleneck of 16 channels, drawing at four resolutions, self-supervised",
+        "Wang et al. 2021",
+        MultiResolutionAutoencoder(BottleneckAutoencoder(16, (4, 4, 8, 16, 16), trunk=32, residuals=4)),
+        autoencoder_run,
+    ),
+    "noise2atom": Preset(
+        Noise2Atom(),
+        "Noise2Atom, cycle of generative networks between noisy images and drawn atoms, one channel, unsupervised",
+        "Wang et al. 2020",
+        Noise2Atom(Generator(width=16, residuals=2), Critic(width=16)),
+        noise2atom_run,
+    ),
     "space-time-gaussian": Preset(SpaceTimeGaussian(), "Gaussian filter in space and time", LEE),
+    "pgure-svt": Preset(
+        PgureSvt(), "PGURE-SVT, singular values of patches through time", "Furnival, Leary, Midgley 2017"
+    ),
     SHIPPED: Preset(_narrow(UNet(scales=4, width=32)), "The network that ships with stemjax", SBD),
 }
 

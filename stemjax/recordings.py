@@ -1,8 +1,8 @@
-"""A movie from a file, to train on and then denoise: the counterpart of the simulated ones in `stemjax.movies`.
+"""A movie from a file or a folder, to train on and denoise: the counterpart of the simulated ones in `stemjax.movies`.
 
-`Recording` takes the place of the data set, `RecordedFrames` chooses its frames, and `RecordedImaging` puts them on the
-device for `movies.MovieCrops`. There is no clean movie, so a method is judged by its own loss on what it is not trained
-on.
+`Recording` takes the place of the data set, `RecordedFrames` (or `image_folder.RecordedPatches`) chooses what is learnt
+from, and `RecordedImaging` puts it on the device for `movies.MovieCrops`. There is no clean movie, so a method is
+judged by its own loss on what it is not trained on.
 """
 
 import hashlib
@@ -31,8 +31,9 @@ class Recording:
     Parameters
     ----------
     path : Path
+        Of the file, or of the folder whose images are the frames.
     movie : [T, H, W, C]
-        Any real numbers; usually a memory map.
+        Any real numbers; usually a memory map, or a `files.FolderStack`.
     recipe_hash : str
         Identity: of the shape and the pixels; "" where nobody asked for it.
     sampling : float or None
@@ -74,22 +75,28 @@ class Recording:
         """As those of a data set: one movie."""
         return [{"id": self.path.stem, "unit": self.path.stem, "frames": len(self.movie)}]
 
-    def frame(self, index: int) -> np.ndarray:
-        """One frame, float32 [H, W, C].
+    def where(self, index: int) -> str:
+        """What messages call a frame: its number, or the file that it is."""
+        if isinstance(self.movie, files.FolderStack):
+            return str(self.movie.paths[index])
+        return f"{self.path}: frame {index}" if len(self.movie) > 1 else str(self.path)
+
+    def frame(self, index: int, part: tuple[slice, slice] = (slice(None), slice(None))) -> np.ndarray:
+        """One frame, or the rows and columns of it that are in `part`, float32 [H, W, C].
 
         Raises
         ------
         ValueError
             If it holds NaN, infinite pixels (which are not to be filled in) or numbers beyond float32.
         """
+        frame = self.movie[index][part]
         try:
-            frame = files.to_float32(self.movie[index])
+            frame = files.to_float32(frame)
             if self.fill_nonfinite and not np.isfinite(frame).all():
                 frame, _ = files.fill_nonfinite(frame)
             files.refuse_nonfinite(files.Image(frame))
         except ValueError as error:
-            which = f" frame {index}:" if len(self.movie) > 1 else ""
-            raise ValueError(f"{self.path}:{which} {error}") from error
+            raise ValueError(f"{self.where(index)}: {error}") from error
         return frame
 
     def frames(self) -> Iterator[np.ndarray]:
@@ -98,12 +105,12 @@ class Recording:
 
 
 def open_recording(path: str | Path, axes: str | None = None, fill_nonfinite: bool = False) -> Recording:
-    """Open a movie or an image of any size, and read every frame once to see that it is sound.
+    """Open a movie, an image or a folder of images of any size, and read every frame once to see that it is sound.
 
     Parameters
     ----------
     axes : str, optional
-        What the file's axes mean; see `files.read_image`.
+        What the axes of the file, or of every file of the folder, mean; see `files.read_image`.
     fill_nonfinite : bool
         Fill in NaN and infinite pixels instead of refusing them.
 
@@ -114,15 +121,21 @@ def open_recording(path: str | Path, axes: str | None = None, fill_nonfinite: bo
     ValueError
         If axes seem to be swapped, or a frame is constant or holds NaN or infinite pixels; the message names the frame.
     """
-    data = map_recording(files.read_image(path, axes, mapped=True), fill_nonfinite)
+    data = map_recording(read_frames(path, axes), fill_nonfinite)
     digest = hashlib.sha256(repr(data.movie.shape).encode())
     for index, frame in enumerate(data.frames()):
         for channel in np.flatnonzero(np.ptp(frame, axis=(0, 1)) == 0):
-            where = f"frame {index}" + (f", channel {channel}" if frame.shape[-1] > 1 else "")
+            where = data.where(index) + (f", channel {channel}" if frame.shape[-1] > 1 else "")
             value = f"constant ({frame[0, 0, channel]:g}), as from a beam that was off"
-            raise ValueError(f"{path}: {where} is {value}; save the movie without it")
+            fix = "take it out of the folder" if Path(path).is_dir() else "save the movie without it"
+            raise ValueError(f"{where} is {value}; {fix}")
         digest.update(frame.tobytes())
     return replace(data, recipe_hash=digest.hexdigest()[:16])
+
+
+def read_frames(path: str | Path, axes: str | None = None) -> files.Image:
+    """The movie or image of a file, or the images of a folder as a movie, left on the disk."""
+    return files.read_folder(path, axes) if Path(path).is_dir() else files.read_image(path, axes, mapped=True)
 
 
 def map_recording(image: files.Image, fill_nonfinite: bool = False) -> Recording:
@@ -142,6 +155,10 @@ class RecordedList(FrameList):
     """
 
     targets: str = ""
+
+    def read(self, data: Recording) -> np.ndarray:
+        """The frames, float32 [M, H, W, C]."""
+        return np.stack([data.frame(index) for index in self.frame])
 
 
 @dataclass(frozen=True)
@@ -170,7 +187,7 @@ class RecordedFrames:
         ValueError
             If a single frame is larger than the budget, or the split is another one.
         """
-        _refuse_split(data, split)
+        refuse_split(data, split)
         count = len(data.movie)
         every = min(count, VALIDATION_EVERY)
         frames = np.arange(count)
@@ -215,7 +232,7 @@ class RecordedClips:
         ValueError
             If `least` frames are larger than the budget, there are fewer, or the split is another one.
         """
-        _refuse_split(data, split)
+        refuse_split(data, split)
         count = len(data.movie)
         if count < self.least:
             frames = f"{count} frame{'s' * (count > 1)}"
@@ -233,7 +250,8 @@ class RecordedClips:
         return RecordedList(np.zeros_like(frames), frames, np.full(len(frames), data.items[0]["unit"]))
 
 
-def _refuse_split(data: Recording, split: str) -> None:
+def refuse_split(data: Recording, split: str) -> None:
+    """Raise ValueError unless the split is "train" or "validation"."""
     if split not in ("train", "validation"):
         raise ValueError(f"{data.path}: a recording has no split {split!r}, only 'train' and 'validation'")
 
@@ -298,8 +316,7 @@ class RecordedImaging:
         if found != len(self.channels):
             known = f"{len(self.channels)} ({', '.join(self.channels)})"
             raise ValueError(f"{data.path}: {found} channels, but the model is for {known}; train one for this movie")
-        noisy = np.stack([data.frame(index) for index in images.frame])
-        arrays = with_statistics(jnp.asarray(noisy), images.item)
+        arrays = with_statistics(jnp.asarray(images.read(data)), images.item)
         if images.targets:
             held = jax.random.bernoulli(jax.random.key(0), HELD_OUT, (1, height, width, 1))
             arrays["targets"] = (held if images.targets == HELD else ~held).astype(jnp.float32)

@@ -70,8 +70,10 @@ class Optimiser:
             rise = optax.linear_schedule(self.learning_rate / self.warmup, self.learning_rate, self.warmup)
             rate = optax.join_schedules([rise, rate], [self.warmup])
         clip = optax.clip_by_global_norm(self.clip) if self.clip else optax.identity()
-        rule = optax.adam(rate) if self.rule == "adam" else optax.rmsprop(rate, 0.9, 1e-7, eps_in_sqrt=False)
-        return optax.chain(clip, rule)
+        if self.rule == "adam":
+            return optax.chain(clip, optax.adam(rate))
+        # As one vector: the hundreds of arrays of generative networks would be as many small programs to compile.
+        return optax.chain(clip, optax.flatten(optax.rmsprop(rate, 0.9, 1e-7, eps_in_sqrt=False)))
 
 
 @dataclass(frozen=True)

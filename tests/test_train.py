@@ -45,6 +45,24 @@ class Diverging(Supervised):
         return loss * np.inf, (state, {"loss": loss * np.inf})
 
 
+class Alternating(Supervised):
+    """A method with an update of its own: two steps along the gradient, each by an optimiser of its own."""
+
+    def start(self, params, init):
+        return {"first": init(params), "second": init(params)}
+
+    def update(self, variables, optimisers, batch, key, descend):
+        for name in ("first", "second"):
+            loss = lambda params: self.loss(variables | {"params": params}, batch, key)  # noqa: B023
+            gradients, (rest, measured) = jax.grad(loss, has_aux=True)(variables["params"])
+            params, state = descend(gradients, optimisers[name], variables["params"])
+            variables, optimisers = variables | rest | {"params": params}, optimisers | {name: state}
+        return variables, optimisers, measured
+
+    def finished(self, measurements):
+        return measurements["loss"] < 0
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return make_toy(tmp_path_factory.mktemp("toy"))
@@ -108,6 +126,34 @@ def test_going_on_after_a_time_limit_is_bitwise(data, finished, tmp_path):
     second = train.train(run, data, tmp_path)
     assert second.stopped is None
     assert final_digest(second.folder) == final_digest(finished)
+
+
+def test_a_method_with_its_own_update_goes_on_bitwise(data, tmp_path):
+    """The states of all its optimisers are in the checkpoint, and it is told apart from one step of its loss."""
+    run = small_run(data, denoiser=Alternating(DnCNN(depth=2, width=1)), steps=8)
+    whole = train.train(run, data, tmp_path / "whole")
+    assert train.train(run, data, tmp_path / "stopped", time_limit=0.0).step < run.steps
+    again = train.train(run, data, tmp_path / "stopped")
+    assert final_digest(again.folder) == final_digest(whole.folder)
+    state = checkpoint.Checkpointer(whole.folder / "checkpoints").restore()[1]
+    counts = {
+        path: int(leaf) for path, leaf in state.items() if path.startswith("['optimiser']") and leaf.dtype.kind == "i"
+    }
+    assert {path.split("'")[3] for path in counts} == {"first", "second"} and set(counts.values()) == {8}
+
+
+@pytest.mark.parametrize("rule", ["adam", "rmsprop"])
+def test_the_rules_of_the_optimiser_in_closed_form(rule):
+    """The first step: Adam's is the rate; RMSprop's, whose mean square begins at zero, is rate / sqrt(0.1)."""
+    transformation = train.Optimiser(learning_rate=0.01, rule=rule).transformation(10)
+    params = {"a": np.float32([1.0, 2.0]), "b": np.float32(3.0)}
+    gradients = {"a": np.float32([0.5, -0.25]), "b": np.float32(4.0)}
+    changes, _ = transformation.update(gradients, transformation.init(params), params)
+    size = {"adam": 0.01, "rmsprop": 0.01 / np.sqrt(0.1)}[rule]
+    expected = jax.tree.map(lambda gradient: -size * np.sign(gradient), gradients)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4), changes, expected)
+    with pytest.raises(ValueError, match="'adam' or 'rmsprop'"):
+        train.Optimiser(rule="sgd").transformation(10)
 
 
 KILLED = """

@@ -39,16 +39,17 @@ def denoise(
 ) -> int:
     """Denoise images and movies. X.tif becomes X_denoised.tif, with X_denoised.json that says how it was made.
 
-    Reads .npy and TIFF, and with the extra `files` dm3, dm4, emd, ser, mrc and hspy. A file that fails does not stop
-    the others. The frames of a movie are read and written one by one, or a few at a time where the model looks at their
-    neighbours, so it may be larger than the memory.
+    Reads .npy and TIFF, and with the extra `files` dm3, dm4, emd, ser, mrc and hspy. The images of a folder, png and
+    jpg too, are taken as one movie, in the order of their names. A file that fails does not stop the others. The frames
+    of a movie are read and written one by one, or a few at a time where the model looks at their neighbours, so it may
+    be larger than the memory.
 
     With --watch, files that come into a folder are denoised as they come: frames, or short movies, that together are
     one movie, in the order of their names. A movie denoiser sees of each frame those before it alone, see --lookahead.
     Ctrl-C ends it, with the frames per second and the latency.
 
     Args:
-        paths: Image files, as many as you like.
+        paths: Image files, or folders of images, as many as you like.
         model: Name from `stemjax models`, or folder of a run. Default: the network that comes along.
         train: Train the model, noise2void by default, on the movie itself first; it needs no clean images. The run's
             folder is kept, for `--model` and `--fine-tune`.
@@ -136,6 +137,7 @@ def denoise(
 
 def _target(path: Path, out: Path | None, format: str, count: int) -> Path:
     """Where the result of `path` goes."""
+    path = path.resolve() if path.is_dir() else path  # what "." is called
     name = f"{path.stem}_denoised.{format}"
     if out is None:
         return path.with_name(name)

@@ -120,10 +120,13 @@ class Job:
                 raise OSError(f"{path}: {output} is there already; --overwrite replaces it")
 
     def run(self, path: Path, target: Path, model: Model) -> None:
-        """Denoise one file, saying on stderr what the user should know and on stdout where the result is."""
-        from stemjax import files
+        """Denoise a file, or a folder of images as a movie.
 
-        found = self.look(files.read_image(path, self.axes, mapped=True), model)
+        What the user should know is said on stderr, and where the result is on stdout.
+        """
+        from stemjax.recordings import read_frames
+
+        found = self.look(read_frames(path, self.axes), model)
         for warning in found.warnings:
             print(f"warning: {path}: {warning}", file=sys.stderr)
         self.write(target, self._denoised(found, model), found, model)
@@ -160,6 +163,8 @@ class Job:
 
         def checked() -> Iterator:
             for index, frame in enumerate(denoised):
+                if index == 0:
+                    self._warn(found, model, frame)
                 if not np.isfinite(frame).all():
                     raise ValueError(
                         f"{model.name} gave NaN for this image: its numbers are too large; rescale it to counts"
@@ -225,14 +230,22 @@ class Job:
         sizes = f"{image.sampling:.3g} Å per pixel, but {model.name} was trained at {trained:.3g} Å"
         return [f"{sizes}, so what it takes for noise may be signal: {fix}"]
 
+    def _warn(self, found: Found, model: Model, denoised) -> None:
+        """Say on stderr what a model that has `warnings` finds in the first frame: inverted contrast, say."""
+        if not hasattr(model.denoiser, "warnings"):
+            return
+        noisy = next(self.frames(found.movie))
+        for part in found.parts:
+            for text in model.denoiser.warnings(model.variables, noisy[None, ..., part], denoised[None, ..., part]):
+                print(f"warning: {found.image.path}: {text}", file=sys.stderr)
+
     def _provenance(self, found: Found, model: Model) -> dict:
         from stemjax import __version__
         from stemjax.denoisers import to_config
 
         path = found.image.path
         if path.exists():
-            with open(path, "rb") as stream:
-                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            sha256 = _digest([path] if path.is_file() else found.movie.movie.paths)
         else:  # came from standard input
             sha256 = hashlib.sha256(found.movie.movie.tobytes()).hexdigest()
         return {
@@ -248,6 +261,16 @@ class Job:
             "filled_nonfinite": self.fill_nonfinite,
             "warnings": found.warnings,
         } | ({"window": self.window} if self.window else {})
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    """sha256 of files, one after the other."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as stream:
+            while part := stream.read(1 << 20):
+                digest.update(part)
+    return digest.hexdigest()
 
 
 def _finite(frame):

@@ -23,8 +23,9 @@ class Training:
     fill_nonfinite: bool
 
     def run(self, path: Path):
-        """Train on one file until the loss on what is held out falls no longer; returns the `train.Outcome`."""
+        """Train on a file or folder until the loss on what is held out falls no longer; returns the `train.Outcome`."""
         from stemjax.cli.training import train_and_report
+        from stemjax.image_folder import PieceList
         from stemjax.recipes import learns_from_clips, recorded_run
         from stemjax.recordings import open_recording
 
@@ -37,9 +38,12 @@ class Training:
         else:
             denoiser, initial = self._new(path, movie.movie.shape[-1]), None
         run = recorded_run(denoiser, self.size, movie, self.seed, **changes)
-        frames = len(run.selection.images(movie, "train"))
-        masked = len(movie.movie) == 1 and not learns_from_clips(denoiser)
-        held = "a tenth of its pixels held out" if masked else f"{frames} of {len(movie.movie)} frames"
+        chosen = run.selection.images(movie, "train")
+        held = f"{len(chosen)} of {len(movie.movie)} frames"
+        if isinstance(chosen, PieceList):
+            held = f"{len(chosen)} pieces of {chosen.side} px out of {len(movie.movie)} frames"
+        elif len(movie.movie) == 1 and not learns_from_clips(denoiser):
+            held = "a tenth of its pixels held out"
         print(f"training on {path}, {held}, in {self.runs / run.hash}", flush=True)
         return train_and_report(run, movie, self.runs, initial=initial, time_limit=self.time_limit)
 

@@ -13,6 +13,7 @@ Size = Literal["smoke", "cpu", "gpu"]
 Name = Annotated[str, tyro.conf.Positional, named("NAME")]
 Limit = Annotated[float | None, named("SECONDS")]
 Photos = Annotated[Path | None, named("FOLDER")]
+Font = Annotated[str | None, named("NAME")]
 
 
 def list_() -> None:
@@ -25,13 +26,14 @@ def list_() -> None:
         print(f"{name:<{width}}{module.__doc__.splitlines()[0]}\n{'':<{width}}{times}")
 
 
-def run(name: Name, size: Size = "cpu", photos: Photos = None, time_limit: Limit = None) -> int:
+def run(name: Name, size: Size = "cpu", photos: Photos = None, font: Font = None, time_limit: Limit = None) -> int:
     """Run one experiment: simulate, train and score what is missing, then write records, tables and figures.
 
     Args:
         name: Name from `stemjax experiment list`.
         size: smoke tries the whole path in about a minute, cpu is an honest small study, gpu the paper's size.
         photos: Folder of photographs (DIV2K, say) for sbd_table_3_1, instead of those that come with scikit-image.
+        font: Family or file of a font with Chinese characters, for autoencoder_figure_4.
         time_limit: Seconds after which a training saves and stops; the same command goes on.
     """
     experiments = from_checkout()
@@ -42,7 +44,10 @@ def run(name: Name, size: Size = "cpu", photos: Photos = None, time_limit: Limit
     module = experiments.load(name)
     if photos and not getattr(module, "USES_PHOTOGRAPHS", False):
         raise ValueError(f"{name} has no photographs: leave --photos out")
+    if font and not getattr(module, "USES_FONT", False):
+        raise ValueError(f"{name} draws no characters: leave --font out")
     workspace = replace(Workspace.for_size(size, time_limit), photos=photos)
+    workspace = replace(workspace, font=font) if font else workspace
     try:
         module.run(size, workspace)
     except TimeoutError as stopped:

@@ -1,7 +1,6 @@
 """Where `stemjax denoise --watch` has its frames from: a folder that files come into, or standard input."""
 
 import os
-import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +14,6 @@ LOOK_S = 0.1  # between two looks at the folder
 REST_S = 0.2  # for so long a file must have kept its size and its time of change before it is read
 PATIENCE_S = 2.0  # for so long a file at rest that cannot be read is tried again
 AHEAD = 16  # frames from standard input that are read before their turn; then whoever sends them has to wait
-RESULT = "_denoised"
 
 
 @dataclass(frozen=True)
@@ -109,6 +107,8 @@ class Folder:
         self.pending.pop(arrival.path.name, None)
 
     def _look(self) -> None:
+        from stemjax.files import natural
+
         now, before, found = time.monotonic(), self.looked, {}
         with os.scandir(self.folder) as entries:
             for entry in entries:
@@ -127,28 +127,25 @@ class Folder:
                     known = _Pending(_state(status), now, came)
                 found[entry.name] = known
         self.pending, self.looked = found, now
-        for name in sorted(found, key=_natural):
+        for name in sorted(found, key=natural):
             if now - found[name].since < REST_S:
                 break
             self.ready.append(name)
 
     def _is_input(self, name: str) -> bool:
-        from stemjax.files import READABLE
+        from stemjax.files import READABLE, RESULT
 
         path = Path(name)
         return path.suffix.lower() in READABLE and not name.startswith(".") and not path.stem.endswith(RESULT)
 
     def _target(self, name: str) -> Path:
+        from stemjax.files import RESULT
+
         return self.out / f"{Path(name).stem}{RESULT}.{self.format}"
 
 
 def _state(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
-
-
-def _natural(name: str) -> list:
-    """Key that sorts frame_2 before frame_10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 class StandardInput:
@@ -180,6 +177,8 @@ class StandardInput:
             if array is not None:
                 self.fault = f"standard input: frame {index}: not a sound .npy array ({array}); send numpy.save's bytes"
             return None
+        from stemjax.files import RESULT
+
         path = Path(f"frame_{index:06d}")
         return Arrival(path, self.out / f"{path}{RESULT}.{self.format}", lambda: self._image(path, array), came)
 

@@ -1,10 +1,11 @@
-"""`stemjax leaderboard`: render the public leaderboard from the records."""
+"""`stemjax leaderboard`: render the public leaderboard from the records; see its sub-verbs for one's own methods."""
 
 import sys
 from pathlib import Path
 from typing import Annotated
 
 from stemjax.cli.arguments import Flag, named
+from stemjax.cli.leaderboard_exchange import export_track, score, submit
 
 
 def render(results: Annotated[Path, named("FOLDER")] = Path("results"), check: Flag = False) -> int:
@@ -28,4 +29,4 @@ def render(results: Annotated[Path, named("FOLDER")] = Path("results"), check: F
     return 0
 
 
-leaderboard = {"": render}
+leaderboard = {"": render, "export-track": export_track, "score": score, "submit": submit}

@@ -20,12 +20,14 @@ def train(
     precision: Literal["float32", "bfloat16"] = "float32",
     rematerialise: Flag = False,
     wandb: Flag = False,
+    axes: Annotated[str | None, named("LETTERS")] = None,
 ) -> int:
     """Train a model, or go on with it: the same command continues where the last one stopped.
 
     Args:
         preset: Name from `stemjax models`.
-        data: Folder of a data set made by `stemjax simulate`.
+        data: Folder of a data set made by `stemjax simulate`; or of images, or a movie's file, for methods that learn
+            from noisy images alone.
         size: gpu is the paper's network and training, cpu a narrow network in minutes, smoke a test in seconds.
         seed: Seed of everything random.
         time_limit: Seconds after which to save and stop.
@@ -33,13 +35,22 @@ def train(
         precision: Type that the network computes in; parameters and loss stay in float32.
         rematerialise: Compute the insides of a UNet's blocks again for the gradient: less memory, a third more time.
         wandb: Mirror the log to Weights & Biases; offline without an account.
+        axes: What the axes of images of your own mean, e.g. HWC for a folder of RGB images.
     """
     from stemjax import datasets, presets
-    from stemjax.cli.training import STATUS, train_and_report
+    from stemjax.cli.denoise_train import Training
+    from stemjax.cli.training import train_and_report
 
     chosen = presets.find_preset(preset)
     if not hasattr(chosen.denoiser, "init"):
         raise ValueError(f"{preset} is a filter, with nothing to train: use it as it is, or train another model")
+    if _is_recorded(data) and getattr(chosen.denoiser, "self_supervised", False):
+        if (precision, rematerialise, wandb) != ("float32", False, False):
+            raise ValueError(f"{data}: --precision, --rematerialise and --wandb are for data sets: leave them out")
+        training = Training(preset, None, size, None, seed, runs, time_limit, axes, None, False)
+        return _end(training.run(data))
+    if axes:
+        raise ValueError(f"{data}: --axes is for images of your own: leave it out")
     data_set = datasets.open_data_set(data)
     denoiser = _with_options(preset, chosen.at(size), precision, rematerialise)
     run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed)
@@ -50,10 +61,24 @@ def train(
             f"{data}: {preset} does not learn from {data_set.name}; `stemjax simulate {wanted}` makes data"
         )
     print(f"training {preset} ({size}) in {runs / run.hash}", flush=True)
-    outcome = train_and_report(run, data_set, runs, wandb, time_limit=time_limit)
+    return _end(train_and_report(run, data_set, runs, wandb, time_limit=time_limit))
+
+
+def _end(outcome: Any) -> int:
+    """Say how to use what was trained; the exit status."""
+    from stemjax.cli.training import STATUS
+
     if outcome.stopped is None:
         print(f"use it: stemjax denoise IMAGE --model {outcome.folder}")
     return STATUS[outcome.stopped]
+
+
+def _is_recorded(data: Path) -> bool:
+    """Whether it is a file or a folder of images, and no data set, finished or not."""
+    from stemjax.files import folder_images
+
+    is_data_set = any((data / name).exists() for name in ("manifest.json", "markers"))
+    return data.is_file() or data.is_dir() and not is_data_set and bool(folder_images(data))
 
 
 def _with_options(preset: str, denoiser: Any, precision: str, rematerialise: bool) -> Any:

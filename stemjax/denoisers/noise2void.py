@@ -95,11 +95,7 @@ class Noise2Void:
 
     def prepare_movie(self, variables: dict, frames: Iterable[np.ndarray]) -> dict:
         """As `prepare`, for a movie of any length whose frames [H, W, C] come one by one."""
-        moments = [(frame.mean((0, 1), np.float64), frame.var((0, 1), np.float64)) for frame in frames]
-        means, variances = (np.array(values) for values in zip(*moments, strict=True))
-        deviation = np.sqrt(variances.mean(0) + means.var(0))
-        norm = {"offset": means.mean(0), "scale": np.where(deviation > 0, 4 * deviation, 1)}
-        return variables | {"normalisation": {name: jnp.asarray(v[None, None, None]) for name, v in norm.items()}}
+        return variables | {"normalisation": movie_normalisation(frames)}
 
     def denoise(self, variables: dict, noisy: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """Denoised images [B, H, W, C], in the unit of the noisy ones; not prepared, each has its own normalisation."""
@@ -205,3 +201,12 @@ def normalisation(noisy: jax.Array, axes: tuple[int, ...]) -> dict[str, jax.Arra
         "offset": jnp.mean(noisy, axes, keepdims=True),
         "scale": jnp.where(deviation > 0, 4 * deviation, 1),
     }
+
+
+def movie_normalisation(frames: Iterable[np.ndarray]) -> dict[str, jax.Array]:
+    """``offset`` and ``scale`` [1, 1, 1, C] over all frames [H, W, C] of a movie, which come one by one."""
+    moments = [(frame.mean((0, 1), np.float64), frame.var((0, 1), np.float64)) for frame in frames]
+    means, variances = (np.array(values) for values in zip(*moments, strict=True))
+    deviation = np.sqrt(variances.mean(0) + means.var(0))
+    norm = {"offset": means.mean(0), "scale": np.where(deviation > 0, 4 * deviation, 1)}
+    return {name: jnp.asarray(values[None, None, None]) for name, values in norm.items()}

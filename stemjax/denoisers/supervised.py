@@ -31,6 +31,9 @@ class Supervised:
         Mean squared error, as in the paper, or mean absolute error.
     precision : {"float32", "bfloat16"}
         Type that the network computes in; parameters, batch statistics and the loss stay in float32.
+    counts_per_unit : float
+        Electrons per pixel that one unit of the image stands for; the network sees electrons. 1 for images in counts,
+        the dose of a pixel for STEM images in fractions of the beam.
 
     Notes
     -----
@@ -42,6 +45,7 @@ class Supervised:
     centre: bool = False
     objective: str = "mse"
     precision: str = "float32"
+    counts_per_unit: float = 1.0
 
     name: ClassVar[str] = "supervised"
 
@@ -60,8 +64,8 @@ class Supervised:
         offset = variables.get("normalisation", {}).get("offset")
         if offset is None:
             offset = self._mean(noisy) if self.centre else 0.0
-        output = self.network.apply(_network_variables(variables), self._cast(noisy - offset))
-        return output.astype(noisy.dtype) + offset
+        output = self.network.apply(_network_variables(variables), self._cast((noisy - offset) * self.counts_per_unit))
+        return output.astype(noisy.dtype) / self.counts_per_unit + offset
 
     def loss(self, variables: dict, batch: dict, key: jax.Array) -> tuple[jax.Array, tuple[dict, dict]]:
         """Mean squared [counts²] or absolute [counts] error on ``batch["noisy"], batch["clean"]``.
@@ -71,14 +75,12 @@ class Supervised:
         (loss, (new_state, measurements))
             new_state holds the collections that training updates beside the parameters.
         """
-        offset = self._mean(batch["noisy"]) if self.centre else 0.0
+        noisy, clean = (self.counts_per_unit * batch[name] for name in ("noisy", "clean"))
+        offset = self._mean(noisy) if self.centre else 0.0
         output, new_state = self.network.apply(
-            _network_variables(variables),
-            self._cast(batch["noisy"] - offset),
-            train=True,
-            mutable=["batch_stats"],
+            _network_variables(variables), self._cast(noisy - offset), train=True, mutable=["batch_stats"]
         )
-        loss = OBJECTIVES[self.objective](output.astype(jnp.float32) + offset - batch["clean"])
+        loss = OBJECTIVES[self.objective](output.astype(jnp.float32) + offset - clean)
         return loss, (dict(new_state), {"loss": loss})
 
     def _cast(self, x: jax.Array) -> jax.Array:

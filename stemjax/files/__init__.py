@@ -6,6 +6,7 @@
 it, and it is imported only when such a file is opened. Nothing is ever unpickled.
 """
 
+from stemjax.files.folder import RESULT, FolderStack, folder_images, natural, read_folder
 from stemjax.files.image import Image, to_json
 from stemjax.files.reading import (
     READABLE,
@@ -22,9 +23,14 @@ from stemjax.files.writing import write_frames, write_image, write_whole
 
 __all__ = [
     "READABLE",
+    "RESULT",
+    "FolderStack",
     "Image",
     "arrange",
     "fill_nonfinite",
+    "folder_images",
+    "natural",
+    "read_folder",
     "read_image",
     "refuse_nonfinite",
     "to_angstrom",

@@ -65,7 +65,7 @@ def record_link(ranking: Ranking, record: dict) -> str:
 def _table(ranking: Ranking, caption: str) -> str:
     score, first = ranking.track.score, "descending" if ranking.track.score["better"] == "higher" else "ascending"
     label = f"{score['label']} [{score['unit']}]" if score["unit"] else score["label"]
-    also = list(ranking.entries[0].also)
+    also = _further(ranking)
     columns = [("Rank", "ascending", "", "none")] * ranking.is_ranked
     columns += [("Method", "ascending", "text", "none"), (label, first, "", first)]
     columns += [("", "", "", "")] * any(entry.low is not None for entry in ranking.entries)
@@ -116,8 +116,10 @@ def _row(ranking: Ranking, entry: Entry, domain: tuple[float, float]) -> str:
     cells.append(f'<td class="value" data-value="{number}">{value_text(ranking, entry.value)}{ends}')
     if any(e.low is not None for e in ranking.entries):
         cells.append(f"<td>{_bar(entry, domain)}")
-    for score, value in entry.also.items():
-        cells.append(f'<td data-value="{plain(value)}">{value:.{2 if score.endswith("_db") else 3}f}')
+    for score in _further(ranking):
+        value = entry.also.get(score)  # a submission has no score that only the project's own experiments take
+        text = "–" if value is None else f"{value:.{2 if score.endswith('_db') else 3}f}"
+        cells.append(f'<td data-value="{"" if value is None else plain(value)}">{text}')
     cells.append(f'<td data-value="{entry.parameters}">{f"{entry.parameters:,}" if entry.parameters else "–"}')
     tried = f"<small>{entry.settings} settings</small>" if entry.settings else ""
     cells.append(f'<td class="text" data-value="{entry.rules}">{entry.rules}{tried}')
@@ -126,6 +128,11 @@ def _row(ranking: Ranking, entry: Entry, domain: tuple[float, float]) -> str:
     cells.append(f'<td class="text links">{links}')
     marked = f' class="{" ".join(classes)}"' if classes else ""
     return f"<tr data-row{marked}{data}>{''.join(cells)}\n"
+
+
+def _further(ranking: Ranking) -> list[str]:
+    """Scores beside that of the track which any row has."""
+    return list(dict.fromkeys(name for entry in ranking.entries for name in entry.also))
 
 
 def _bar(entry: Entry, domain: tuple[float, float]) -> str:

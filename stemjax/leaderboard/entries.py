@@ -13,6 +13,8 @@ from stemjax.metrics import bootstrap
 from stemjax.tables.atoms import dose_reaching
 from stemjax.tables.rows import Row, gather
 
+CARD_CLASS = "submissions.Card"  # of a submitted method, whose card stands in its record in place of a denoiser
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -107,17 +109,27 @@ def competing(definition: Benchmark, found: list[dict]) -> list[dict]:
 
 
 def _ranking(definition: Benchmark, track: Track, board: Board, size: str, found: list, scores: dict) -> Ranking:
-    name = _of_channel(track.score["name"], board)
-    accepted, left_out = [], []
-    for record in found:
-        if _belongs(record, board, size):
-            reason = _why_not(definition, track, size, record, name)
-            left_out += [(record, reason)] * bool(reason)
-            accepted += [record] * (not reason)
+    name, accepted, left_out = _of_channel(track.score["name"], board), [], []
+    for record, reason in _judged(definition, track, board, size, found):
+        left_out += [(record, reason)] * bool(reason)
+        accepted += [record] * (not reason)
     entries = _entries(track, board, name, accepted, scores) if accepted else []
     expected = [method for method in track.methods if method not in {entry.method for entry in entries}]
     published = tuple(published_rows(board.published)) if entries else ()
     return Ranking(track, board, size, name, tuple(entries), tuple(expected), tuple(left_out), published)
+
+
+def accepted_on(definition: Benchmark, track: Track, board: Board, size: str, found: list[dict]) -> list[dict]:
+    """The records that compete on a board at a size."""
+    return [record for record, reason in _judged(definition, track, board, size, found) if not reason]
+
+
+def _judged(definition: Benchmark, track: Track, board: Board, size: str, found: list) -> Iterator[tuple[dict, str]]:
+    """Every record of a board, and why it may not compete (empty if it may)."""
+    name = _of_channel(track.score["name"], board)
+    for record in found:
+        if _belongs(record, board, size):
+            yield record, _why_not(definition, track, size, record, name)
 
 
 def _belongs(record: dict, board: Board, size: str) -> bool:
@@ -158,7 +170,9 @@ def _entries(track: Track, board: Board, name: str, accepted: list[dict], scores
         units = bootstrap.unit_means(values[method].mean(axis=0), row.units)
         mean = float(np.mean(list(units.values())))
         low, high = estimate[1:] if estimate else (None, None)
-        entries[method] = _entry(row, name, mean, low, high, units, {score: row.mean(score) for score in also}, {})
+        entries[method] = _entry(
+            row, name, mean, low, high, units, {score: row.mean(score) for score in also if score in row.scores}, {}
+        )
     ranks = rank_means(values, next(iter(rows.values())).units, higher) if len(rows) > 1 else None
     order = ranks or sorted(entries, key=lambda method: entries[method].value * (-1 if higher else 1))
     return [replace(entries[method], rank=ranks[method] if ranks else None) for method in order]
@@ -209,9 +223,16 @@ def _entry(row: Row, name: str, value: float, low, high, unit_values: dict, also
     return Entry(row.method, row.records, value, low, high, *facts)
 
 
+def is_submission(record: dict) -> bool:
+    """Whether a record is of a method from outside."""
+    return record["denoiser"].get("class") == CARD_CLASS
+
+
 def family_of(record: dict) -> tuple[str, str]:
     """Family and supervision of the method of a record."""
     config = record["denoiser"]
+    if is_submission(record):
+        return config["family"], config["supervision"]
     if not config or config["class"] == "constant.Constant":
         return "reference", "none"
     if record["seed"] is None:
@@ -221,7 +242,8 @@ def family_of(record: dict) -> tuple[str, str]:
 
 
 def _settings(record: dict) -> int:
-    return sum(len(tried["values"]) for tried in (record["tuning"] or {}).values())
+    told = record["denoiser"]["settings"] if is_submission(record) else 0
+    return told + sum(len(tried["values"]) for tried in (record["tuning"] or {}).values())
 
 
 def _of_seeds(row: Row, name: str, scores: dict) -> np.ndarray:

@@ -5,7 +5,7 @@ from html import escape
 
 from stemjax.datasets import canonical_json
 from stemjax.leaderboard.benchmark import Track
-from stemjax.leaderboard.entries import Ranking
+from stemjax.leaderboard.entries import Ranking, is_submission
 
 
 def record_articles(track: Track, rankings: Sequence[Ranking], scores: dict[str, list[dict]]) -> str:
@@ -42,10 +42,8 @@ def _article(record: dict, score: str, rows: list[dict]) -> str:
         "Weights": _hash(record["checkpoint"]),
         "Hardware": f"{escape(hardware['cpu'])}, {hardware['cores']} cores; {escape(devices)}",
         "Software": escape(", ".join(f"{name} {version}" for name, version in record["software"].items())),
-        "Network": f"{record['parameters']:,} parameters, field of view {record['field_of_view'] or 'without bound'} px"
-        if record["parameters"]
-        else "–",
-        "Tried": _tuning(record["tuning"]),
+        "Network": _network(record),
+        "Tried": _tuning(record),
         "Method": f"<code>{escape(canonical_json(record['denoiser']))}</code>, "
         f"<span class=hash>{record['denoiser_hash']}</span>",
         "Images": f"<code>{escape(canonical_json(record['imaging']))}</code>",
@@ -75,11 +73,19 @@ def _hash(value: str | None) -> str:
     return f"<span class=hash>{value}</span>" if value else "–"
 
 
-def _tuning(tuning: dict | None) -> str:
-    if not tuning:
+def _network(record: dict) -> str:
+    if not record["parameters"]:
+        return "–"
+    unknown = "not stated" if is_submission(record) else "without bound"
+    return f"{record['parameters']:,} parameters, field of view {record['field_of_view'] or unknown} px"
+
+
+def _tuning(record: dict) -> str:
+    told = record["denoiser"]["settings"] if is_submission(record) else 0
+    if not record["tuning"] and not told:
         return "nothing: a fixed recipe"
-    texts = []
-    for field, tried in tuning.items():
+    texts = [f"{told} settings, as its authors say"] * bool(told)
+    for field, tried in (record["tuning"] or {}).items():
         values = ", ".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in tried["values"])
         texts.append(f"{escape(field)}: {escape(str(tried['chosen']))} of {escape(values)}")
     return "; ".join(texts)

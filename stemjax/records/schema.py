@@ -51,7 +51,7 @@ _SCHEMA = {
     "time_utc": _TEXT,
     "supersedes": (str, type(None)),
 }
-MACHINE_PATH = re.compile(r"""(?<![^\s=:,;'"(\[])(?:/|~/|[A-Za-z]:[\\/])[^\s=:,;'")\]]+""")
+MACHINE_PATH = re.compile(r"""(?<![^\s=:,;'"(\[])(?:/(?!/)|~/|[A-Za-z]:[\\/])[^\s=:,;'")\]]+""")
 
 
 def digest(text: str) -> str:

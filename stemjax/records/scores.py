@@ -47,6 +47,7 @@ RANGES |= {f"{channel}_profile_correlation": (-1.0, 1.0) for channel in ("adf", 
 RANGES |= {f"{channel}_profile_amplitude": (0.0, 1e6) for channel in ("adf", "bf")}
 RANGES |= {"mse": (0.0, 1e12), "umse": (-1e12, 1e12), "umse_overlap": (-1e12, 1e12), "peak": (0.0, 1e9)}  # of movies
 RANGES |= {"clean_contrast": RANGES["contrast"], "drift_error_px": (0.0, 1e4), "registered": (0.0, 1.0)}
+RANGES |= {"css": (-1.0, 1.0), "low_pass_correlation": (-1.0, 1.0), "fitted_psnr_db": RANGES["psnr_db"]}
 RANGES |= {"average_psnr_db": RANGES["psnr_db"], "profile_correlation": (-1.0, 1.0)}  # of the movie of the SBD paper
 
 

@@ -12,6 +12,7 @@ from stemjax import records
 from stemjax.files import write_whole
 from stemjax.tables.ablation import ablation, shipped_network
 from stemjax.tables.atoms import sbd_dose, sbd_figure_5_3, sbd_figure_5_4
+from stemjax.tables.autoencoder import autoencoder_figure_4
 from stemjax.tables.generalisation import sbd_figure_3_1, sbd_figure_5_1, sbd_figure_5_9
 from stemjax.tables.gradients import sbd_figure_3_2
 from stemjax.tables.likelihood import sbd_figure_3_3
@@ -21,6 +22,7 @@ from stemjax.tables.n2v_analysis import n2v_figure_1, n2v_figure_3, n2v_figure_4
 from stemjax.tables.n2v_chequerboards import n2v_figure_2
 from stemjax.tables.n2v_sweep import n2v_figure_8
 from stemjax.tables.n2v_transfer import n2v_figure_10
+from stemjax.tables.noise2atom import noise2atom_figure_1, noise2atom_figure_4, noise2atom_figure_5
 from stemjax.tables.noise_check import sbd_figure_4_1
 from stemjax.tables.panels import sbd_figures_a
 from stemjax.tables.quickstart import quickstart
@@ -29,6 +31,12 @@ from stemjax.tables.sbd_movie import sbd_figure_5_8, sbd_movie
 from stemjax.tables.sbd_table_3_1 import sbd_table_3_1
 from stemjax.tables.simulation_check import n2v_simulation_check
 from stemjax.tables.table import Table
+from stemjax.tables.very_noisy import (
+    autoencoder_figure_3,
+    autoencoder_figure_7,
+    autoencoder_figure_9,
+    noise2atom_figure_3,
+)
 from stemjax.tables.wcvd import wcvd_figure_2, wcvd_figure_s3, wcvd_figure_s12, wcvd_sweep
 
 # Name of the experiment whose records make the table -> the function that makes it. A new table is one line here.
@@ -63,6 +71,14 @@ TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {
     "wcvd_sweep": wcvd_sweep,
     "wcvd_figure_s3": wcvd_figure_s3,
     "wcvd_figure_s12": wcvd_figure_s12,
+    "noise2atom_figure_3": noise2atom_figure_3,
+    "autoencoder_figure_3": autoencoder_figure_3,
+    "autoencoder_figure_4": autoencoder_figure_4,
+    "autoencoder_figure_7": autoencoder_figure_7,
+    "autoencoder_figure_9": autoencoder_figure_9,
+    "noise2atom_figure_1": noise2atom_figure_1,
+    "noise2atom_figure_4": noise2atom_figure_4,
+    "noise2atom_figure_5": noise2atom_figure_5,
     "shipped_network": shipped_network,
     "quickstart": quickstart,
 }

@@ -21,8 +21,9 @@ def narrow(denoiser):
     if not hasattr(denoiser, "network"):
         return denoiser
     network = denoiser.network
-    small = {"width": 8, "depth": 5, "scales": 2}
+    small = {"width": 8, "depth": 5, "scales": 2, "residuals": 1}
     least = {name: min(value, getattr(network, name)) for name, value in small.items() if hasattr(network, name)}
+    least |= {"widths": network.widths[:3]} if hasattr(network, "widths") else {}
     passes = {"passes": 3} if hasattr(denoiser, "passes") else {}
     return replace(denoiser, network=network.clone(**least), **passes)
 

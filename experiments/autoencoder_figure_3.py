@@ -1,0 +1,54 @@
+"""Autoencoder with multi-resolution decoder, Figure 3: how many channels should the bottleneck have, and how long?
+
+    stemjax experiment run autoencoder_figure_3 --size cpu
+
+The autoencoder of Wang et al. with 1, 4, 16 and 64 channels at its bottleneck, trained alike on noisy HAADF movies of
+platinum on 20 nm of carbon and tested on unseen ones of the same film and of 50 nm. The learning curves stand for the
+paper's epochs. In the paper, which prints no figures, few channels lose atoms and many keep noise.
+
+Reference: Wang, Henninen, Keller, Erni, "Self-supervised denoising for massive noisy images", 2021, Figure 3.
+"""
+
+from dataclasses import replace
+
+from experiments import very_noisy
+from experiments.movie_methods import BLANK, NOISY, Method
+from experiments.recorder import Recorder
+from experiments.workspace import Workspace
+from stemjax import parallel, presets, tables
+from stemjax.denoisers.constant import Constant
+
+NAME = "autoencoder_figure_3"
+TIMES = {"smoke": "2 min", "cpu": "not measured, 3 trainings beside that of noise2atom_figure_3", "gpu": "not measured"}
+CHANNELS = {"smoke": (1, 16), "cpu": (1, 4, 16, 64), "gpu": (1, 4, 16, 64)}
+
+
+def run(size: str, workspace: Workspace) -> None:
+    """Train, score and record every network on both films, then render the table."""
+    parallel.enable_compilation_cache()
+    data, networks = workspace.haadf_pt(size), list(learnt(size, workspace))
+    validation = very_noisy.frames(data, size, very_noisy.LEARNT_FROM, "validation")
+    for film in very_noisy.FILMS:
+        rows = Recorder(NAME, size, workspace, data, very_noisy.frames(data, size, film))
+        for method in (Method(NOISY), Method(BLANK, Constant()), *networks):
+            best, chosen = very_noisy.threshold(method, data, validation)
+            denoised = method.denoise(rows.test)
+            extra = very_noisy.scores(denoised, data, rows.test, best)
+            method.record(rows, denoised, extra, chosen, conditions={"film": film})
+    rows.draw_learning_curves()
+    tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for _ in learnt(size, workspace):
+        pass
+
+
+def learnt(size: str, workspace: Workspace):
+    """The network of every width of the bottleneck; that of `noise2atom_figure_3` is one of them."""
+    standard = presets.find_preset("autoencoder").at(size)
+    for channels in CHANNELS[size]:
+        denoiser = replace(standard, network=standard.network.clone(bottleneck=channels))
+        label = f"Bottleneck of {channels} channel{'s' * (channels > 1)}"
+        yield very_noisy.learnt(label, very_noisy.trained("autoencoder", size, workspace, label, denoiser))

@@ -1,0 +1,80 @@
+"""Autoencoder with multi-resolution decoder, Figures 7 and 8: does the size of the crops matter?
+
+    stemjax experiment run autoencoder_figure_7 --size cpu
+
+The autoencoder learns from small and from large crops, as many pixels in all, of a distorted crystal lattice (in the
+place of the paper's SmCo movies) and of atoms and clusters on carbon, and is tested on unseen movies of the same kind.
+In the paper, which prints no figures, crops of 128 px serve a lattice as well as larger ones; single atoms need them
+larger.
+
+Reference: Wang, Henninen, Keller, Erni, "Self-supervised denoising for massive noisy images", 2021, Figures 7 and 8.
+"""
+
+from dataclasses import replace
+
+from experiments import very_noisy
+from experiments.movie_methods import BLANK, NOISY, Method, Trained, denoise_movies
+from experiments.recorder import Recorder
+from experiments.workspace import Workspace
+from stemjax import parallel, presets, tables
+from stemjax.denoisers.constant import Constant
+from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
+from stemjax.evaluate import image_set, tune
+from stemjax.movies import Frames, MovieCrops
+from stemjax.synthetic import LatticeImaging
+
+NAME = "autoencoder_figure_7"
+TIMES = {"smoke": "2 min", "cpu": "not measured, 5 trainings", "gpu": "not measured"}
+CROPS = {
+    "smoke": (MovieCrops(32, 4), MovieCrops(64, 1)),
+    "cpu": (MovieCrops(32, 32), MovieCrops(64, 8), MovieCrops(128, 2)),
+    "gpu": (MovieCrops(128, 64), MovieCrops(256, 16), MovieCrops(512, 4)),
+}
+
+
+def run(size: str, workspace: Workspace) -> None:
+    """Train, score and record a network for every size of crop, then render the table."""
+    parallel.enable_compilation_cache()
+    for scene, (data, imaging, session) in scenes(size, workspace).items():
+        selection = Frames(session=(session,))
+        test = image_set(data, selection, "test", very_noisy.FRAMES_PER_MOVIE[size], imaging)
+        validation = image_set(data, selection, "validation", very_noisy.FRAMES_PER_MOVIE[size], imaging)
+        denoise = lambda d, v, noisy, to=validation: denoise_movies(d, v, replace(to, noisy=noisy))  # noqa: E731
+        tunable = {"sigma": SpaceTimeGaussian.tunable["sigma"]}
+        gaussian, how = tune(SpaceTimeGaussian(1.0, 0.0), validation, tunable=tunable, denoise=denoise)
+        bars = [Method(NOISY), Method(BLANK, Constant()), Method("Gaussian filter, tuned", gaussian, {}, how)]
+        rows = Recorder(NAME, size, workspace, data, test)
+        for method in (*bars, *learnt(size, workspace, data, imaging, session)):
+            method.record(rows, method.denoise(test), [{}] * len(test), conditions={"scene": scene})
+    tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for scene in scenes(size, workspace).values():
+        for _ in learnt(size, workspace, *scene):
+            pass
+
+
+def scenes(size: str, workspace: Workspace) -> dict[str, tuple]:
+    """The data set, imaging and session of each kind of scene."""
+    return {
+        "lattice": (workspace.lattice(size), LatticeImaging(), "lattice"),
+        "atoms": (workspace.haadf_pt(size), very_noisy.IMAGING, very_noisy.LEARNT_FROM),
+    }
+
+
+def learnt(size: str, workspace: Workspace, data, imaging, session: str):
+    """The network of every size of crop; at the standard one, of atoms, it is that of `noise2atom_figure_3`."""
+    found = presets.find_preset("autoencoder")
+    for crops in CROPS[size]:
+        label = f"Autoencoder, crops of {crops.size} px"
+        run = found.recipe(
+            found.at(size),
+            size,
+            data.recipe_hash,
+            imaging=imaging,
+            selection=Frames(session=(session,)),
+            crops=crops,
+        )
+        yield very_noisy.learnt(label, Trained(run, *workspace.trained(run, data, f"{label}, {session}")))

@@ -1,0 +1,63 @@
+"""Noise2Atom, Figure 4: how many noisy images it takes to learn.
+
+    stemjax experiment run noise2atom_figure_4 --size cpu
+
+Trainings of equally many steps on 1, 10, 50 and about 100 noisy frames on 20 nm of carbon, spread over as many movies
+as there are, scored on unseen movies of the same film. The paper has CSS alone: 0.45 to 0.48 with 1, 10 and 50 images,
+0.69 with 100. Expect at size `cpu`: not measured yet.
+
+Reference: Wang, Henninen, Keller, Erni, "Noise2Atom: unsupervised denoising for scanning transmission electron
+microscopy images", Applied Microscopy 50:23, 2020, Figure 4.
+"""
+
+from collections.abc import Iterator
+
+from experiments import noise2atom, very_noisy
+from experiments.movie_methods import Trained
+from experiments.recorder import Recorder
+from experiments.workspace import Workspace
+from stemjax import figures, parallel, tables
+from stemjax.figures_montage import montage
+from stemjax.movies import Frames
+
+NAME = "noise2atom_figure_4"
+TIMES = {"smoke": "5 min", "cpu": "not measured, 4 trainings", "gpu": "not measured"}
+# (movies, frames of each): 1, 10, 50 and 104 frames
+CHOICES = {
+    "smoke": ((1, 1), (2, 2)),
+    "cpu": ((1, 1), (5, 2), (5, 10), (8, 13)),
+    "gpu": ((1, 1), (5, 2), (5, 10), (5, 20)),
+}
+
+
+def run(size: str, workspace: Workspace) -> None:
+    """Train, score and record with every number of images, then render table and picture."""
+    parallel.enable_compilation_cache()
+    data = workspace.haadf_pt(size)
+    test, validation = (very_noisy.frames(data, size, very_noisy.LEARNT_FROM, s) for s in ("test", "validation"))
+    rows, shown = Recorder(NAME, size, workspace, data, test), test.images.typical
+    for method in noise2atom.bars():
+        noise2atom.record(rows, method, data, validation, {"training_images": 0})
+    panels = [figures.Panel("Clean", test.clean[shown, ..., 0]), figures.Panel("Noisy", test.noisy[shown, ..., 0])]
+    for count, network in _trained(size, workspace):
+        method = very_noisy.learnt(noise2atom.LABEL, network)
+        denoised = noise2atom.record(rows, method, data, validation, {"training_images": count})
+        panels.append(figures.Panel(f"{count} images", denoised[shown, ..., 0]))
+    path = workspace.results / "figures" / f"{NAME}.{size}.montage.png"
+    montage({"20 nm": panels}, path, sampling=data.manifest["frame"]["sampling_angstrom"])
+    tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for _ in _trained(size, workspace):
+        pass
+
+
+def _trained(size: str, workspace: Workspace) -> Iterator[tuple[int, Trained]]:
+    """The number of noisy frames, and the network that learnt from them."""
+    data = workspace.haadf_pt(size)
+    for movies, per_unit in CHOICES[size]:
+        selection = Frames(session=(very_noisy.LEARNT_FROM,), movies=movies, per_unit=per_unit)
+        count = len(selection.images(data, "train"))
+        yield count, noise2atom.trained(size, workspace, selection=selection)

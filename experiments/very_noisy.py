@@ -1,0 +1,154 @@
+"""Very noisy HAADF movies of Pt on carbon: the frames, methods and scores that the papers of Wang et al. share.
+
+Self-supervised networks learn from the noisy training movies on 20 nm of carbon. They are tested on unseen movies on
+the same film and on one of 50 nm, whose haze none of them has met.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from experiments.movie_methods import BLANK, NOISY, Method, Trained, denoise_movies
+from experiments.workspace import Workspace
+from stemjax import datasets, presets
+from stemjax.denoisers.constant import Constant
+from stemjax.denoisers.pgure_svt import PgureSvt
+from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
+from stemjax.denoisers.supervised import Supervised
+from stemjax.evaluate import ImageSet, image_set, tune, unit_mean
+from stemjax.haadf import HaadfImaging
+from stemjax.metrics.adatoms import AdatomFinder, best_threshold, compare_adatoms
+from stemjax.metrics.unsupervised import css
+from stemjax.movies import Frames
+from stemjax.recipes import N2V_TRAINING
+from stemjax.train import Run
+
+FILMS = {"film-20nm": "20 nm of carbon, as in training", "film-50nm": "50 nm of carbon"}
+LEARNT_FROM = "film-20nm"
+FRAMES_PER_MOVIE = {"smoke": 0, "cpu": 0, "gpu": 20}  # 0: all
+IMAGING = HaadfImaging()
+FINDER = AdatomFinder(sigma=0.45, separation=1.8)  # columns of a cluster are 2.3 Å apart at least
+TOLERANCE, MARGIN = 1.0, 2.0  # Å
+BESIDE = 2.5  # Å from a column of a cluster, within which a find is none of a single atom
+NETWORKS = {
+    "Noise2Void": "noise2void-single",
+    "Noise2Self": "noise2self",
+    "Autoencoder": "autoencoder",
+    "Noise2Atom": "noise2atom",
+}
+SUPERVISED = "Supervised UNet"  # sees the clean frames that no experiment has: the upper reference
+
+
+def frames(data: datasets.DataSet, size: str, film: str, split: str = "test", imaging=IMAGING) -> ImageSet:
+    """Frames of the movies of a split on a film."""
+    return image_set(data, Frames(session=(film,)), split, FRAMES_PER_MOVIE[size], imaging)
+
+
+# ---------------------------------------------------------------------------------------------------- methods
+def trained(
+    preset: str, size: str, workspace: Workspace, label: str, denoiser=None, seed: int = 0, **changes
+) -> Trained:
+    """A network trained on the noisy movies by the recipe of its preset, `changes` made to the fields of its `Run`."""
+    data, found = workspace.haadf_pt(size), presets.find_preset(preset)
+    common = {"imaging": IMAGING, "selection": Frames(session=(LEARNT_FROM,))}
+    run: Run = found.recipe(denoiser or found.at(size), size, data.recipe_hash, seed, **common | changes)
+    return Trained(run, *workspace.trained(run, data, f"{label}, seed {seed}"))
+
+
+def supervised(size: str, workspace: Workspace) -> Trained:
+    """The UNet of the SBD paper, trained on as many crops of the same movies with the clean ones beside them."""
+    data = workspace.haadf_pt(size)
+    network: Supervised = presets.find_preset("sbd-unet-4x64").at(size)
+    denoiser = replace(network, counts_per_unit=IMAGING.noise.electrons_per_pixel)
+    run = Run(
+        denoiser=denoiser,
+        recipe_hash=data.recipe_hash,
+        imaging=IMAGING,
+        selection=Frames(session=(LEARNT_FROM,)),
+        validation_per_unit=2,
+        **N2V_TRAINING[size],
+    )
+    return Trained(run, *workspace.trained(run, data, f"{SUPERVISED}, seed 0"))
+
+
+def learnt(label: str, network: Trained) -> Method:
+    """The row of a trained network."""
+    return Method(label, network.run.denoiser, network.variables, trained=network)
+
+
+def networks(size: str, workspace: Workspace) -> Iterator[Method]:
+    """Every network, trained if it is not yet."""
+    for label, preset in NETWORKS.items():
+        yield learnt(label, trained(preset, size, workspace, label))
+    yield learnt(SUPERVISED, supervised(size, workspace))
+
+
+def filters(validation: ImageSet) -> Iterator[Method]:
+    """The noisy frames, the constant, Gaussian filters tuned on movies of the same film, and PGURE-SVT."""
+    yield Method(NOISY)
+    yield Method(BLANK, Constant())
+    denoise = lambda denoiser, variables, noisy: denoise_movies(denoiser, variables, replace(validation, noisy=noisy))
+    for label, fields in {"Gaussian filter": ("sigma",), "Gaussian filter, 3-D": ("sigma_time", "sigma")}.items():
+        tunable = {field: SpaceTimeGaussian.tunable[field] for field in fields}
+        denoiser, how = tune(SpaceTimeGaussian(1.0, 0.0), validation, tunable=tunable, denoise=denoise)
+        yield Method(f"{label}, tuned", denoiser, {}, how)
+    yield Method("PGURE-SVT", PgureSvt())
+
+
+# ---------------------------------------------------------------------------------------------------- scores
+def atoms(data: datasets.DataSet, images: ImageSet) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each frame the single atoms [n, 2] and the columns of clusters [m, 2], (y, x) in Å."""
+    truth, found = np.asarray(data.truth), []
+    for item in dict.fromkeys(images.images.item.tolist()):
+        of_item = truth[truth["item"] == item]
+        for frame in images.images.frame[images.images.item == item].tolist():
+            rows = of_item[of_item["frame"] == frame]
+            places = np.stack([rows["y_angstrom"], rows["x_angstrom"]], axis=-1).astype(float)
+            found.append((places[rows["surface"]], places[~rows["surface"]]))
+    return found
+
+
+def candidates(frames: np.ndarray, truth: list[tuple[np.ndarray, np.ndarray]], sampling: float) -> list[tuple]:
+    """What may be single atoms in frames [M, H, W, 1]: places (y, x) [n, 2] in Å and responses [n], clusters left out.
+
+    Where clusters are is known here: the score is for single atoms alone.
+    """
+    found = []
+    for frame, (_, columns) in zip(frames[..., 0], truth, strict=True):
+        places, response = FINDER.find(frame, sampling)
+        distance = np.linalg.norm(places[:, None] - columns, axis=-1).min(axis=1, initial=np.inf)
+        found.append((places[distance > BESIDE], response[distance > BESIDE]))
+    return found
+
+
+def threshold(method: Method, data: datasets.DataSet, validation: ImageSet) -> tuple[float, dict]:
+    """The response from which a maximum is an atom: the one with the best F1 on validation movies; as a tuning, too."""
+    truth, sampling = atoms(data, validation), data.manifest["frame"]["sampling_angstrom"]
+    finding = validation.clean.shape[1:3], sampling, TOLERANCE, MARGIN
+    found, singles = candidates(method.denoise(validation), truth, sampling), [single for single, _ in truth]
+    best = best_threshold(found, singles, *finding)
+    f1 = [
+        compare_adatoms(single, places[response >= best], *finding)["adatom_f1"]
+        for single, (places, response) in zip(singles, found, strict=True)
+    ]
+    f1 = unit_mean(np.array(f1), validation.images.unit)
+    return best, {"threshold": {"values": [best], "validation_adatom_f1": [round(f1, 6)], "chosen": best}}
+
+
+def scores(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best: float) -> list[dict]:
+    """Of every frame: its single atoms against the true ones; and CSS of its movie, scaled to [0, 1] as a whole."""
+    truth, sampling = atoms(data, test), data.manifest["frame"]["sampling_angstrom"]
+    finding = test.clean.shape[1:3], sampling, TOLERANCE, MARGIN
+    found = [
+        compare_adatoms(single, places[response >= best], *finding)
+        for (single, _), (places, response) in zip(truth, candidates(denoised, truth, sampling), strict=True)
+    ]
+    for movie in dict.fromkeys(test.images.unit.tolist()):
+        rows = np.flatnonzero(test.images.unit == movie)
+        one = denoised[rows, ..., 0].astype(float)
+        span = np.ptp(one)
+        value = css((one - one.min()) / span if span else np.zeros_like(one)) if len(rows) > 1 else 1.0
+        for row in rows:
+            found[row]["css"] = value
+    return found

@@ -1,0 +1,239 @@
+"""Chinese characters in uniform noise: how Wang et al. test their autoencoder on images that have nothing in common
+with micrographs.
+
+A set of characters, drawn from an installed font, takes the place of a data set of exit waves, `GlyphImaging` that of
+the microscope; crops are those of `movies.MovieCrops`. Training, validation and test have characters of their own.
+Beside the characters stands one picture that is none, `strokes`.
+
+References
+----------
+Wang, Henninen, Keller, Erni, "Self-supervised denoising for massive noisy images", 2021, Figures 4 and 5.
+"""
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stemjax.movies import RECORDING_NOISE, spread, with_statistics
+from stemjax.photographs import Photographs
+
+FONT = "WenQuanYi Zen Hei"  # the paper's; any other that has the characters will do
+SIZE = 64  # px
+# Of all fonts that have Chinese characters, these are the ones that every one of them has: of Unicode 1.1.
+FIRST, LAST = 0x4E00, 0x9FA5
+PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
+STROKES = "strokes"  # split of the picture that is no character
+DRAWS = 10  # noisy images of it
+
+
+# ---------------------------------------------------------------------------------------------------- pictures
+def characters(count: int) -> str:
+    """So many Chinese characters, spread evenly over the 20,902 of the block, so that all radicals are among them.
+
+    Raises
+    ------
+    ValueError
+        If there are not so many.
+    """
+    if not 0 < count <= LAST - FIRST + 1:
+        raise ValueError(f"{count} characters: choose 1 to {LAST - FIRST + 1}")
+    return "".join(map(chr, spread(np.arange(FIRST, LAST + 1), count)))
+
+
+def find_font(font: str = FONT) -> Path:
+    """The file of a font: `font` itself if it is one, or that of an installed family of this name.
+
+    Raises
+    ------
+    OSError
+        If there is none.
+    """
+    if Path(font).is_file():
+        return Path(font)
+    from matplotlib.font_manager import findSystemFonts
+    from matplotlib.ft2font import FT2Font
+
+    for path in sorted(findSystemFonts()):  # not the list of names that matplotlib keeps, which may be an old one
+        with contextlib.suppress(RuntimeError):  # bitmap fonts, which it cannot read
+            if FT2Font(path).family_name.lower() == font.lower():
+                return Path(path)
+    raise OSError(
+        f"no font {font!r} is installed; install one with Chinese characters (Debian: fonts-wqy-zenhei) or name another"
+    )
+
+
+def draw_characters(font: str, wanted: str, size: int = SIZE) -> np.ndarray:
+    """Characters as uint8 [N, size, size], bright strokes (255) on dark ground (0), centred, 7/8 of the frame high.
+
+    Raises
+    ------
+    OSError
+        If there is no such font, or it lacks characters; the message names both.
+    """
+    from matplotlib.ft2font import FT2Font
+    from PIL import Image, ImageDraw, ImageFont
+
+    path = find_font(font)
+    known = FT2Font(str(path)).get_charmap()
+    if missing := [letter for letter in wanted if not known.get(ord(letter))]:
+        some = "".join(missing[:5]) + " ..." * (len(missing) > 5)
+        raise OSError(
+            f"{path.name}: lacks {len(missing)} of {len(wanted)} characters ({some}); choose a font that has them"
+        )
+    style, drawn = ImageFont.truetype(str(path), size * 7 // 8), np.empty((len(wanted), size, size), np.uint8)
+    for place, letter in enumerate(wanted):
+        frame = Image.new("L", (size, size))
+        ImageDraw.Draw(frame).text((size / 2, size / 2), letter, fill=255, font=style, anchor="mm")
+        drawn[place] = np.asarray(frame)
+    return drawn
+
+
+def glyph_images(font: str, count: int, size: int = SIZE) -> np.ndarray:
+    """Chinese characters, float32 [count, size, size, 1] in [0, 1]; see `characters` and `draw_characters`."""
+    return draw_characters(font, characters(count), size)[..., None].astype(np.float32) / 255
+
+
+def strokes(count: int = 5, size: int = SIZE) -> np.ndarray:
+    """Even diagonal strokes, float32 [size, size] in [0, 1]: no character, though each stroke could be part of one.
+
+    They run from lower left to upper right, equally far apart, as wide as the strokes of a font (1/16 of the frame).
+    """
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    across, along = (x + y) / np.sqrt(2), (x - y) / np.sqrt(2)
+    pitch, width, length = 0.8 * size / count, size / 16, 0.75 * size
+    nearest = np.clip(np.rint(across / pitch + (count - 1) / 2), 0, count - 1) - (count - 1) / 2
+    # edges one pixel wide, as those of a drawn line
+    side = np.clip(width / 2 - np.abs(across - nearest * pitch) + 0.5, 0, 1)
+    end = np.clip(length / 2 - np.abs(along) + 0.5, 0, 1)
+    return (side * end).astype(np.float32)
+
+
+def open_glyphs(font: str = FONT, count: int = 1000) -> Photographs:
+    """Characters as a data set, four fifths to train on; neighbours in Unicode, which look alike, are in one split.
+
+    Split ``strokes`` holds `strokes`, as often as it is to be drawn with noise.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `characters`, `find_font` and `draw_characters`; or if there are too few characters for three splits.
+    """
+    wanted = characters(count)
+    ends = np.rint(np.cumsum([0, *PARTS.values()]) * count).astype(int)
+    if np.diff(ends).min() < 1:
+        raise ValueError(f"{count} characters: too few to train, validate and test with; take 10 or more")
+    names = [f"U+{ord(letter):04X}" for letter in wanted]
+    # blocks of 20 by turns, so that every split has all radicals
+    order = np.random.default_rng(0).permutation(np.arange(0, count, 20))
+    order = np.concatenate([np.arange(start, min(start + 20, count)) for start in order])
+    splits = {s: tuple(names[i] for i in order[a:b]) for s, a, b in zip(PARTS, ends[:-1], ends[1:], strict=True)}
+    splits[STROKES] = tuple(f"{STROKES}-{i}" for i in range(DRAWS))
+    images = dict(zip(names, draw_characters(font, wanted), strict=True))
+    images |= dict.fromkeys(splits[STROKES], np.rint(255 * strokes()).astype(np.uint8))
+    return Photographs("glyphs", images, splits)
+
+
+# ---------------------------------------------------------------------------------------------------- choosing
+@dataclass(frozen=True)
+class GlyphList:
+    """Pictures by name, each a unit of its own; but all drawings of the strokes are one."""
+
+    item: np.ndarray
+    unit: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @property
+    def typical(self) -> int:
+        """The picture to show."""
+        return 0
+
+    def names(self, data: Photographs) -> list[str]:
+        """A name for every picture."""
+        return self.item.tolist()
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """All pictures of a split.
+
+    Parameters
+    ----------
+    per_unit : int
+        Without effect: every character is one picture.
+    """
+
+    per_unit: int = 0
+
+    def images(self, data: Photographs, split: str) -> GlyphList:
+        """The pictures of one split."""
+        names = data.splits[split]
+        return GlyphList(np.array(names), np.array([STROKES if split == STROKES else name for name in names]))
+
+
+# ---------------------------------------------------------------------------------------------------- images
+@dataclass(frozen=True)
+class ClippedUniform:
+    """Uniform noise, clipped below zero, and the image rescaled to [0, 1]: ``v = max(clean + U(-a, a), 0)``, then
+    ``(v - min v) / (max v - min v)`` over the image.
+
+    Parameters
+    ----------
+    half_width : float
+        a. The paper's 2 makes -10 dB of signal (the variance of a character, about 0.13) to noise (a² / 3).
+
+    Notes
+    -----
+    The paper does not say how it rescales; here it is by the image's smallest and largest value. Clipping makes the
+    noise depend on the signal and shifts its mean: ground of 0 becomes 0.17 on average and strokes of 1 become 0.38,
+    with medians of 0 and 0.33. So a method that finds mean or median perfectly is still darker than the clean image.
+    """
+
+    half_width: float = 2.0
+
+    def sample(self, key: jax.Array, clean: jax.Array) -> jax.Array:
+        """A noisy image, float32 [..., H, W, C] in [0, 1]."""
+        spread_out = jax.random.uniform(key, clean.shape, minval=-self.half_width, maxval=self.half_width)
+        values = jnp.maximum(clean + spread_out, 0)
+        low, high = (end(values, axis=(-3, -2, -1), keepdims=True) for end in (jnp.min, jnp.max))
+        return (values - low) / jnp.where(high > low, high - low, 1)
+
+
+@dataclass(frozen=True)
+class GlyphImaging:
+    """Characters in [0, 1] with noise.
+
+    Parameters
+    ----------
+    noise : ClippedUniform
+    """
+
+    noise: ClippedUniform = field(default_factory=ClippedUniform)
+
+    protocol: ClassVar[str] = "glyph"
+    channels: ClassVar[tuple[str, ...]] = ("image",)
+
+    def contract(self, clamp: bool = True) -> dict:
+        """How `metrics.image.score` is to compare two images; nothing is clamped."""
+        return {"protocol": self.protocol}
+
+    def device_arrays(self, data: Photographs, images: GlyphList) -> dict:
+        """What `movies.MovieCrops.batch` draws from: every picture recorded once, noise and all, a movie by itself.
+
+        The noise of a picture depends on its place in the data set alone.
+        """
+        places = {name: place for place, name in enumerate(data.images)}
+        key = jax.random.key(RECORDING_NOISE)
+        draw = jax.jit(jax.vmap(lambda place, clean: self.noise.sample(jax.random.fold_in(key, place), clean)))
+        noisy = draw(jnp.array([places[name] for name in images.item.tolist()]), self.clean_images(data, images))
+        return with_statistics(noisy, np.arange(len(images)))
+
+    def clean_images(self, data: Photographs, images: GlyphList) -> np.ndarray:
+        """The pictures without noise, float32 [M, size, size, 1] in [0, 1]."""
+        return np.stack([data.images[name] for name in images.item.tolist()])[..., None].astype(np.float32) / 255

@@ -1,0 +1,108 @@
+"""Folders of images and stacks larger than the memory: pieces of them to learn from, and pairs with clean images.
+
+A folder is a `recordings.Recording` whose frames are its files, see `files.read_folder`; grey or RGB, of one size.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stemjax import files
+from stemjax.movies import spread
+from stemjax.recordings import VALIDATION_EVERY, RecordedList, Recording, open_recording, refuse_split
+
+
+def open_pairs(noisy: str | Path, clean: str | Path, axes: str | None = None) -> tuple[Recording, Recording]:
+    """Two folders, of noisy images and of what they show without noise, under the same names.
+
+    Raises
+    ------
+    OSError, ValueError
+        If one of them is not sound, or an image in one has no counterpart of its size in the other.
+    """
+    pair = tuple(open_recording(folder, axes) for folder in (noisy, clean))
+    for one, other in (pair, pair[::-1]):
+        if not isinstance(one.movie, files.FolderStack):
+            raise ValueError(f"{one.path}: pairs are two folders: give the one that the file is in")
+        names = {path.name for path in other.movie.paths}
+        if missing := [path for path in one.movie.paths if path.name not in names]:
+            raise ValueError(f"{missing[0]}: has no counterpart of its name in {other.path}; add it, or take this out")
+    if pair[0].movie.frame_shape != pair[1].movie.frame_shape:
+        found = " and ".join("{} x {} x {}".format(*one.movie.frame_shape) for one in pair)
+        raise ValueError(f"{noisy}: pairs of unlike size, {found}: scale one of them")
+    return pair
+
+
+@dataclass(frozen=True)
+class PieceList(RecordedList):
+    """Square pieces of the frames of a recording.
+
+    Parameters
+    ----------
+    corner : int [M, 2]
+        (y, x) of each [px].
+    side : int
+        [px]
+    """
+
+    corner: np.ndarray | None = None
+    side: int = 0
+
+    def read(self, data: Recording) -> np.ndarray:
+        """The pieces, float32 [M, side, side, C]; of frames that are mapped nothing else is read."""
+        parts = [(slice(y, y + self.side), slice(x, x + self.side)) for y, x in self.corner]
+        return np.stack([data.frame(index, part) for index, part in zip(self.frame, parts, strict=True)])
+
+    def names(self, data: Recording) -> list[str]:
+        """Frame and corner of each."""
+        return [f"{name}-{y}-{x}" for name, (y, x) in zip(super().names(data), self.corner, strict=True)]
+
+
+@dataclass(frozen=True)
+class RecordedPatches:
+    """Square pieces of the frames, side by side, to train on and to validate with, of a stack larger than the memory.
+
+    Of every ten frames one is for validation, at least one in all; of a single image, one of every ten pieces.
+
+    Parameters
+    ----------
+    side : int
+        Of the pieces [px]: larger than a crop, for crops to differ.
+    budget : float
+        Memory for the pieces of a split on the device [bytes]. Of more, pieces spread evenly are taken.
+    per_unit : int
+        At most so many pieces, spread evenly; 0 is no limit.
+    """
+
+    side: int = 256
+    budget: float = 2e9
+    per_unit: int = 0
+
+    def images(self, data: Recording, split: str) -> RecordedList:
+        """The pieces of split "train" or "validation".
+
+        Raises
+        ------
+        ValueError
+            If a frame is smaller than a piece, there is one piece in all, or the split is another one.
+        """
+        refuse_split(data, split)
+        count, *sides, channels = data.movie.shape
+        if min(sides) < self.side:
+            raise ValueError(f"{data.path}: frames of {sides[0]} x {sides[1]} pixels have no piece of {self.side}")
+        begin = [np.linspace(0, size - self.side, size // self.side).astype(np.int32) for size in sides]
+        corner = np.stack(np.meshgrid(*begin, indexing="ij"), axis=-1).reshape(-1, 2)
+        frame = np.repeat(np.arange(count, dtype=np.int32), len(corner))
+        corner = np.tile(corner, (count, 1))
+        units, among = (frame, count) if count > 1 else (np.arange(len(corner)), len(corner))
+        if among < 2:
+            raise ValueError(
+                f"{data.path}: one piece of {self.side} pixels, none is left to validate with: choose less"
+            )
+        every = min(among, VALIDATION_EVERY)
+        rows = np.flatnonzero((units % every == every - 1) == (split == "validation"))
+        most = max(int(self.budget / (4 * self.side**2 * channels)), 1)
+        rows = spread(rows, min(most, self.per_unit or most))
+        unit = np.full(len(rows), data.items[0]["unit"])
+        return PieceList(np.zeros_like(frame[rows]), frame[rows], unit, "", corner[rows], self.side)

@@ -1,0 +1,129 @@
+"""What a method must denoise to compete on a track: the noisy images that the records of its rankings name.
+
+A track has one part for every set of images that it scores: one for a single noise level, several for a sweep.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stemjax import columns, datasets
+from stemjax.evaluate import ImageSet, image_set
+from stemjax.leaderboard.benchmark import Benchmark, Board, Track
+from stemjax.leaderboard.entries import accepted_on
+from stemjax.movies import FrameList
+from stemjax.records import rebuild
+
+VALIDATION = "-validation"  # ending of a part's name
+UNITS = {
+    "Imaging": "electrons per pixel",
+    "GrapheneImaging": "fraction of the incident beam",
+    "HaadfImaging": "fraction of the incident beam",
+    "HrtemImaging": "readings of the camera",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One set of images of a track.
+
+    Parameters
+    ----------
+    record : dict
+        A record that was scored on these very images; what is scored on them has its data set, imaging and split.
+    rows : list of dict
+        Its scores, which name the images.
+    targets : tuple of (experiment, conditions)
+        The tables that scores on these images stand in.
+    validation_of : str
+        For images that only choose the threshold of the column finder: recipe hash of their data set.
+    """
+
+    name: str
+    record: dict
+    rows: Sequence[dict]
+    targets: tuple[tuple[str, dict], ...]
+    validation_of: str = ""
+
+    @property
+    def tunes_threshold(self) -> bool:
+        """Whether scores are taken with a threshold chosen on validation images."""
+        return any(conditions.get("threshold") == "tuned" for _, conditions in self.targets)
+
+    def unit(self) -> str:
+        """Of the intensities."""
+        exported = self.record["imaging"].get("units") == "8-bit"
+        return "readings exported to 0 to 255" if exported else UNITS[self.record["imaging"]["class"]]
+
+    def images(self, root: str | Path) -> tuple[datasets.DataSet, ImageSet]:
+        """The data set below `root`, and the images."""
+        size = self.record["size"]
+        if self.validation_of:
+            data = rebuild.find_data("pt-ceo2", self.validation_of, size, root)
+            imaging = rebuild.imaging_of(self.record)
+            return data, image_set(data, columns.ALIKE, "validation", columns.VALIDATION_IMAGES[size], imaging)
+        named = self.record["data_set"]
+        data = rebuild.find_data(named["name"], named["recipe_hash"], size, root)
+        return data, rebuild.image_set(self.record, self.rows, data)
+
+
+def parts_of(definition: Benchmark, name: str, size: str, found: list[dict], scores: dict) -> tuple[Track, list[Part]]:
+    """A track and its parts at a size, from the current records and their scores.
+
+    Raises
+    ------
+    ValueError
+        If there is no such track or size, or no record that says which images it has.
+    """
+    track = next((track for track in definition.tracks if track.id == name), None)
+    if track is None:
+        raise ValueError(f"no track named {name!r}; there are {', '.join(track.id for track in definition.tracks)}")
+    if size not in track.sizes:
+        raise ValueError(f"track {name} has no size {size!r}; it has {', '.join(track.sizes)}")
+    grouped: dict[tuple, list[tuple[Board, dict]]] = {}
+    for board in track.boards:
+        for record in _references(definition, track, board, size, found):
+            images = tuple(row["image"] for row in scores[record["id"]])
+            draw = record["conditions"].get("noise_draw", 0)
+            key = (datasets.canonical_json([record["data_set"], record["imaging"], draw]), images)
+            grouped.setdefault(key, []).append((board, record))
+    if not grouped:
+        where = f"track {name} has no record at size {size} yet, so nothing says which images it is scored on"
+        others = [other for other in track.sizes if other != size]
+        raise ValueError(f"{where}; try --size {' or '.join(others)}" if others else where)
+    parts = []
+    for group in grouped.values():
+        record, targets = group[0][1], []
+        for board, one in group:
+            target = (board.experiment, one["conditions"])
+            targets += [target] * (target not in targets)
+        part = Part(_name(track, *group[0]), record, scores[record["id"]], tuple(targets))
+        parts.append(part)
+        if part.tunes_threshold:
+            source = next(track for track in definition.tracks if track.id == "pt-ceo2").sizes[size]["data"]["pt-ceo2"]
+            parts.append(replace(part, name=part.name + VALIDATION, validation_of=source))
+    return track, parts
+
+
+def _references(definition: Benchmark, track: Track, board: Board, size: str, found: list[dict]) -> list[dict]:
+    """For every point of a board one record, preferably one of a method that was not trained."""
+    accepted = accepted_on(definition, track, board, size, found)
+    axis = track.score.get("over")
+    points: dict = {}
+    for record in sorted(accepted, key=lambda record: (bool(record["denoiser"]), record["seed"] is not None)):
+        points.setdefault(record["conditions"].get(axis), record)
+    return [points[point] for point in sorted(points, key=lambda point: (point is not None, point))]
+
+
+def _name(track: Track, board: Board, record: dict) -> str:
+    axis = track.score.get("over") or (track.swept or {}).get("axis")
+    if axis and axis in record["conditions"]:
+        return f"{axis.replace('_', '-')}-{record['conditions'][axis]:g}"
+    return board.id
+
+
+def sampling_of(data: datasets.DataSet, images: ImageSet) -> float:
+    """Pixel size [Å]; that of an exit wave's image is rounded so that a whole number of pixels fits the cell."""
+    if isinstance(images.images, FrameList):
+        return float(data.manifest["frame"]["sampling_angstrom"])
+    return float(data.band.cell / round(data.band.cell / images.imaging.sampling))

@@ -1,0 +1,199 @@
+"""What a record measured, made again: its images with their noise, its method, and its scores.
+
+    record + data set      -> the same clean and noisy images
+    record + runs/HASH     -> the same method, with whatever was tuned after its training
+
+Everything comes from the record itself and the names of the images in its scores.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stemjax import batches, columns, datasets, haadf, hrtem_movies, movies, noise, optics
+from stemjax.denoisers import from_config
+from stemjax.evaluate import ImageSet, denoise_all, denoise_movies, scores
+from stemjax.train import load_run
+
+CLASSES = (
+    *(batches.Imaging, movies.GrapheneImaging, hrtem_movies.HrtemImaging, haadf.HaadfImaging),
+    *(noise.Poisson, noise.Gaussian, noise.Dose, noise.PoissonGaussian, optics.Optics),
+)
+# Conditions that say nothing about the images beyond what imaging, noise draw and names of images say. A record with
+# others (turned images, single pixels) is made again by its experiment alone.
+PLAIN = {"input_psnr_db", "trained_at_psnr_db", "frames", "threshold", "noise_draw", "dose_e_per_angstrom2"}
+PLAIN |= {"tested_on", "trained_on", "training_images", "kind", "part"}
+PLAIN |= {"crop_px", "network", "width", "objective", "times_crops"}
+AS_RECORDED = "trained on, as recorded"  # the condition `frames` of images whose noise the training saw
+COLUMNS = "strict_surface_f1"  # a record with this score has all those of atomic columns
+SIMULATE = {
+    "pt-ceo2-surface": "pt-ceo2 --surface",
+    **{f"movies-{kind}": f"movies {kind}" for kind in ("pt", "au", "co", "sbd")},
+}
+
+
+# ---------------------------------------------------------------------------------------------------- data
+def find_data(name: str, recipe_hash: str, size: str, root: str | Path = "data") -> datasets.DataSet:
+    """The data set of a record: ``ROOT/NAME-SIZE``, or the folder itself.
+
+    Raises
+    ------
+    OSError
+        If it is not there; the message has the command that simulates it.
+    ValueError
+        If the folder holds a data set of another recipe.
+    """
+    root = Path(root)
+    folder = root if (root / "manifest.json").is_file() else root / f"{name}-{size}"
+    if not (folder / "manifest.json").is_file():
+        command = f"stemjax simulate {SIMULATE.get(name, name)} --size {size} --out {folder}"
+        raise OSError(f"{folder}: no data set {name} here; make it first: {command}")
+    return datasets.open_data_set(folder, recipe_hash)
+
+
+# ---------------------------------------------------------------------------------------------------- images
+def imaging_of(record: dict):
+    """The imaging that a record describes, as the dataclass it was.
+
+    Raises
+    ------
+    ValueError
+        If this version has no such class, or not its fields.
+    """
+    return _made(record["imaging"], record)
+
+
+def _made(value, record: dict):
+    if isinstance(value, list):
+        return tuple(_made(part, record) for part in value)
+    if not isinstance(value, dict):
+        return value
+    known = {cls.__name__: cls for cls in CLASSES}
+    fields = {name: _made(part, record) for name, part in value.items() if name != "class"}
+    try:
+        return known[value["class"]](**fields)
+    except (KeyError, TypeError) as error:
+        raise ValueError(_of_experiment(record, value.get("class", "unknown"))) from error
+
+
+def _of_experiment(record: dict, what: str) -> str:
+    again = f"run its experiment: stemjax experiment run {record['experiment']} --size {record['size']}"
+    return f"record {record['id'][:16]}: images of the kind {what!r} are not made from a record; {again}"
+
+
+def images_of(record: dict, rows: Sequence[dict], data: datasets.DataSet):
+    """The list of the images that a record's scores name: `datasets.Images`, or `movies.FrameList` of frames.
+
+    Raises
+    ------
+    ValueError
+        If a name is of no image of the data set.
+    """
+    numbers = {item["id"]: index for index, item in enumerate(data.items)}
+    mark = "-defocus" if isinstance(imaging_of(record), batches.Imaging) else "-frame"
+    item, place = [], []
+    for row in rows:
+        name, _, value = row["image"].rpartition(mark)
+        if name not in numbers:
+            raise ValueError(f"record {record['id'][:16]}: {data.folder} has no image {row['image']!r}")
+        item.append(numbers[name])
+        place.append(float(value))
+    unit = np.array([data.items[index]["unit"] for index in item])
+    if mark == "-frame":
+        return movies.FrameList(np.array(item, np.int32), np.array(place, np.int32), unit)
+    return datasets.Images(np.array(item, np.int32), np.array([_defocus(v) for v in place], np.float32), unit)
+
+
+def _defocus(printed: float) -> float:
+    """The defocus [Å] whose first six digits a name has: those of the surface set lie on a grid of sevenths."""
+    return next((value for value in columns.DEFOCI if abs(value - printed) < 1e-3), printed)
+
+
+def image_set(record: dict, rows: Sequence[dict], data: datasets.DataSet) -> ImageSet:
+    """Clean and noisy images of a record, in the order of its scores: the very pixels that its method saw.
+
+    Raises
+    ------
+    ValueError
+        If the record's conditions ask for images that it does not describe.
+    """
+    imaging, conditions = imaging_of(record), record["conditions"]
+    if unknown := sorted(set(conditions) - PLAIN) or [record["split"]] * (record["split"] == "any"):
+        raise ValueError(_of_experiment(record, unknown[0]))
+    images = images_of(record, rows, data)
+    clean = imaging.clean_images(data, images)
+    if hasattr(imaging, "noisy_images"):
+        noisy = imaging.noisy_images(data, images)
+    elif conditions.get("frames") == AS_RECORDED:
+        noisy = np.asarray(imaging.device_arrays(data, images)["noisy"])
+    else:
+        seed = batches.VALIDATION_NOISE if record["split"] == "validation" else batches.TEST_NOISE
+        noisy = batches.noisy_images(clean, imaging, seed + conditions.get("noise_draw", 0))
+    return ImageSet(clean, noisy, images, images.names(data), imaging)
+
+
+def some_of(images: ImageSet, rows: Sequence[int]) -> ImageSet:
+    """Some images of a set."""
+    rows = np.asarray(rows)
+    listed = images.images
+    part = type(listed)(**{field.name: getattr(listed, field.name)[rows] for field in dataclasses.fields(listed)})
+    names = [images.name[row] for row in rows]
+    return dataclasses.replace(images, clean=images.clean[rows], noisy=images.noisy[rows], images=part, name=names)
+
+
+# ---------------------------------------------------------------------------------------------------- method
+def method_of(record: dict, runs: str | Path = "runs", same_weights: bool = True) -> tuple:
+    """The method of a record: (denoiser, its variables, digest of its weights); None for the noisy images themselves.
+
+    The denoiser is the record's, which may be a trained network with something tuned after it; the weights are its
+    run's.
+
+    Raises
+    ------
+    OSError
+        If the run is not there.
+    ValueError
+        If it has other weights than the record says, unless these are not asked for.
+    """
+    if not record["denoiser"]:
+        return None, {}, None
+    denoiser = from_config(record["denoiser"])
+    if not record["run"]:
+        return denoiser, {}, None
+    _, variables, info = load_run(Path(runs) / record["run"])
+    if same_weights and info["digest"] != record["checkpoint"]:
+        raise ValueError(f"run {record['run']} has other weights than record {record['id'][:16]}")
+    return denoiser, variables, info["digest"]
+
+
+def denoised_by(denoiser, variables: dict, images: ImageSet) -> np.ndarray:
+    """Denoised images [M, H, W, C]; the frames of a movie are denoised together."""
+    if denoiser is None:
+        return images.noisy
+    if isinstance(images.images, movies.FrameList):
+        return denoise_movies(denoiser, variables, images)
+    return denoise_all(denoiser, variables, images.noisy)
+
+
+# ---------------------------------------------------------------------------------------------------- scores
+def scored(
+    record: dict, denoised: np.ndarray, images: ImageSet, data: datasets.DataSet, threshold: float | None = None
+) -> list[dict]:
+    """Scores of denoised images as a record has them: of the image, and of atomic columns where it has those.
+
+    `threshold` of the column finder is the paper's if None.
+    """
+    found = scores(denoised, images, clamp=bool(record["denoiser"]))
+    if COLUMNS in record["scores"]:
+        reference = columns.Reference.of(data, images)
+        more = reference.scores(reference.find(denoised, threshold))
+        found = [row | extra for row, extra in zip(found, more, strict=True)]
+    return found
+
+
+def threshold_of(record: dict) -> float | None:
+    """The threshold of the column finder that a record was scored with; None for the paper's."""
+    tuned = record["conditions"].get("threshold") == "tuned"
+    return record["tuning"]["threshold"]["chosen"] if tuned else None
