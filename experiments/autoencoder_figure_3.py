@@ -15,7 +15,7 @@ from experiments import very_noisy
 from experiments.movie_methods import BLANK, NOISY, Method
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, tables
+from stemjax import parallel, tables
 from stemjax.denoisers.constant import Constant
 
 NAME = "autoencoder_figure_3"
@@ -47,7 +47,7 @@ def train(size: str, workspace: Workspace) -> None:
 
 def learnt(size: str, workspace: Workspace):
     """The network of every width of the bottleneck; that of `noise2atom_figure_3` is one of them."""
-    standard = presets.find_preset("autoencoder").at(size)
+    standard = very_noisy.autoencoder(size)
     for channels in CHANNELS[size]:
         denoiser = replace(standard, network=standard.network.clone(bottleneck=channels))
         label = f"Bottleneck of {channels} channel{'s' * (channels > 1)}"

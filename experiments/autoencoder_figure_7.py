@@ -70,7 +70,7 @@ def learnt(size: str, workspace: Workspace, data, imaging, session: str):
     for crops in CROPS[size]:
         label = f"Autoencoder, crops of {crops.size} px"
         run = found.recipe(
-            found.at(size),
+            very_noisy.autoencoder(size),
             size,
             data.recipe_hash,
             imaging=imaging,

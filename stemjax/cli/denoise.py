@@ -28,6 +28,8 @@ def denoise(
     axes: Annotated[str | None, named("LETTERS")] = None,
     sampling: Annotated[float | None, named("Å")] = None,
     bin: Count = 1,
+    register: Flag = False,
+    reach: Annotated[float | None, named("PX")] = None,
     fill_nonfinite: Flag = False,
     dtype: Literal["float32", "uint16", "uint8"] = "float32",
     tile: MaybeCount = None,
@@ -66,6 +68,10 @@ def denoise(
         axes: What the file's axes mean: T frames, H rows, W columns, C channels, e.g. THW.
         sampling: Pixel size in Å, if the file does not say it.
         bin: Sum blocks of N x N pixels before denoising.
+        register: Measure the drift of a movie and put its frames in place first, by whole pixels: X_registered.tif, and
+            X_registered.csv with the path. One that cannot be registered is refused.
+        reach: Largest drift in pixels that --register looks for. For a frame full of a lattice, less than half of its
+            spacing. Default: a quarter of the frame.
         fill_nonfinite: Fill in NaN and infinite pixels, denoise, and set them to NaN again.
         dtype: Type of the numbers in the result; integers are rounded and clipped.
         tile: Side of the tiles for images too large for the memory. Default: as large as fits.
@@ -78,6 +84,7 @@ def denoise(
         idle: End after so many seconds without a new frame. Default: never.
     """
     from stemjax.cli.denoise_file import Job, Model
+    from stemjax.cli.denoise_movie import put_in_place, report_quality
     from stemjax.cli.denoise_train import SELF_SUPERVISED, Training
     from stemjax.cli.training import STATUS
     from stemjax.presets import SHIPPED, load_model
@@ -96,6 +103,8 @@ def denoise(
         raise ValueError("--steps must be at least 1")
     if not learns and (steps, time_limit) != (None, None):
         raise ValueError("--steps and --time-limit belong to a training: add --train or --fine-tune RUN")
+    if register and watch is not None or reach is not None and not register:
+        raise ValueError("--reach belongs to --register, which is for whole movies and not for --watch")
     if learns and bin > 1:
         raise ValueError("--bin does not go with training: bin the movie with another program, and train on that")
     if fine_tune is not None and (model or train):
@@ -115,13 +124,18 @@ def denoise(
     for path in paths:
         try:
             target = _target(path, out, format, len(paths))
+            job = replace(job, axes=axes)
             job.refuse_losses(path, target)
+            if register:
+                path = put_in_place(path, target, axes, reach, overwrite)
+                job = replace(job, axes=None)
             if learns:
-                outcome = training.run(path)
+                outcome = replace(training, axes=job.axes).run(path)
                 if outcome.stopped:
                     return STATUS[outcome.stopped]
                 chosen = Model(str(outcome.folder), *load_model(str(outcome.folder)))
             job.run(path, target, chosen)
+            report_quality(path, target, chosen, job.axes, bin)
             if learns:
                 print(f"model: {outcome.folder} (stemjax denoise MOVIE --model {outcome.folder})")
         except (OSError, ValueError, MemoryError) as error:

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stemjax.denoisers.self2self import extent
+from stemjax.denoisers.supervised import OBJECTIVES
 from stemjax.networks.bottleneck import BottleneckAutoencoder
 from stemjax.networks.noise2void import average_pool
 
@@ -31,6 +32,8 @@ class MultiResolutionAutoencoder:
     Parameters
     ----------
     network : BottleneckAutoencoder
+    objective : {"mae", "mse"}
+        Absolute error, as in the paper, or squared error, which asks for the mean.
 
     Notes
     -----
@@ -45,10 +48,15 @@ class MultiResolutionAutoencoder:
     """
 
     network: BottleneckAutoencoder = field(default_factory=BottleneckAutoencoder)
+    objective: str = "mae"
 
     name: ClassVar[str] = "autoencoder"
     self_supervised: ClassVar[bool] = True
     whole: ClassVar[bool] = True  # the joint normalisation sees the whole array
+
+    def __post_init__(self):
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"objective {self.objective!r} is not one of {', '.join(map(repr, OBJECTIVES))}")
 
     def init(self, key: jax.Array, sample: jax.Array) -> dict:
         """Variables (the collection `params`) for images of as many channels as `sample` [..., C] has."""
@@ -77,7 +85,7 @@ class MultiResolutionAutoencoder:
         return drawn * norm["span"] + norm["low"]
 
     def loss(self, variables: dict, batch: dict, key: jax.Array) -> tuple[jax.Array, tuple[dict, dict]]:
-        """Sum of the mean absolute errors of all pictures of ``batch["noisy"]`` [B, H, W, C], in units of the range.
+        """Sum of the mean errors of all pictures of ``batch["noisy"]`` [B, H, W, C], in units of the range.
 
         ``batch["low"]`` and ``batch["span"]`` are the movies' ranges; without them each image has its own. Sides are
         multiples of the network's factor.
@@ -95,6 +103,6 @@ class MultiResolutionAutoencoder:
         pictures, errors = self.network.apply({"params": variables["params"]}, images, pyramid=True), []
         for picture in pictures:
             target = average_pool(target) if errors else target
-            errors.append(jnp.abs(picture - target).mean())
+            errors.append(OBJECTIVES[self.objective](picture - target))
         loss = sum(errors)
         return loss, ({}, {"loss": loss, "finest": errors[0]})

@@ -1,0 +1,96 @@
+"""What `stemjax denoise` does for movies beside denoising them: frames put in place first, and a quality figure after.
+
+The drift is measured on filtered frames, and the noisy ones are moved by whole pixels alone, so that their noise stays
+independent from pixel to pixel. The quality, uPSNR, needs no clean frames; see `metrics.unsupervised`.
+"""
+
+import sys
+from pathlib import Path
+
+PREFILTERS = (1.5, 3.0, 6.0)  # px, of which the one after which a frame's halves agree best is taken
+LARGEST = 2e9  # bytes of a movie that is looked at as a whole
+
+
+def put_in_place(path: Path, target: Path, axes: str | None, reach: float | None, overwrite: bool) -> Path:
+    """Register a movie and write its frames, moved by whole pixels, beside a table of its drift; returns the new file.
+
+    Raises
+    ------
+    ValueError
+        If it is no movie, or cannot be registered; the message says why.
+    OSError
+        If the result is there already and is not to be replaced.
+    """
+    import numpy as np
+    from scipy.ndimage import gaussian_filter
+
+    from stemjax import files
+    from stemjax.drift import MEAN, RegistrationError, register
+    from stemjax.recordings import read_frames
+
+    image = read_frames(path, axes)
+    movie = np.asarray(image.data, np.float32)
+    if movie.ndim != 4 or len(movie) < 2:
+        raise ValueError(f"{path}: --register is for movies of two frames or more")
+    registered = target.with_name(f"{path.stem}_registered.tif")
+    if registered.exists() and not overwrite:
+        raise OSError(f"{path}: {registered} is there already; --overwrite replaces it")
+    mean, best, refused = movie.mean(axis=-1), None, None
+    for sigma in PREFILTERS:
+        try:
+            found = register(mean, lambda m, s=sigma: gaussian_filter(m, (0, s, s)), MEAN, reach)
+        except RegistrationError as error:
+            refused = refused or error
+            continue
+        if best is None or found.disagreement < best[0].disagreement:
+            best = found, sigma
+    if best is None:
+        raise ValueError(f"{path}: {refused}") from refused
+    drift, sigma = best
+    placed = np.stack([drift.undo(movie[..., channel], whole=True) for channel in range(movie.shape[-1])], axis=-1)
+    rows, columns = drift.margin()
+    placed = placed[:, rows, columns]
+    said = {"registered_from": str(path), "gaussian_px": sigma, "disagreement_px": round(drift.disagreement, 3)}
+    registered.parent.mkdir(parents=True, exist_ok=True)
+    files.write_frames(registered, placed, placed.shape, image, said)
+    lines = "".join(f"{t},{y:.3f},{x:.3f}\n" for t, (y, x) in enumerate(drift.path))
+    table = registered.with_suffix(".csv")
+    files.write_whole(table, lambda stream: stream.write(f"frame,y_px,x_px\n{lines}".encode()))
+    span = np.ptp(drift.path, axis=0).max()
+    print(f"registered: drift of {span:.1f} px, to {drift.disagreement:.1f} px between halves of a frame; {table}")
+    return registered
+
+
+def report_quality(path: Path, target: Path, model, axes: str | None, binned: int) -> None:
+    """Print uPSNR of a denoised movie, channel by channel, or why there is none."""
+    import numpy as np
+
+    from stemjax import files
+    from stemjax.files import Image
+    from stemjax.metrics.unsupervised import umse
+    from stemjax.recordings import read_frames
+
+    noisy = read_frames(path, axes).data
+    if noisy.ndim != 4 or len(noisy) < 2:
+        return
+    if np.prod(noisy.shape) * 4 > LARGEST:
+        print(f"{path}: too large for uPSNR, which looks at the movie as a whole", file=sys.stderr)
+        return
+    written = {3: "THW", 4: "THWC"}[np.load(target, "r").ndim] if target.suffix == ".npy" else None
+    denoised = files.read_image(target, written, mapped=True).data
+    if binned > 1:
+        noisy = np.stack([Image(np.asarray(frame, np.float32)).bin(binned).data for frame in noisy])
+    noisy = np.asarray(noisy, np.float32)
+    window = getattr(model.denoiser, "frames", (0, 0))
+    for channel in range(noisy.shape[-1]):
+        name = f"channel {channel}: " * (noisy.shape[-1] > 1)
+        try:
+            found = umse(noisy[..., channel], np.asarray(denoised[..., channel]), window)
+        except ValueError as error:
+            print(f"{name}uPSNR: {error}")
+            continue
+        if found.verdict:
+            print(f"{name}uPSNR: {found.verdict}")
+            continue
+        ends = f"[{found.upsnr_low_db:.1f}, {found.upsnr_high_db:.1f}]"
+        print(f"{name}uPSNR {found.upsnr_db:.1f} dB {ends}, from {found.frames} frames; motion biases it")
