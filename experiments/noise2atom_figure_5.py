@@ -26,7 +26,7 @@ from stemjax.figures_montage import montage
 
 NAME = "noise2atom_figure_5"
 TIMES = {"smoke": "6 min", "cpu": "not measured, 6 trainings beside that of noise2atom_figure_3", "gpu": "not measured"}
-LEVEL, GRADIENT, FLATTENED = "level", "gradient", "gradient, plane removed"
+LEVEL, GRADIENT, FLATTENED = "level", "gradient", "flattened"
 SEEDS = {
     "smoke": {LEVEL: 2, GRADIENT: 1, FLATTENED: 1},
     "cpu": {LEVEL: 5, GRADIENT: 1, FLATTENED: 1},
@@ -36,9 +36,9 @@ RISE = 1.0  # of the background across a frame, in parts of its mean
 
 
 def run(size: str, workspace: Workspace) -> None:
-    """Train, score and record every seed on every background, then render table and picture."""
+    """Train, score and record every seed on every background, then render table and pictures."""
     parallel.enable_compilation_cache()
-    data, parts = workspace.haadf_pt(size), {}
+    data = workspace.haadf_pt(size)
     for background in SEEDS[size]:
         imaging = _imaging(background)
         test, validation = (
@@ -53,9 +53,8 @@ def run(size: str, workspace: Workspace) -> None:
             method = very_noisy.learnt(noise2atom.LABEL, network)
             denoised = noise2atom.record(rows, method, data, validation, conditions)
             panels.append(figures.Panel(f"Seed {network.run.seed}", denoised[shown, ..., 0]))
-        parts[background] = panels
-    path = workspace.results / "figures" / f"{NAME}.{size}.montage.png"
-    montage(parts, path, sampling=data.manifest["frame"]["sampling_angstrom"])
+        path = workspace.results / "figures" / f"{NAME}.{size}.{background}.png"
+        montage({background: panels}, path, sampling=data.manifest["frame"]["sampling_angstrom"])
     tables.write(workspace.results, NAME)
 
 

@@ -1,32 +1,54 @@
-"""`stemjax evaluate`: score a model on the test structures of a data set."""
+"""`stemjax evaluate`: score a model on the test structures of a data set, or reproduce a record."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from stemjax.cli.arguments import Count, Flag, Folder, named
+import tyro
+
+from stemjax.cli.arguments import Count, Flag, named
 
 
 def evaluate(
-    model: Annotated[str, named("MODEL")],
-    /,
-    data: Folder,
+    model: Annotated[str, tyro.conf.Positional, named("MODEL")] = "",
+    data: Annotated[Path | None, named("FOLDER")] = None,
     sampling: Annotated[float, named("ANGSTROM")] = 0.0979,
     counts: Annotated[float, named("COUNTS")] = 1.8,
     contrast: Literal["white", "black", "intermediate", "any"] = "white",
     images: Count = 6,
     tune: Flag = False,
-) -> None:
+    reproduce: Annotated[str, named("RECORD_ID")] = "",
+    runs: Annotated[Path, named("FOLDER")] = Path("runs"),
+    results: Annotated[Path, named("FOLDER")] = Path("results"),
+    train: Flag = False,
+) -> int:
     """Score a model, or a filter, on simulated test images of structures, or movies, that no training saw.
 
     Args:
         model: Name from `stemjax models`, or a run's folder; a run is scored under the conditions it was trained for.
-        data: Folder of a data set made by `stemjax simulate`.
+        data: Folder of a data set made by `stemjax simulate`; with --reproduce found below `data`.
         sampling: Pixel size of the test images [Å/px]. Default: 0.0979.
         counts: Mean electrons per pixel of vacuum. Default: 1.8. (Movies of gold on graphene: noise of 7 dB.)
         contrast: Contrast class of the images.
         images: Images per structure or movie. Default: 6.
         tune: Choose a filter's parameter on the validation structures first.
+        reproduce: Instead of a model: do again what a record says, by the first digits of its id, and compare.
+        runs: With --reproduce: folder of trained networks. Default: runs.
+        results: With --reproduce: folder with the records. Default: results.
+        train: With --reproduce: train the network first where it is not there.
     """
+    if reproduce:
+        from stemjax.cli.evaluate_reproduce import reproduce_record
+
+        if model:
+            raise ValueError(f"--reproduce takes its model from the record: leave {model} out")
+        return reproduce_record(reproduce, data or Path("data"), runs, results, train)
+    if not model or data is None:
+        raise ValueError("give a model and --data FOLDER, or --reproduce RECORD_ID; see `stemjax evaluate --help`")
+    _score(model, data, sampling, counts, contrast, images, tune)
+    return 0
+
+
+def _score(model: str, data: Path, sampling: float, counts: float, contrast: str, images: int, tune: bool) -> None:
     import numpy as np
 
     from stemjax import batches, datasets, movies, presets

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from stemjax.cli.arguments import Flag, named
 from stemjax.cli.leaderboard_exchange import export_track, score, submit
+from stemjax.cli.leaderboard_papers import cards, export
 
 
 def render(results: Annotated[Path, named("FOLDER")] = Path("results"), check: Flag = False) -> int:
@@ -29,4 +30,11 @@ def render(results: Annotated[Path, named("FOLDER")] = Path("results"), check: F
     return 0
 
 
-leaderboard = {"": render, "export-track": export_track, "score": score, "submit": submit}
+leaderboard = {
+    "": render,
+    "export-track": export_track,
+    "score": score,
+    "submit": submit,
+    "export": export,
+    "cards": cards,
+}

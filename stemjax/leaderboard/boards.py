@@ -4,7 +4,7 @@ import math
 from html import escape
 
 from stemjax.leaderboard.data import of_entry, plain, seeds
-from stemjax.leaderboard.entries import Entry, Ranking
+from stemjax.leaderboard.entries import Entry, Ranking, is_submission
 from stemjax.leaderboard.svg import interval_bar
 from stemjax.metrics.bootstrap import FEWEST_UNITS
 
@@ -107,6 +107,8 @@ def _row(ranking: Ranking, entry: Entry, domain: tuple[float, float]) -> str:
         letters = f'<span class="letters">{rank.letters}</span>'
         cells.append(f'<td data-value="{rank.rank}">{rank.rank}{letters}<small>{span}</small>')
     kind = entry.family if entry.supervision == "none" else f"{entry.family}, {entry.supervision}"
+    if is_submission(entry.records[0]):
+        kind += f"; submitted by {escape(entry.records[0]['denoiser']['authors'])}"
     name = f"{escape(entry.method)}<small>{kind}</small>"
     cells.append(f'<th scope="row" data-value="{escape(entry.method)}">{name}')
     ends = ""

@@ -180,7 +180,7 @@ def read_predictions(paths: Sequence[Path], images: ImageSet, allow_constant: bo
     predictions = np.empty_like(images.noisy)
     for index, path in enumerate(paths):
         shape = images.noisy.shape[1:]
-        prediction = _channels_last(read_image(path).data, shape)
+        prediction = channels_last(read_image(path).data, shape)
         if prediction.shape != shape:
             found, wanted = (" x ".join(map(str, size)) for size in (prediction.shape, shape))
             raise ValueError(f"{path}: {found} instead of {wanted} (height x width x channels)")
@@ -192,7 +192,7 @@ def read_predictions(paths: Sequence[Path], images: ImageSet, allow_constant: bo
     return predictions
 
 
-def _channels_last(data: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def channels_last(data: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """An image of several pages, read as frames or rows, as [H, W, C]; anything else as it is."""
     pages = data[..., 0] if data.ndim == 4 and data.shape[-1] == 1 else data
     height, width, channels = shape
@@ -204,9 +204,7 @@ def doubt_about_unit(predictions: np.ndarray, images: ImageSet) -> str:
     ours, theirs = images.noisy.mean(axis=(0, 1, 2)), predictions.mean(axis=(0, 1, 2))
     for channel, noisy, found in zip(images.imaging.channels, ours, theirs, strict=True):
         if noisy > 0 and not noisy / 2 < found < 2 * noisy:
-            return (
-                f"channel {channel}: mean {found:.4g}, of the noisy images {noisy:.4g}; same unit as in the manifest?"
-            )
+            return f"channel {channel}: mean {found:.4g}, of the noisy images {noisy:.4g}; is it the manifest's unit?"
     return ""
 
 

@@ -93,6 +93,7 @@ def noise2atom_figure_5(found: list[dict], scores: dict[str, list[dict]]) -> Tab
             data.append({"background": background, "method": LABEL, "seed": record["seed"]} | values)
         seeds = len(rows[LABEL].records)
         notes.append(f"Background {background}: {inverted} of {seeds} training{'s' * (seeds > 1)} inverted.")
+    notes.append('"Flattened": with the same gradient, and the plane that fits best taken from every image first.')
     notes.append(f"The paper: {PUBLISHED['published_failure']}. A few seeds say little of a rate like that.")
     grid = Grid(("Training, background", *(heading for heading, _ in SCORES.values()), "Failure"), tuple(lines))
     return _table("Figures 5 and 6", first, (grid,), (*notes, *_notes(found)), data)
@@ -128,7 +129,7 @@ def _notes(found: list[dict]):
     yield (
         "Noise2Atom draws atoms in a range of its own: PSNR is of what it draws, in the range of the noisy movie; "
         '"fitted" is after one gain, not below 0, and one offset for each movie that bring it nearest to the noisy '
-        "frames. A constant output has a CSS of 1."
+        "frames. CSS is of movies scaled to [0, 1]; one that stands still has 1."
     )
     yield (
         "Low-pass correlation: of the noisy and the denoised frame after a Gaussian filter of variance 15 px²; below "

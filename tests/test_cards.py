@@ -1,0 +1,94 @@
+"""Cards of data sets, their Croissant descriptions, CITATION.cff, and rankings for papers and tools."""
+
+import csv
+import io
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stemjax import records
+from stemjax.cli import main
+from stemjax.datasets import recipe_hash
+from stemjax.leaderboard import benchmark, cards
+from tests.test_leaderboard import make_results, toy_definition
+from tests.toy import make_toy
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> tuple[Path, Path]:
+    """Folder of data sets with one in it, and a results folder with its cards."""
+    root = tmp_path_factory.mktemp("cards")
+    data = make_toy(root / "data" / "toy-cpu")
+    sizes = {"cpu": {"data": {"toy": data.recipe_hash, "gone": "f" * 16}, "imaging": {}, "says": "toy"}}
+    (root / "benchmark.json").write_text(json.dumps(toy_definition(sizes=sizes)))
+    found, missing = cards.find_data_sets(benchmark.read(root), root / "data")
+    assert missing == [f"gone-cpu: not here; make it: stemjax simulate gone --size cpu --out {root}/data/gone-cpu"]
+    cards.write_cards(root, benchmark.read(root), found)
+    return root / "data" / "toy-cpu", root / "cards"
+
+
+def test_a_card_says_what_the_data_set_is(written):
+    _, folder = written
+    text = (folder / "toy-cpu.md").read_text()
+    assert f"`{recipe_hash({'toy': 1})}`" in text and "| test | 2 | 2 |" in text
+    assert "Tracks: Pt on CeO₂, single images at 0.45 counts" in text
+
+
+def test_croissant_is_valid_and_its_records_are_the_items(written):
+    croissant = pytest.importorskip("mlcroissant", reason="mlcroissant is not installed (extra `cards`)")
+    data, folder = written
+    described = croissant.Dataset(
+        jsonld=folder / "toy-cpu.croissant.json", mapping={"manifest.json": data / "manifest.json"}
+    )
+    assert not described.metadata.ctx.issues.errors
+    items = list(described.records("items"))
+    assert [item["items/id"].decode() for item in items] == [f"toy-{index}" for index in range(8)]
+    assert [item["items/split"].decode() for item in items].count("test") == 2
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "results" / "cards").glob("*.croissant.json")), ids=lambda p: p.name)
+def test_the_projects_cards_are_of_the_benchmarks_data_sets(path):
+    croissant = pytest.importorskip("mlcroissant", reason="mlcroissant is not installed (extra `cards`)")
+    assert not croissant.Dataset(jsonld=path).metadata.ctx.issues.errors
+    name, _, size = path.name.removesuffix(".croissant.json").rpartition("-")
+    hashes = {track.sizes[size]["data"].get(name) for track in benchmark.read(ROOT / "results").tracks}
+    assert re.search("Recipe ([0-9a-f]{16})", path.read_text())[1] in hashes
+
+
+def test_the_citation_file_is_sound():
+    plain = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(plain) >= {"cff-version", "message", "title", "authors"} and plain["cff-version"] == "1.2.0"
+    assert (plain["version"], plain["license"]) == (project["version"], project["license"])
+    for entity in [author for work in (plain, *plain["references"]) for author in work["authors"]]:
+        assert entity.get("name") or entity.get("family-names")
+    for work in plain["references"]:
+        assert work["type"] == "article" and work["title"]
+    assert len(plain["references"]) == 5
+
+
+def test_rankings_for_papers_and_benchopt(tmp_path, capsys):
+    folder = make_results(tmp_path)
+
+    def exported(form: str) -> str:
+        assert main(["leaderboard", "export", "--track", "pt-ceo2", "--format", form, "--results", str(folder)]) == 0
+        return capsys.readouterr().out
+
+    assert "| SBD + UNet | 1 a |" in exported("markdown") and "Not run: VST + BM3D" in exported("markdown")
+    latex = exported("latex")
+    assert latex.count(r"\begin{table}") == 1 and r"CeO\textsubscript{2}" in latex and "SBD + UNet & 1 a &" in latex
+    assert all(line.count("&") == 5 for line in latex.splitlines() if line.endswith(r"\\"))
+    rows = list(csv.DictReader(io.StringIO(exported("benchopt"))))
+    by_id = {record["id"]: record for record in records.load(folder / "records")}
+    assert {row["p_solver_record"] for row in rows} == set(by_id)
+    assert sorted(row["idx_rep"] for row in rows if row["solver_name"] == "SBD + UNet") == ["0", "1", "2"]
+    for row in rows:
+        assert float(row["objective_value"]) == by_id[row["p_solver_record"]]["scores"]["psnr_db"] and row["time"] == ""
+    assert main(["leaderboard", "export", "--track", "pt-ceo2", "--board", "x", "--results", str(folder)]) == 2
+    assert "has no ranking 'x'; it has psnr" in capsys.readouterr().err
