@@ -76,7 +76,7 @@ class Case:
     def _train(self, steps: int = 40):
         """Adam on one batch."""
         self.init = jax.jit(self.denoiser.init)
-        variables, adam = self.init(jax.random.key(0), self.batch["noisy"][:1]), optax.adam(2e-3)
+        variables, adam = self.init(jax.random.key(0), self.batch["noisy"][:1]), optax.flatten(optax.adam(2e-3))
         optimiser, losses = adam.init(variables["params"]), []
 
         @jax.jit
