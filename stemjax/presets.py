@@ -142,7 +142,7 @@ PRESETS = {
         Laine(),
         "Blind-spot network for single frames of counts, posterior mean, self-supervised",
         "Laine et al. 2019",
-        Laine(LaineNetwork(width=12, depth=2)),
+        Laine(LaineNetwork(width=12, depth=2, last_layer_scale=0.1)),
         clip_run,
     ),
     "self2self": Preset(

@@ -73,18 +73,22 @@ class BlindConv(nn.Module):
 
 
 class Head(nn.Module):
-    """Three pointwise layers, the first as wide as its input: [B, H, W, C] -> [B, H, W, channels_out]."""
+    """Three pointwise layers, the first as wide as its input: [B, H, W, C] -> [B, H, W, channels_out].
+
+    With a `gain`, the initial weights of the last layer have `last_gain` instead.
+    """
 
     width: int
     channels_out: int
     bias: bool = False
     gain: float | None = None
+    last_gain: float = 1.0
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         for i, features in enumerate((x.shape[-1], self.width), start=1):
             x = BlindConv(features, 1, bias=self.bias, gain=self.gain, name=f"hidden{i}")(x)
-        last = None if self.gain is None else 1.0
+        last = None if self.gain is None else self.last_gain
         return BlindConv(self.channels_out, 1, bias=self.bias, gain=last, active=False, name="last")(x)
 
 

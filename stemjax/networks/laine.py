@@ -55,6 +55,9 @@ class LaineNetwork(nn.Module):
     depth : int
         Halvings, 5 in the paper. The field of view, 575 px of them, should fit into the crops of the training: what
         has met the zeros around an image everywhere is lost in the middle of a larger one.
+    last_layer_scale : float
+        Of the initial weights of the last layer, 1 for the authors. With 0.1 a training starts near the mean of the
+        image and a narrow prior, and reaches in 60 steps on counts what it does not in 600 with 1.
 
     Notes
     -----
@@ -69,6 +72,7 @@ class LaineNetwork(nn.Module):
     width: int = 48
     outputs: int = 2
     depth: int = 5
+    last_layer_scale: float = 1.0
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -76,7 +80,8 @@ class LaineNetwork(nn.Module):
         height, width = x.shape[1:3]
         filled, unet = _fill_up(x, self.depth), LaineUNet(self.width, True, self.depth, name="unet")
         y = from_all_sides(unet, filled)[:, :height, :width]
-        return Head(2 * self.width, self.outputs, bias=True, gain=GAIN, name="head")(y)
+        scale = self.last_layer_scale
+        return Head(2 * self.width, self.outputs, bias=True, gain=GAIN, last_gain=scale, name="head")(y)
 
     def geometry(self) -> tuple[tuple, ...]:
         """The layers as `metrics.field_of_view` reads them."""
