@@ -25,7 +25,7 @@ from stemjax.few_images import FewImages, RecordedStills
 from stemjax.tables.sbd_movie import EARLY, LAST, SBD
 
 NAME = "sbd_figure_5_8"
-TIMES = {"smoke": "1 min", "cpu": "not measured", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "20 min on one core, 5 trainings", "gpu": "not measured"}
 IMAGES = {"smoke": (1, 5), "cpu": (1, 5, 20, 80, 320), "gpu": (1, 5, 20, 80, 320, 1280)}
 CHANGES = {"smoke": {}, "cpu": {"steps": 1000}, "gpu": {"early_stopping": 0}}
 

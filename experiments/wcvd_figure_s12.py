@@ -25,7 +25,7 @@ from stemjax.drift import CUMULATIVE, MEAN, RUNNING, RegistrationError, register
 from stemjax.evaluate import ImageSet
 
 NAME = "wcvd_figure_s12"
-TIMES = {"smoke": "1 min", "cpu": "not measured, no training beside those of wcvd_figure_2", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "15 min on one core, after the trainings of wcvd_figure_2", "gpu": "not measured"}
 GAUSSIANS = {"Gaussian filter, size 3": 3.0, "Gaussian filter, size 8": 8.0}  # px
 REACH = 1.0  # Å between neighbouring frames: less than half of a column's distance
 

@@ -35,8 +35,8 @@ class SpaceTimeGaussian:
 
     name: ClassVar[str] = "space-time-gaussian"
     tunable: ClassVar[dict[str, tuple]] = {
-        "sigma_time": (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0),
-        "sigma": (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0),
+        "sigma_time": (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0),
+        "sigma": (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0),
     }
 
     @property

@@ -167,11 +167,11 @@ def wcvd_sweep(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     columns = ("Pt on CeO2, unseen", "Parameters", "PSNR [dB]", "SSIM", "subnets drawn again")
     lines = tuple(
         (
-            figures["method"],
+            _subnets(figures),
             f"{figures['parameters']:,}" if figures["parameters"] else "",
             printed(figures, "psnr_db", ".2f"),
             f"{figures['ssim']:.3f}",
-            str(figures["redrawn"]),
+            format(figures["redrawn"], "" if figures["redrawn"] == "" else ".0f"),
         )
         for figures in data
     )
@@ -181,6 +181,14 @@ def wcvd_sweep(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     )
     title = f"Layers and features of WCVD, {SOURCE}, at size {found[0]['size']}"
     return Table(title, _caption({"pt": rows}), (Grid(columns, lines),), notes, data)
+
+
+def _subnets(figures: dict) -> str:
+    """What a row is of: "1 layer of 3 features"."""
+    if "layers" not in figures:
+        return figures["method"]
+    layers, features = figures["layers"], figures["features"]
+    return f"{layers} layer{'s' * (layers > 1)} of {features} feature{'s' * (features > 1)}"
 
 
 def _swept(row: Row) -> dict:
