@@ -12,8 +12,15 @@ from stemjax import datasets
 from stemjax.denoisers.constant import Constant
 from stemjax.evaluate import ImageSet
 from stemjax.metrics.low_frequency import contrast
+from stemjax.movies import MovieCrops
 
 LABEL = "Noise2Atom"
+# Where one training is compared with others, of which there are many: at size cpu to about where the paper would stop.
+SHORT = {
+    "smoke": {},
+    "cpu": {"crops": MovieCrops(size=64, count=2), "steps": 300, "validate_every": 100},
+    "gpu": {"steps": 16_384},
+}
 
 
 def trained(size: str, workspace: Workspace, seed: int = 0, denoiser=None, **changes) -> Trained:

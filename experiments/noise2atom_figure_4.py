@@ -21,7 +21,7 @@ from stemjax.figures_montage import montage
 from stemjax.movies import Frames
 
 NAME = "noise2atom_figure_4"
-TIMES = {"smoke": "5 min", "cpu": "not measured, 4 trainings", "gpu": "not measured"}
+TIMES = {"smoke": "5 min", "cpu": "40 min on one core, 4 trainings", "gpu": "not measured"}
 # (movies, frames of each): 1, 10, 50 and 104 frames
 CHOICES = {
     "smoke": ((1, 1), (2, 2)),
@@ -60,4 +60,4 @@ def _trained(size: str, workspace: Workspace) -> Iterator[tuple[int, Trained]]:
     for movies, per_unit in CHOICES[size]:
         selection = Frames(session=(very_noisy.LEARNT_FROM,), movies=movies, per_unit=per_unit)
         count = len(selection.images(data, "train"))
-        yield count, noise2atom.trained(size, workspace, selection=selection)
+        yield count, noise2atom.trained(size, workspace, selection=selection, **noise2atom.SHORT[size])
