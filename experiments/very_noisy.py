@@ -40,6 +40,8 @@ NETWORKS = {
     "Autoencoder": "autoencoder",
     "Noise2Atom": "noise2atom",
 }
+# Trainings of the autoencoder where several are compared.
+SHORT = {"smoke": {}, "cpu": {"steps": 1200, "validate_every": 100}, "gpu": {}}
 SUPERVISED = "Supervised UNet"  # sees the clean frames that no experiment has: the upper reference
 
 

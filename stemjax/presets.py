@@ -170,7 +170,9 @@ PRESETS = {
         MultiResolutionAutoencoder(),
         "Autoencoder with a bottleneck of 16 channels, drawing at four resolutions, self-supervised",
         "Wang et al. 2021",
-        MultiResolutionAutoencoder(BottleneckAutoencoder(16, (4, 4, 8, 16, 16), trunk=32, residuals=4)),
+        MultiResolutionAutoencoder(
+            BottleneckAutoencoder(16, (4, 4, 8, 16, 16), trunk=32, residuals=4, last_layer_scale=0.1, from_mean=True)
+        ),
         autoencoder_run,
     ),
     "noise2atom": Preset(

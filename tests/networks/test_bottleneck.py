@@ -114,3 +114,14 @@ def test_the_normalisation_is_over_the_whole_image_and_all_channels():
     variables = {"params": {"scale": jnp.float32(1), "bias": jnp.float32(0)}}
     gradient = jax.grad(lambda x: module.apply(variables, x).sum())(jnp.ones((1, 4, 4, 2)))
     assert np.isfinite(gradient).all()  # of a constant image
+
+
+def test_a_drawing_can_start_from_the_mean_of_the_image():
+    image = 0.02 * (1 + 0.1 * draw(1, 16, 16, 1))
+    widths = {"widths": (4, 4, 4), "trunk": 4, "residuals": 1}
+    network = BottleneckAutoencoder(4, **widths, last_layer_scale=0.0, from_mean=True)
+    pictures, _ = network.init_with_output(jax.random.key(0), image, pyramid=True)
+    for picture in pictures:
+        np.testing.assert_allclose(picture, image.mean(), rtol=1e-5)
+    plain, _ = network.clone(from_mean=False).init_with_output(jax.random.key(0), image)
+    np.testing.assert_allclose(plain, 0.5, rtol=1e-6)
