@@ -41,6 +41,7 @@ NAMES = (
     "noise2atom_figure_3",
     "autoencoder_figure_3",
     "autoencoder_figure_4",
+    "autoencoder_figure_6",
     "autoencoder_figure_7",
     "autoencoder_figure_9",
     "noise2atom_figure_1",

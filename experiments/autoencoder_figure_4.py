@@ -17,20 +17,17 @@ Reference: Wang, Henninen, Keller, Erni, "Self-supervised denoising for massive 
 
 from dataclasses import replace
 
-import numpy as np
-
-from experiments.movie_methods import Trained
+from experiments import calibrated
+from experiments.movie_methods import BLANK, Method, Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import parallel, presets, recipes, tables
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.constant import Constant
-from stemjax.denoisers.gaussian import Gaussian
-from stemjax.evaluate import ImageSet, denoise_all, image_set, tune
+from stemjax.evaluate import image_set
 from stemjax.figures import Panel
 from stemjax.figures_montage import montage
 from stemjax.glyphs import STROKES, GlyphImaging, Glyphs, open_glyphs
-from stemjax.metrics.image import score
 from stemjax.movies import MovieCrops
 from stemjax.networks.bottleneck import BottleneckAutoencoder
 from stemjax.photographs import Photographs
@@ -46,7 +43,7 @@ CROPS = {"smoke": MovieCrops(64, 2), "cpu": MovieCrops(64, 8), "gpu": MovieCrops
 STEPS = {"smoke": 4, "cpu": 2000, "gpu": 209_000}
 NETWORKS = {
     "smoke": BottleneckAutoencoder(4, (4, 4, 4, 4, 4), trunk=8, residuals=1),
-    "cpu": BottleneckAutoencoder(4, (4, 4, 8, 16, 16), trunk=32, residuals=4),
+    "cpu": BottleneckAutoencoder(4, (4, 4, 8, 16, 16), trunk=32, residuals=4, last_layer_scale=0.1, from_mean=True),
     "gpu": BottleneckAutoencoder(4, (8, 16, 32, 64, 64)),
 }
 PICTURES = {"characters": "test", STROKES: STROKES}  # -> split
@@ -57,32 +54,20 @@ def run(size: str, workspace: Workspace) -> None:
     """Train, calibrate, score and record every row on both kinds of pictures, then render the table and the montage."""
     parallel.enable_compilation_cache()
     data = open_glyphs(workspace.font, CHARACTERS[size])
-    networks = trained_networks(size, workspace, data)
+    networks = [
+        Method(label, network.run.denoiser, network.variables, trained=network)
+        for label, seeds in trained_networks(size, workspace, data).items()
+        for network in seeds
+    ]
     validation = image_set(data, Glyphs(), "validation", 0, GlyphImaging())
-    gaussian, tuning = tune(Gaussian(), validation, denoise=lambda *method: _fitted(*method[:2], validation))
+    methods = (Method(BLANK, Constant()), calibrated.tuned_gaussian(validation), *networks)
     montage_rows: dict[str, list[Panel]] = {}
     for pictures, split in PICTURES.items():
         test = image_set(data, Glyphs(), split, 0, GlyphImaging())
-        rows, facts = Recorder(NAME, size, workspace, data, test), {"conditions": {"pictures": pictures}}
-        rows.add("Noisy", None, test.noisy, is_raw=True, **facts)
-        shown = {"Noisy": test.noisy}
-        gain, offset = calibration(validation.noisy, validation)
-        rows.add(
-            "Noisy, calibrated", None, gain * test.noisy + offset, is_raw=True, **_fit(test, gain, offset), **facts
-        )
-        for label, denoiser, chosen in (("Constant", Constant(), None), ("Gaussian, tuned", gaussian, tuning)):
-            gain, offset = calibration(denoise_all(denoiser, {}, validation.noisy), validation)
-            shown[label] = gain * denoise_all(denoiser, {}, test.noisy) + offset
-            rows.add(label, denoiser, shown[label], tuning=chosen, **_fit(test, gain, offset), **facts)
-        for label, seeds in networks.items():
-            for network in seeds:
-                denoiser, variables = network.run.denoiser, network.variables
-                gain, offset = calibration(denoise_all(denoiser, variables, validation.noisy), validation)
-                denoised = gain * denoise_all(denoiser, variables, test.noisy) + offset
-                parts = network.run, variables, network.info, network.outcome
-                rows.add_trained(label, *parts, denoised=denoised, **_fit(test, gain, offset), **facts)
-                shown.setdefault(label, denoised)
-        montage_rows |= _panels(test, shown, pictures)
+        rows = Recorder(NAME, size, workspace, data, test)
+        shown = calibrated.record_rows(rows, validation, methods, conditions={"pictures": pictures})
+        some = range(1 if pictures == STROKES else min(SHOWN, len(test)))
+        montage_rows |= calibrated.panels(test, shown, some)
     path = workspace.results / "figures" / f"{NAME}.{size}.png"
     montage(montage_rows, path, sampling=None)
     tables.write(workspace.results, NAME)
@@ -119,36 +104,3 @@ def _runs(size: str, data: Photographs) -> dict[str, Run]:
         label: recipes.autoencoder_run(MultiResolutionAutoencoder(chosen), size, data.recipe_hash, **common)
         for label, chosen in autoencoders.items()
     }
-
-
-def calibration(denoised: np.ndarray, images: ImageSet) -> tuple[float, float]:
-    """Gain and offset that bring denoised images [M, H, W, 1] nearest to the clean ones, one of each for all."""
-    mean, clean_mean = denoised.mean(dtype=float), images.clean.mean(dtype=float)
-    gain = np.mean((denoised - mean) * (images.clean - clean_mean), dtype=float) / max(denoised.var(dtype=float), 1e-12)
-    return float(gain), float(clean_mean - gain * mean)
-
-
-def _fitted(denoiser, variables: dict, images: ImageSet) -> np.ndarray:
-    """Images as a method denoises them, calibrated on themselves: how a filter is tuned."""
-    denoised = denoise_all(denoiser, variables, images.noisy)
-    gain, offset = calibration(denoised, images)
-    return gain * denoised + offset
-
-
-def _fit(test: ImageSet, gain: float, offset: float) -> dict:
-    """The calibration as it stands in a record: beside the scores of each picture."""
-    return {"extra": [{"gain": gain, "offset": offset}] * len(test)}
-
-
-def _panels(test: ImageSet, denoised: dict[str, np.ndarray], pictures: str) -> dict[str, list[Panel]]:
-    """Some pictures, clean and as every method has them, each with its PSNR."""
-    rows = {}
-    for index in range(1 if pictures == STROKES else min(SHOWN, len(test))):
-        clean = test.clean[index, ..., 0]
-        panels = [Panel("Clean", clean)]
-        for label, images in denoised.items():
-            image = images[index, ..., 0]
-            psnr_db = score(clean, image, **test.imaging.contract())["psnr_db"]
-            panels.append(Panel(label, image, psnr_db, is_noisy=label == "Noisy"))
-        rows[test.name[index]] = panels
-    return rows

@@ -28,6 +28,10 @@ class Workspace:
         Folder of photographs for Table 3.1 (b); by default those that come with scikit-image.
     font : str
         Family or file of the font of the characters.
+    images : path, optional
+        Folder with `noisy` images, and `clean` ones if there are any, for Figures 6 and 11 of the autoencoder.
+    axes : str, optional
+        What the axes of these images mean; see `files.read_image`.
     time_limit : float or None
         Seconds that the trainings of one call may take before they are left for the next.
     """
@@ -37,6 +41,8 @@ class Workspace:
     results: Path = Path("results")
     photos: Path | None = None
     font: str = FONT
+    images: Path | None = None
+    axes: str | None = None
     time_limit: float | None = None
 
     @classmethod

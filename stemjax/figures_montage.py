@@ -15,8 +15,8 @@ _LABEL = 20  # letters of a label that fit over an image
 def montage(rows: dict[str, Sequence[Panel]], path: str | Path, *, sampling: float | None) -> None:
     """Write a PNG of rows of images, each row named at its left, each column by the labels of the first row.
 
-    The first panel of a row is the clean image; every panel of the row but the noisy one has its grey limits, the 0.1
-    and 99.9 percentiles.
+    Every panel of a row but the noisy one has the grey limits of its first one that is not noisy, the clean image where
+    that is known: its 0.1 and 99.9 percentiles.
 
     Parameters
     ----------
@@ -34,7 +34,8 @@ def montage(rows: dict[str, Sequence[Panel]], path: str | Path, *, sampling: flo
     size = _SIDE + len(labels) * (_PANEL + _GAP), _HEAD + len(rows) * (_PANEL + _NOTE + _GAP)
     figure = Figure(figsize=size, dpi=_DPI)
     for row, (name, panels) in enumerate(rows.items()):
-        limits = np.percentile(panels[0].image, [0.1, 99.9])
+        leading = next((panel for panel in panels if not panel.is_noisy), panels[0])
+        limits = np.percentile(leading.image, [0.1, 99.9])
         bottom = size[1] - _HEAD - row * (_PANEL + _NOTE + _GAP) - _PANEL
         middle = (bottom + _PANEL / 2) / size[1]
         figure.text(0.08 / size[0], middle, name, rotation=90, ha="left", va="center", fontsize=8)

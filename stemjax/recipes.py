@@ -300,21 +300,26 @@ def recorded_run(denoiser, size: str, data: Recording, seed: int = 0, **changes)
     """
     if learns_from_clips(denoiser):
         return _recorded_clips(denoiser, size, data, seed, **changes)
-    height, width, channels = data.movie.shape[1:]
+    height, width = data.movie.shape[1:3]
     training = (AUTOENCODER_TRAINING if isinstance(denoiser, MultiResolutionAutoencoder) else N2V_TRAINING)[size]
     recipe, period = training | changes, pooling_period(denoiser.network)
     side = min(recipe["crops"].size, min(height, width) // period * period)
     if not side:
         raise ValueError(f"{data.path}: frames of {height} x {width} pixels, but the network needs {period} x {period}")
-    names = ("image",) if channels == 1 else tuple(f"channel {index}" for index in range(channels))
     fitted = {
-        "imaging": RecordedImaging(names, data.sampling),
+        "imaging": RecordedImaging(recorded_channels(data), data.sampling),
         "selection": _selection(data, side),
-        "crops": replace(recipe["crops"], size=side),
         "validate_every": max(recipe["steps"] // VALIDATIONS, 1),
         "early_stopping": PATIENCE,
     }
-    return Run(denoiser=denoiser, recipe_hash=data.recipe_hash, seed=seed, **training | fitted | changes)
+    crops = {"crops": replace(recipe["crops"], size=side)}  # those of `changes` are fitted, too
+    return Run(denoiser=denoiser, recipe_hash=data.recipe_hash, seed=seed, **training | fitted | changes | crops)
+
+
+def recorded_channels(data: Recording) -> tuple[str, ...]:
+    """Names for the channels of a recording."""
+    count = data.movie.shape[-1]
+    return ("image",) if count == 1 else tuple(f"channel {index}" for index in range(count))
 
 
 def _selection(data: Recording, side: int) -> RecordedFrames | RecordedPatches:

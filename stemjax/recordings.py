@@ -78,7 +78,7 @@ class Recording:
     def where(self, index: int) -> str:
         """What messages call a frame: its number, or the file that it is."""
         if isinstance(self.movie, files.FolderStack):
-            return str(self.movie.paths[index])
+            return self.movie.where(index)
         return f"{self.path}: frame {index}" if len(self.movie) > 1 else str(self.path)
 
     def frame(self, index: int, part: tuple[slice, slice] = (slice(None), slice(None))) -> np.ndarray:
@@ -104,7 +104,9 @@ class Recording:
         return map(self.frame, range(len(self.movie)))
 
 
-def open_recording(path: str | Path, axes: str | None = None, fill_nonfinite: bool = False) -> Recording:
+def open_recording(
+    path: str | Path, axes: str | None = None, fill_nonfinite: bool = False, stacks: bool = False
+) -> Recording:
     """Open a movie, an image or a folder of images of any size, and read every frame once to see that it is sound.
 
     Parameters
@@ -113,6 +115,8 @@ def open_recording(path: str | Path, axes: str | None = None, fill_nonfinite: bo
         What the axes of the file, or of every file of the folder, mean; see `files.read_image`.
     fill_nonfinite : bool
         Fill in NaN and infinite pixels instead of refusing them.
+    stacks : bool
+        Whether the files of a folder may be stacks of frames.
 
     Raises
     ------
@@ -121,7 +125,7 @@ def open_recording(path: str | Path, axes: str | None = None, fill_nonfinite: bo
     ValueError
         If axes seem to be swapped, or a frame is constant or holds NaN or infinite pixels; the message names the frame.
     """
-    data = map_recording(read_frames(path, axes), fill_nonfinite)
+    data = map_recording(read_frames(path, axes, stacks), fill_nonfinite)
     digest = hashlib.sha256(repr(data.movie.shape).encode())
     for index, frame in enumerate(data.frames()):
         for channel in np.flatnonzero(np.ptp(frame, axis=(0, 1)) == 0):
@@ -133,9 +137,9 @@ def open_recording(path: str | Path, axes: str | None = None, fill_nonfinite: bo
     return replace(data, recipe_hash=digest.hexdigest()[:16])
 
 
-def read_frames(path: str | Path, axes: str | None = None) -> files.Image:
+def read_frames(path: str | Path, axes: str | None = None, stacks: bool = False) -> files.Image:
     """The movie or image of a file, or the images of a folder as a movie, left on the disk."""
-    return files.read_folder(path, axes) if Path(path).is_dir() else files.read_image(path, axes, mapped=True)
+    return files.read_folder(path, axes, stacks) if Path(path).is_dir() else files.read_image(path, axes, mapped=True)
 
 
 def map_recording(image: files.Image, fill_nonfinite: bool = False) -> Recording:

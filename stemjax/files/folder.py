@@ -4,6 +4,7 @@ Grey images are frames of one channel. RGB ones have three, and are taken if the
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,11 +31,14 @@ class FolderStack:
         Of every file, see `read_image`.
     frame_shape : tuple of int
         H, W, C of the first file, which the others must have.
+    places : tuple of int, optional
+        Which frame of its file each is, where files are stacks; by default a file is one frame.
     """
 
     paths: tuple[Path, ...]
     axes: str | None
     frame_shape: tuple[int, ...]
+    places: tuple[int, ...] | None = None
 
     ndim: int = field(default=4, init=False)
 
@@ -54,21 +58,34 @@ class FolderStack:
             If the file is not an image like the first one; the message is ``FILE: REASON``.
         """
         path = self.paths[index]
-        frame = _read_frame(path, self.axes).data
+        image = _read_frames(path, self.axes)
+        frame = _single(image) if self.places is None else image.data[self.places[index]]
         if frame.shape != self.frame_shape:
             found, first = _size(frame.shape), _size(self.frame_shape)
             name = self.paths[0].name
             raise ValueError(f"{path}: {found}, but {name} has {first}: keep images of one size in a folder")
         return frame
 
+    def where(self, index: int) -> str:
+        """What messages call a frame: its file, of a stack with the number of the frame."""
+        is_stack = self.places is not None and self.paths.count(self.paths[index]) > 1
+        return str(self.paths[index]) + (f": frame {self.places[index]}" if is_stack else "")
 
-def read_folder(folder: str | Path, axes: str | None = None) -> Image:
+    def part(self, rows: Sequence[int]) -> "FolderStack":
+        """Some of the frames."""
+        places = None if self.places is None else tuple(self.places[row] for row in rows)
+        return replace(self, paths=tuple(self.paths[row] for row in rows), places=places)
+
+
+def read_folder(folder: str | Path, axes: str | None = None, stacks: bool = False) -> Image:
     """The images of a folder as a movie.
 
     Parameters
     ----------
     axes : str, optional
         Of every file, such as "HWC" for RGB images.
+    stacks : bool
+        Whether files may be stacks, such as those of a confocal microscope, whose slices are then frames each.
 
     Raises
     ------
@@ -80,15 +97,21 @@ def read_folder(folder: str | Path, axes: str | None = None) -> Image:
     if not paths:
         kinds = ", ".join((*READABLE, *PICTURES))
         raise OSError(f"{folder}: is a directory without images; give one that has some ({kinds})")
-    first = _read_frame(paths[0], axes)
-    return replace(first, data=FolderStack(tuple(paths), axes, first.data.shape), metadata={}, path=folder)
+    first, places = _read_frames(paths[0], axes), None
+    if not stacks:
+        _single(first)
+    else:
+        found = [(path, place) for path in paths for place in range(len(_read_frames(path, axes).data))]
+        paths, places = zip(*found, strict=True)
+    stack = FolderStack(tuple(paths), axes, first.data.shape[1:], places)
+    return replace(first, data=stack, metadata={}, path=folder)
 
 
 def folder_images(folder: Path) -> list[Path]:
     """The images of a folder in the order of their names; hidden files and our own results are passed over."""
     paths = [path for path in folder.iterdir() if path.suffix.lower() in (*READABLE, *PICTURES) and path.is_file()]
     paths = [path for path in paths if not path.name.startswith(".") and not path.stem.endswith(RESULT)]
-    return sorted(paths, key=lambda path: natural(path.name))
+    return sorted(paths, key=lambda path: (natural(path.name), path.name))  # frame_1 and frame_01 in one order, too
 
 
 def natural(name: str) -> list:
@@ -96,12 +119,18 @@ def natural(name: str) -> list:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
-def _read_frame(path: Path, axes: str | None) -> Image:
+def _read_frames(path: Path, axes: str | None) -> Image:
+    """The frames [T, H, W, C] of a file, usually one."""
     image = _read_picture(path, axes) if path.suffix.lower() in PICTURES else read_image(path, axes, mapped=True)
-    if image.data.ndim == 4 and len(image.data) > 1:
+    return replace(image, data=image.data.reshape(-1, *image.data.shape[-3:]))
+
+
+def _single(image: Image) -> np.ndarray:
+    """The only frame [H, W, C] of a file."""
+    if len(image.data) > 1:
         frames = len(image.data)
-        raise ValueError(f"{path}: a stack of {frames} frames in a folder of images: give it by itself")
-    return replace(image, data=image.data.reshape(image.data.shape[-3:]))
+        raise ValueError(f"{image.path}: a stack of {frames} frames in a folder of images: give it by itself")
+    return image.data[0]
 
 
 def _read_picture(path: Path, axes: str | None) -> Image:

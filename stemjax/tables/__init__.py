@@ -12,7 +12,7 @@ from stemjax import records
 from stemjax.files import write_whole
 from stemjax.tables.ablation import ablation, shipped_network
 from stemjax.tables.atoms import sbd_dose, sbd_figure_5_3, sbd_figure_5_4
-from stemjax.tables.autoencoder import autoencoder_figure_4
+from stemjax.tables.autoencoder import autoencoder_figure_4, autoencoder_figure_6
 from stemjax.tables.generalisation import sbd_figure_3_1, sbd_figure_5_1, sbd_figure_5_9
 from stemjax.tables.gradients import sbd_figure_3_2
 from stemjax.tables.likelihood import sbd_figure_3_3
@@ -74,6 +74,7 @@ TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {
     "noise2atom_figure_3": noise2atom_figure_3,
     "autoencoder_figure_3": autoencoder_figure_3,
     "autoencoder_figure_4": autoencoder_figure_4,
+    "autoencoder_figure_6": autoencoder_figure_6,
     "autoencoder_figure_7": autoencoder_figure_7,
     "autoencoder_figure_9": autoencoder_figure_9,
     "noise2atom_figure_1": noise2atom_figure_1,
