@@ -174,6 +174,17 @@ def test_sizes_are_never_mixed(tmp_path):
     assert len(cpu.entries) == 3 and all(r["size"] == "cpu" for entry in cpu.entries for r in entry.records)
 
 
+def test_a_finders_threshold_is_no_setting_of_a_method(tmp_path):
+    scores, tuning = (
+        some_scores(29.0),
+        {"threshold": {"values": [0.1] * 60, "validation_strict_surface_f1": [0.5] * 60, "chosen": 0.1}},
+    )
+    folder = make_results(tmp_path)
+    records.append(folder / "records", a_record(scores, method="VST + BM3D", tuning=tuning), scores)
+    entry = next(e for ranking in rankings_of(folder) for e in ranking.entries if e.method == "VST + BM3D")
+    assert (entry.rules, entry.settings) == ("fixed", 0)
+
+
 # ---------------------------------------------------------------------------------------------------- definition
 def test_the_projects_definition_names_records_that_exist():
     definition = benchmark.read(ROOT / "results")

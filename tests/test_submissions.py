@@ -4,22 +4,30 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tifffile
 
+import experiments
+from experiments import very_noisy
+from experiments.workspace import Workspace
 from stemjax import datasets, leaderboard, records
 from stemjax.batches import Imaging
-from stemjax.cli import main
+from stemjax.cli import evaluate_reproduce, main
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.evaluate import ImageSet, denoise_all, image_set, scores
+from stemjax.haadf import HaadfImaging
 from stemjax.leaderboard import benchmark, entries, exchange, submissions
 from stemjax.leaderboard.parts import parts_of
+from stemjax.movies import Frames
 from stemjax.records import rebuild
+from tests.test_haadf import make as make_haadf
 from tests.test_leaderboard import toy_definition
 from tests.toy import make_toy
 
+RESULTS = Path(__file__).resolve().parent.parent / "results"
 IMAGING = Imaging(sampling=0.4, counts=1.8)
 CARD = {
     "name": "My network",
@@ -110,6 +118,36 @@ def test_mistakes_are_said_in_a_line(place, capsys, arguments, said):
     assert leaderboard_verb(place[0], *arguments) == 2
     captured = capsys.readouterr().err
     assert said in captured and captured.count("\n") == 1
+
+
+def test_a_track_without_any_record_is_exported_and_scored(tmp_path, capsys):
+    data = make_haadf(tmp_path / "data" / "toy-haadf-cpu")
+    (tmp_path / "results").mkdir()
+    plain = json.loads((RESULTS / "benchmark.json").read_text())
+    track = next(track for track in plain["tracks"] if track["id"] == "haadf")
+    track["sizes"]["cpu"]["data"] = {"toy-haadf": data.recipe_hash}
+    track["boards"] = track["boards"][:1]
+    (tmp_path / "results" / "benchmark.json").write_text(json.dumps(plain | {"tracks": [track]}))
+    out = tmp_path / "out"
+    assert leaderboard_verb(tmp_path, "export-track", "haadf", "--out", out) == 0
+    expected = image_set(data, Frames(session=("film-20nm",)), "test", 0, HaadfImaging()).noisy
+    assert len(expected) == 3 and all(
+        np.array_equal(tifffile.imread(out / "20nm" / f"{index:04d}.tif"), noisy[..., 0])
+        for index, noisy in enumerate(expected)
+    )
+    (out / "manifest.json").unlink()
+    assert leaderboard_verb(tmp_path, "score", out, "--track", "haadf") == 0
+    assert "the first row here" in capsys.readouterr().out
+    assert leaderboard_verb(tmp_path, "export-track", "haadf", "--out", tmp_path / "x", "--size", "gpu") == 2
+    assert "try --size cpu" in capsys.readouterr().err
+
+
+def test_the_images_that_the_definition_names_are_those_of_the_experiment():
+    track = next(track for track in benchmark.read(RESULTS).tracks if track.id == "haadf")
+    for size, facts in track.sizes.items():
+        assert rebuild.imaging_of({"imaging": facts["imaging"]}) == very_noisy.IMAGING
+        assert facts.get("images", {}).get("per_unit", 0) == very_noisy.FRAMES_PER_MOVIE[size]
+    assert [(b.where["film"], b.images["session"]) for b in track.boards] == [(f, [f]) for f in very_noisy.FILMS]
 
 
 def test_without_the_data_set_the_command_that_makes_it_is_said(place, tmp_path, capsys):
@@ -282,6 +320,24 @@ def test_a_record_is_reproduced_and_an_altered_method_is_not(place, tmp_path, mo
         rebuild.method_of(trained | {"id": named})
 
 
+def test_training_for_a_record_ends_with_its_network(monkeypatch, tmp_path):
+    trained = []
+    monkeypatch.setattr(Workspace, "trained", lambda self, run, *more: trained.append((run.hash, self.runs)))
+
+    def run(size, workspace):
+        for name in "abc":
+            workspace.trained(SimpleNamespace(hash=name), None, name)
+
+    monkeypatch.setattr(experiments, "load", lambda name: SimpleNamespace(run=run))
+    evaluate_reproduce._train("any", "cpu", tmp_path, SimpleNamespace(folder=tmp_path / "data" / "x"), "b")
+    assert trained == [("a", tmp_path), ("b", tmp_path)]
+
+
+def test_a_commit_is_said_in_short():
+    assert evaluate_reproduce._short("v1.0.0-2-g" + "ab" * 20) == "v1.0.0-2-gabababababab"
+    assert (evaluate_reproduce._short("ab" * 20), evaluate_reproduce._short(None)) == ("ab" * 6, "unknown")
+
+
 def test_what_cannot_be_made_again_is_said(place, capsys):
     record = records.load(place[0] / "results" / "records")[0]
     with pytest.raises(ValueError, match="'orientation_deg' are not made from a record; run its experiment"):
@@ -293,10 +349,9 @@ def test_what_cannot_be_made_again_is_said(place, capsys):
 
 
 def test_the_projects_tracks_say_what_they_are_made_of():
-    results = Path(__file__).resolve().parent.parent / "results"
-    definition = benchmark.read(results)
-    found = entries.competing(definition, records.current(records.load(results / "records")))
-    scored = records.load_scores(results / "records", found)
+    definition = benchmark.read(RESULTS)
+    found = entries.competing(definition, records.current(records.load(RESULTS / "records")))
+    scored = records.load_scores(RESULTS / "records", found)
     names = [part.name for part in parts_of(definition, "graphene", "cpu", found, scored)[1]]
     assert names == [f"input-psnr-db-{level}" for level in (7, 10, 13, 16, 20)]
     dose = parts_of(definition, "dose", "cpu", found, scored)[1]

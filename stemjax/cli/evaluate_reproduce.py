@@ -1,8 +1,9 @@
 """`stemjax evaluate --reproduce`: do again what a record says, and compare."""
 
+import contextlib
 import re
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -70,8 +71,8 @@ def _what(record: dict) -> str:
     same = then["commit"] == now["commit"] and not now["dirty"]
     conditions = "".join(f", {name} = {value}" for name, value in record["conditions"].items())
     seed = "" if record["seed"] is None else f", training seed {record['seed']}"
-    made = f"{then['version']}, commit {(then['commit'] or 'unknown')[:12]}{', changed since' * bool(then['dirty'])}"
-    here = "the same" if same else f"{now['version']}, commit {(now['commit'] or 'unknown')[:12]}"
+    made = f"{then['version']}, commit {_short(then['commit'])}{', changed since' * bool(then['dirty'])}"
+    here = "the same" if same else f"{now['version']}, commit {_short(now['commit'])}"
     here += ", with uncommitted changes" * bool(now["dirty"])
     table = f"{record['experiment']} at size {record['size']}{conditions}"
     return (
@@ -79,6 +80,12 @@ def _what(record: dict) -> str:
         f"{record['images']} images of {len(record['units'])} structures or movies, {record['data_set']['name']}\n"
         f"recorded by stemjax {made}; here: {here}"
     )
+
+
+def _short(commit: str | None) -> str:
+    """A commit in twelve digits, after the version that came before it, if any."""
+    version, mark, digits = (commit or "unknown").rpartition("-g")
+    return f"{version}{mark}{digits[:12]}"
 
 
 def _largest(one) -> str:
@@ -101,23 +108,34 @@ def _have_run(record: dict, data_set, runs: Path, train: bool) -> None:
         raise OSError(
             f"{folder}: this network is not here; `{command}` trains it with the others of its table, or --train"
         )
-    print(f"{folder}: not here; training it, and the others that {experiment} needs", flush=True)
-    _train(experiment, size, runs, data_set)
+    print(f"{folder}: not here; training it, after those that {experiment} needs before it", flush=True)
+    _train(experiment, size, runs, data_set, record["run"])
     if not (folder / "best").is_dir():
-        then = (record["code"]["commit"] or "unknown")[:12]
+        then = _short(record["code"]["commit"])
         raise ValueError(
             f"{folder}: this version of {experiment} trains other networks; check out commit {then} for it"
         )
 
 
-def _train(experiment: str, size: str, runs: Path, data_set) -> None:
-    """The trainings of an experiment; one without a list of them is run as a whole, its records thrown away."""
+def _train(experiment: str, size: str, runs: Path, data_set, wanted: str) -> None:
+    """The trainings of an experiment, up to the wanted one; its records, if it makes any before, are thrown away."""
     from stemjax.cli.experiment import from_checkout
 
     experiments = from_checkout()
     from experiments.workspace import Workspace
 
+    class Trained(Exception):
+        """The wanted run is there."""
+
+    @dataclass(frozen=True)
+    class UntilThere(Workspace):
+        def trained(self, run, *arguments, **more):
+            found = super().trained(run, *arguments, **more)
+            if run.hash == wanted:
+                raise Trained
+            return found
+
     module = experiments.load(experiment)
-    with tempfile.TemporaryDirectory() as scratch:
-        workspace = replace(Workspace.for_size(size), data=data_set.folder.parent, runs=runs, results=Path(scratch))
+    with tempfile.TemporaryDirectory() as scratch, contextlib.suppress(Trained):
+        workspace = UntilThere(data=data_set.folder.parent, runs=runs, results=Path(scratch))
         getattr(module, "train", module.run)(size, workspace)

@@ -165,7 +165,9 @@ def _place(ranking, entry) -> str:
     from stemjax.leaderboard.boards import value_text
 
     index = ranking.entries.index(entry)
-    if entry.rank is None:
+    if len(ranking.entries) == 1:
+        place = "the first row here, nothing to be ranked with"
+    elif entry.rank is None:
         place = f"not ranked: {len(ranking.units)} {ranking.track.unit}s are too few"
     else:
         span = f" (95 %: {entry.rank.low} to {entry.rank.high})" * (entry.rank.low < entry.rank.high)

@@ -5,7 +5,7 @@ turns out to be wrong later is said in an errata file beside it, and mended in t
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from stemjax import records
@@ -28,6 +28,9 @@ class Board:
         Where given, scores named ``adf_...`` in the track are those of this channel.
     published : str
         Figures of the papers that stand below it, unranked; see `published.py`.
+    images : dict
+        Of a board of movies: fields of `movies.Frames` that choose its images, so that it can be exported and scored
+        before it has any record. Its sizes then have one data set and a whole `imaging`.
     """
 
     id: str
@@ -36,6 +39,7 @@ class Board:
     where: dict
     channel: str = ""
     published: str = ""
+    images: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class Track:
     bars : list
         Rows that every method must beat.
     sizes : dict
-        Size -> its ``data`` (name -> recipe hash, null while there is none) and what its records' imaging must hold.
+        Size -> its ``data`` (name -> recipe hash, null while there is none) and what its records' imaging must hold;
+        ``images`` adds to those of its boards.
     methods : list
         Rows that are expected; one without records is listed as missing.
     swept, times : dict

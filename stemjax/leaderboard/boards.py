@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-from stemjax.leaderboard.data import of_entry, plain, seeds
+from stemjax.leaderboard.data import of_entry, seeds
 from stemjax.leaderboard.entries import Entry, Ranking, is_submission
 from stemjax.leaderboard.svg import interval_bar
 from stemjax.metrics.bootstrap import FEWEST_UNITS
@@ -18,6 +18,8 @@ LABELS = {
 }
 _CARRIED = ("method", "value", "low", "high", "rank", "letters", "family", "supervision")
 _CARRIED += ("rules", "settings", "parameters", "seeds")
+_OFTEN_ZERO = ("settings", "parameters", "seeds")  # a row without these attributes has 0
+_TEXTS = ("method", "rules", "records")
 
 
 def board_html(ranking: Ranking) -> str:
@@ -48,7 +50,7 @@ def value_text(ranking: Ranking, value: float | None) -> str:
         return "not reached"
     if value == 0 and "reaches" in ranking.track.score:
         return "below the lowest"
-    return f"{value:.{ranking.track.score['digits']}f}"
+    return f"{value:.{ranking.track.score['digits']}f}".replace("-", "−")
 
 
 def is_separate(entry: Entry) -> bool:
@@ -66,12 +68,12 @@ def _table(ranking: Ranking, caption: str) -> str:
     score, first = ranking.track.score, "descending" if ranking.track.score["better"] == "higher" else "ascending"
     label = f"{score['label']} [{score['unit']}]" if score["unit"] else score["label"]
     also = _further(ranking)
-    columns = [("Rank", "ascending", "", "none")] * ranking.is_ranked
-    columns += [("Method", "ascending", "text", "none"), (label, first, "", first)]
+    columns = [("Rank", "ascending", "rank", "none")] * ranking.is_ranked
+    columns += [("Method", "ascending", "method", "none"), (label, first, "value", first)]
     columns += [("", "", "", "")] * any(entry.low is not None for entry in ranking.entries)
     columns += [(_label(name), "descending" if "nrmse" not in name else "ascending", "", "none") for name in also]
-    columns += [("Parameters", "ascending", "", "none"), ("Rules", "ascending", "text", "none")]
-    columns += [("Trainings", "descending", "", "none"), ("Records", "", "text", "")]
+    columns += [("Parameters", "ascending", "parameters", "none"), ("Rules", "ascending", "rules", "none")]
+    columns += [("Trainings", "descending", "seeds", "none"), ("Records", "", "records", "")]
     heads = "".join(_heading(*column) for column in columns)
     rows = "".join(_row(ranking, entry, _domain(ranking)) for entry in ranking.entries)
     bodies = f"<tbody>{rows}</tbody>{_missing(ranking, len(columns))}{_published(ranking, len(columns))}"
@@ -80,11 +82,12 @@ def _table(ranking: Ranking, caption: str) -> str:
     return f"<table {place}>{hidden}<thead><tr>{heads}</tr></thead>{bodies}</table>"
 
 
-def _heading(label: str, first: str, kind: str, sorted_: str) -> str:
-    text = ' class="text"' if kind == "text" else ""
+def _heading(label: str, first: str, by: str, sorted_: str) -> str:
+    """A column's head; its button sorts `by` an attribute of the rows, or by what their cells show."""
+    text = ' class="text"' if by in _TEXTS else ""
     if not first:
         return f'<th scope="col"{text}>{escape(label) or "<span class=skip>Interval</span>"}</th>'
-    named = f' data-kind="{kind}"' if kind else ""
+    named = f' data-by="{by}"' if by else ""
     attributes = f'{text} data-first="{first}"{named} aria-sort="{sorted_}"'
     return f'<th scope="col"{attributes}><button>{_with_unit(label)}</button></th>'
 
@@ -98,35 +101,34 @@ def _row(ranking: Ranking, entry: Entry, domain: tuple[float, float]) -> str:
     row, rank = of_entry(ranking, entry), entry.rank
     carried = {name.replace("_", "-"): row.get(name) for name in _CARRIED}
     carried |= {"rank-low": row.get("rank_low"), "rank-high": row.get("rank_high")}
-    carried |= {"records": " ".join(record["id"][:16] for record in entry.records)}
-    data = "".join(f' data-{name}="{escape(str(v))}"' for name, v in carried.items() if v not in (None, ""))
+    carried = {name: v for name, v in carried.items() if v not in (None, "") and (v or name not in _OFTEN_ZERO)}
+    data = "".join(f' data-{name}="{escape(str(v))}"' for name, v in carried.items())
     classes = ["separate"] * is_separate(entry) + ["bar-row"] * (entry.method in ranking.track.bars)
     cells = []
     if ranking.is_ranked:
         span = f"{rank.low}–{rank.high}" if rank.low < rank.high else f"{rank.low}"
         letters = f'<span class="letters">{rank.letters}</span>'
-        cells.append(f'<td data-value="{rank.rank}">{rank.rank}{letters}<small>{span}</small>')
+        cells.append(f"<td>{rank.rank}{letters}<small>{span}</small>")
     kind = entry.family if entry.supervision == "none" else f"{entry.family}, {entry.supervision}"
     if is_submission(entry.records[0]):
         kind += f"; submitted by {escape(entry.records[0]['denoiser']['authors'])}"
     name = f"{escape(entry.method)}<small>{kind}</small>"
-    cells.append(f'<th scope="row" data-value="{escape(entry.method)}">{name}')
+    cells.append(f'<th scope="row">{name}')
     ends = ""
     if entry.low is not None:
         ends = f"<small>{value_text(ranking, entry.low)} to {value_text(ranking, entry.high)}</small>"
-    number = "1e999" if math.isinf(entry.value) else plain(entry.value)
-    cells.append(f'<td class="value" data-value="{number}">{value_text(ranking, entry.value)}{ends}')
+    cells.append(f'<td class="value">{value_text(ranking, entry.value)}{ends}')
     if any(e.low is not None for e in ranking.entries):
         cells.append(f"<td>{_bar(entry, domain)}")
     for score in _further(ranking):
         value = entry.also.get(score)  # a submission has no score that only the project's own experiments take
         text = "–" if value is None else f"{value:.{2 if score.endswith('_db') else 3}f}"
-        cells.append(f'<td data-value="{"" if value is None else plain(value)}">{text}')
-    cells.append(f'<td data-value="{entry.parameters}">{f"{entry.parameters:,}" if entry.parameters else "–"}')
+        cells.append(f"<td>{text}")
+    cells.append(f"<td>{f'{entry.parameters:,}' if entry.parameters else '–'}")
     tried = f"<small>{entry.settings} settings</small>" if entry.settings else ""
-    cells.append(f'<td class="text" data-value="{entry.rules}">{entry.rules}{tried}')
-    cells.append(f'<td data-value="{seeds(entry)}">{_trainings(ranking, entry)}')
-    links = " ".join(f'<a href="{record_link(ranking, r)}" class="hash">{r["id"][:6]}</a>' for r in entry.records)
+    cells.append(f'<td class="text">{entry.rules}{tried}')
+    cells.append(f"<td>{_trainings(ranking, entry)}")
+    links = " ".join(f'<a href="{record_link(ranking, r)}">{r["id"][:6]}</a>' for r in entry.records)
     cells.append(f'<td class="text links">{links}')
     marked = f' class="{" ".join(classes)}"' if classes else ""
     return f"<tr data-row{marked}{data}>{''.join(cells)}\n"

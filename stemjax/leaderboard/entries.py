@@ -13,6 +13,7 @@ from stemjax.metrics import bootstrap
 from stemjax.tables.atoms import dose_reaching
 from stemjax.tables.rows import Row, gather
 
+FINDER = "threshold"  # of the finder of columns or atoms, in a record's tuning: part of the metric contract
 CARD_CLASS = "submissions.Card"  # of a submitted method, whose card stands in its record in place of a denoiser
 
 
@@ -242,8 +243,10 @@ def family_of(record: dict) -> tuple[str, str]:
 
 
 def _settings(record: dict) -> int:
+    """How many values of the method were tried; a finder's threshold, chosen alike for every method, is none of it."""
     told = record["denoiser"]["settings"] if is_submission(record) else 0
-    return told + sum(len(tried["values"]) for tried in (record["tuning"] or {}).values())
+    tuning = record["tuning"] or {}
+    return told + sum(len(tried["values"]) for name, tried in tuning.items() if name != FINDER)
 
 
 def _of_seeds(row: Row, name: str, scores: dict) -> np.ndarray:

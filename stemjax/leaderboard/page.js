@@ -10,11 +10,13 @@ const RANGES = { none: [0, 0], "1k": [1, 1e3], "100k": [1, 1e5], "1M": [1, 1e6],
 function sortBy(th) {
   const row = th.parentNode, body = th.closest("table").tBodies[0], index = [...row.cells].indexOf(th);
   const order = th.getAttribute("aria-sort") === th.dataset.first ? other(th.dataset.first) : th.dataset.first;
-  const value = (tr) => tr.cells[index].dataset.value;
+  const by = th.dataset.by, isText = th.classList.contains("text");
+  const text = (tr) => (by ? tr.dataset[by] ?? "0" : tr.cells[index].textContent);
+  const value = (tr) => (isText ? text(tr) : text(tr) === "not reached" ? Infinity : parseFloat(text(tr)));
   const compare = (a, b) => {
     const [x, y] = [value(a), value(b)];
-    if (x === "" || y === "") return (x === "") - (y === "");
-    const up = th.dataset.kind === "text" ? x.localeCompare(y, "en") : parseFloat(x) - parseFloat(y);
+    if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y); // a dash
+    const up = isText ? x.localeCompare(y, "en") : x === y ? 0 : x - y;
     return order === "ascending" ? up : -up;
   };
   all("th[aria-sort]", row).forEach((cell) => cell.setAttribute("aria-sort", "none"));
@@ -35,7 +37,7 @@ function read() {
 }
 function matches(tr, chosen) {
   const [low, high] = RANGES[chosen.parameters] ?? [0, Infinity];
-  const count = Number(tr.dataset.parameters);
+  const count = Number(tr.dataset.parameters ?? 0);
   const named = ["family", "supervision", "rules"].every((name) => !chosen[name] || tr.dataset[name] === chosen[name]);
   return named && count >= low && count <= high;
 }
@@ -67,6 +69,8 @@ if (form) {
 // ---- downloads of this view
 const ROW = ["track", "board", "size", "method", "value", "low", "high", "rank", "rankLow", "rankHigh", "letters", "family",
   "supervision", "rules", "settings", "parameters", "seeds", "records"];
+const ZERO = { settings: "0", parameters: "0", seeds: "0" };
+const records = (tr) => all(".links a", tr).map((link) => link.hash.slice(1)).join(" ");
 const header = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 function save(text, name, type) {
   const link = document.createElement("a");
@@ -77,7 +81,8 @@ function save(text, name, type) {
 }
 const quote = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 function download(kind) {
-  const places = (tr) => ({ ...tr.closest("table").dataset, ...tr.closest(".board[data-size]").dataset, ...tr.dataset });
+  const places = (tr) => ({ ...ZERO, ...tr.closest("table").dataset, ...tr.closest(".board[data-size]").dataset,
+    ...tr.dataset, records: records(tr) });
   const rows = visible().map(places).map((values) => ROW.map((name) => values[name] ?? ""));
   if (kind === "csv") return save([ROW.map(header), ...rows].map((row) => row.map(quote).join(",") + "\n").join(""), "view.csv", "text/csv");
   const plain = rows.map((row) => Object.fromEntries(row.map((value, index) => [header(ROW[index]), value])));
@@ -87,19 +92,25 @@ all("button[data-download]").forEach((button) => button.addEventListener("click"
 
 // ---- comparison of images: slider, flip, kinds; keys: arrows move the edge, F flips, 1 2 3 choose the kind
 all(".compare").forEach((part) => {
-  const images = JSON.parse(part.querySelector("script").textContent);
+  const rows = all(".strip figure", part).map(({ firstChild: image, lastChild: caption }) => (
+    { method: image.alt, psnr: caption.lastChild.textContent, of: (kind) => image.getAttribute("src").replace("-image.png", `-${kind}.png`) }));
+  const bars = JSON.parse(part.dataset.bars);
   const [left, right] = all("select", part), slider = part.querySelector("input[type=range]"), stage = part.querySelector(".stage");
   const [under, over] = all("img", stage), [tagA, tagB] = all(".tag", stage), bar = stage.querySelector(".scalebar");
   const kinds = all(".kinds button", part), flip = part.querySelector(".flip");
   let kind = "image";
+  [left, right].forEach((select) => {
+    select.append(...rows.map((row, index) => new Option(row.method, index)));
+    select.value = select.dataset.chosen;
+  });
   const caption = (row) => (row.psnr ? `${row.method}, ${row.psnr}` : row.method);
   const show = () => {
-    const [a, b] = [images.rows[left.value], images.rows[right.value]];
-    under.src = images.folder + a[kind];
-    over.src = images.folder + b[kind];
+    const [a, b] = [rows[left.value], rows[right.value]];
+    under.src = a.of(kind);
+    over.src = b.of(kind);
     [under.alt, over.alt] = [`${kind} of ${a.method}`, `${kind} of ${b.method}`];
     [tagA.textContent, tagB.textContent] = [caption(a), caption(b)];
-    const scale = images.bars[kind];
+    const scale = bars[kind];
     bar.style.width = `${scale.part}%`;
     bar.textContent = scale.label;
     kinds.forEach((button) => button.setAttribute("aria-pressed", button.dataset.kind === kind));

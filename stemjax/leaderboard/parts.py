@@ -11,7 +11,7 @@ from stemjax import columns, datasets
 from stemjax.evaluate import ImageSet, image_set
 from stemjax.leaderboard.benchmark import Benchmark, Board, Track
 from stemjax.leaderboard.entries import accepted_on
-from stemjax.movies import FrameList
+from stemjax.movies import FrameList, Frames
 from stemjax.records import rebuild
 
 VALIDATION = "-validation"  # ending of a part's name
@@ -32,7 +32,7 @@ class Part:
     record : dict
         A record that was scored on these very images; what is scored on them has its data set, imaging and split.
     rows : list of dict
-        Its scores, which name the images.
+        Its scores, which name the images; empty where the definition's `frames` say it in place of a record.
     targets : tuple of (experiment, conditions)
         The tables that scores on these images stand in.
     validation_of : str
@@ -44,6 +44,7 @@ class Part:
     rows: Sequence[dict]
     targets: tuple[tuple[str, dict], ...]
     validation_of: str = ""
+    frames: Frames | None = None
 
     @property
     def tunes_threshold(self) -> bool:
@@ -57,14 +58,30 @@ class Part:
 
     def images(self, root: str | Path) -> tuple[datasets.DataSet, ImageSet]:
         """The data set below `root`, and the images."""
-        size = self.record["size"]
-        if self.validation_of:
-            data = rebuild.find_data("pt-ceo2", self.validation_of, size, root)
-            imaging = rebuild.imaging_of(self.record)
-            return data, image_set(data, columns.ALIKE, "validation", columns.VALIDATION_IMAGES[size], imaging)
+        data, chosen = self._data(root), self._chosen()
+        if not chosen:
+            return data, rebuild.image_set(self.record, self.rows, data)
+        return data, image_set(data, *chosen, rebuild.imaging_of(self.record))
+
+    def count(self, root: str | Path) -> int:
+        """How many images those are; none is made."""
+        if not (chosen := self._chosen()):
+            return len(self.rows)
+        selection, split, per_unit = chosen
+        return len(replace(selection, per_unit=per_unit).images(self._data(root), split))
+
+    def _data(self, root: str | Path) -> datasets.DataSet:
         named = self.record["data_set"]
-        data = rebuild.find_data(named["name"], named["recipe_hash"], size, root)
-        return data, rebuild.image_set(self.record, self.rows, data)
+        name, recipe_hash = named["name"], named["recipe_hash"]
+        if self.validation_of:
+            name, recipe_hash = "pt-ceo2", self.validation_of
+        return rebuild.find_data(name, recipe_hash, self.record["size"], root)
+
+    def _chosen(self) -> tuple | None:
+        """(selection, split, images of each unit) of images that no record names."""
+        if self.validation_of:
+            return columns.ALIKE, "validation", columns.VALIDATION_IMAGES[self.record["size"]]
+        return (self.frames, self.record["split"], self.frames.per_unit) if self.frames else None
 
 
 def parts_of(definition: Benchmark, name: str, size: str, found: list[dict], scores: dict) -> tuple[Track, list[Part]]:
@@ -80,18 +97,13 @@ def parts_of(definition: Benchmark, name: str, size: str, found: list[dict], sco
         raise ValueError(f"no track named {name!r}; there are {', '.join(track.id for track in definition.tracks)}")
     if size not in track.sizes:
         raise ValueError(f"track {name} has no size {size!r}; it has {', '.join(track.sizes)}")
-    grouped: dict[tuple, list[tuple[Board, dict]]] = {}
+    grouped, declared = _grouped(definition, track, size, found, scores), []
     for board in track.boards:
-        for record in _references(definition, track, board, size, found):
-            images = tuple(row["image"] for row in scores[record["id"]])
-            draw = record["conditions"].get("noise_draw", 0)
-            key = (datasets.canonical_json([record["data_set"], record["imaging"], draw]), images)
-            grouped.setdefault(key, []).append((board, record))
-    if not grouped:
-        where = f"track {name} has no record at size {size} yet, so nothing says which images it is scored on"
-        others = [other for other in track.sizes if other != size]
-        raise ValueError(f"{where}; try --size {' or '.join(others)}" if others else where)
-    parts = []
+        if board.images and not any(board is one for group in grouped.values() for one, _ in group):
+            declared += [_declared(track, board, size)] * all(track.sizes[size]["data"].values())
+    if not grouped and not declared:
+        raise ValueError(_nothing_yet(definition, track, size, found, scores))
+    parts = [*declared]
     for group in grouped.values():
         record, targets = group[0][1], []
         for board, one in group:
@@ -103,6 +115,49 @@ def parts_of(definition: Benchmark, name: str, size: str, found: list[dict], sco
             source = next(track for track in definition.tracks if track.id == "pt-ceo2").sizes[size]["data"]["pt-ceo2"]
             parts.append(replace(part, name=part.name + VALIDATION, validation_of=source))
     return track, parts
+
+
+def _grouped(definition: Benchmark, track: Track, size: str, found: list, scores: dict) -> dict[tuple, list]:
+    """The boards of a track with a record each, those of the same images together."""
+    grouped: dict[tuple, list[tuple[Board, dict]]] = {}
+    for board in track.boards:
+        for record in _references(definition, track, board, size, found):
+            images = tuple(row["image"] for row in scores[record["id"]])
+            draw = record["conditions"].get("noise_draw", 0)
+            key = (datasets.canonical_json([record["data_set"], record["imaging"], draw]), images)
+            grouped.setdefault(key, []).append((board, record))
+    return grouped
+
+
+def _declared(track: Track, board: Board, size: str) -> Part:
+    """The part of a board without any record, whose images the definition names."""
+    of_size = track.sizes[size]
+    ((name, recipe_hash),) = of_size["data"].items()
+    fields = of_size.get("images", {}) | board.images
+    frames = Frames(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+    record = {
+        "id": "",
+        "experiment": board.experiment,
+        "size": size,
+        "split": track.split,
+        "conditions": board.where,
+        "data_set": {"name": name, "recipe_hash": recipe_hash},
+        "imaging": of_size["imaging"],
+        "scores": {},
+    }
+    return Part(board.id, record, (), ((board.experiment, board.where),), frames=frames)
+
+
+def _nothing_yet(definition: Benchmark, track: Track, size: str, found: list, scores: dict) -> str:
+    where = f"track {track.id} has no record at size {size} yet, so nothing says which images it is scored on"
+    others = [
+        other
+        for other in track.sizes
+        if _grouped(definition, track, other, found, scores)
+        or any(board.images for board in track.boards)
+        and all(track.sizes[other]["data"].values())
+    ]
+    return f"{where}; try --size {' or '.join(others)}" if others else where
 
 
 def _references(definition: Benchmark, track: Track, board: Board, size: str, found: list[dict]) -> list[dict]:

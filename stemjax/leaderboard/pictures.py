@@ -72,7 +72,7 @@ def read(results: Path, current: set[str], every: set[str]) -> list[dict]:
         if row["record"] and row["record"] not in every:
             problems.append(f"picture of {row['method']}: there is no record {row['record'][:16]}")
         for kind in KINDS:
-            path = folder / row[kind]
+            path = folder / row["image"].replace("-image.png", f"-{kind}.png")  # as the page finds it
             if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"][kind]:
                 problems.append(f"{path}: edited or missing, the picture of record {(row['record'] or 'none')[:16]}")
     if problems:
@@ -99,14 +99,13 @@ def compare_html(sets: list[dict], rankings: list[Ranking]) -> str:
 
 
 def _set(one: dict, index: int) -> str:
+    """The strip says all that there is to know: the viewer is filled from it, and is not there without JavaScript."""
     name, rows = f"compare-{one['track']}-{index}", one["rows"]
-    keep = [{"method": r["method"], "psnr": _psnr(r)} | {kind: r[kind] for kind in KINDS} for r in rows]
-    plain = {"folder": f"{FOLDER}/", "bars": one["bars"], "rows": keep}
-    data = json.dumps(plain, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    bars = escape(json.dumps(one["bars"], ensure_ascii=False, separators=(",", ":")))
     best = max(range(len(rows)), key=lambda i: rows[i]["psnr_db"] or -1e9)
     noisy = next((i for i, row in enumerate(rows) if row["method"] in ("Raw", "Noisy")), 0)
     selects = "".join(
-        f'<label>{side}<select aria-label="{side} image">{_options(rows, chosen)}</select></label>'
+        f'<label>{side}<select aria-label="{side} image" data-chosen="{chosen}"></select></label>'
         for side, chosen in (("Left", noisy), ("Right", best))
     )
     buttons = "".join(
@@ -120,7 +119,7 @@ def _set(one: dict, index: int) -> str:
         for row in rows
     )
     return f"""<details class="board" data-size="{one["size"]}"{" open" * (index == 0)}>
-<summary><h3>Images: {escape(one["title"])}</h3></summary><div class="compare" id="{name}">
+<summary><h3>Images: {escape(one["title"])}</h3></summary><div class="compare" id="{name}" data-bars="{bars}">
 <p class="note">{escape(one["says"])}</p>
 <div class="viewer"><div class="stage"><img alt="" class="under" loading="lazy">
 <img alt="" class="over" loading="lazy"><span class="edge"></span>
@@ -132,15 +131,8 @@ def _set(one: dict, index: int) -> str:
 <div><button type="button" class="flip">Flip</button></div>
 <p class="note">Keys: ← → move the edge, F flips, 1 2 3 choose image, residual, Fourier transform. All with the same
 limits: the clean crop's range; the residual half of it either way; six decades of power.</p></div></div>
-<div class="strip">{strip}</div><script type="application/json">{data}</script></div></details>
+<div class="strip">{strip}</div></div></details>
 """
-
-
-def _options(rows: list[dict], chosen: int) -> str:
-    return "".join(
-        f'<option value="{i}"{" selected" * (i == chosen)}>{escape(row["method"])}</option>'
-        for i, row in enumerate(rows)
-    )
 
 
 def _psnr(row: dict) -> str:

@@ -136,8 +136,7 @@ def score_folder(
     log : callable
         Takes a line for every part, and warnings.
     """
-    counts = {part.name: len(part.rows) for part in parts if not part.validation_of}
-    counts |= {part.name: len(part.images(root)[1]) for part in parts if part.validation_of}
+    counts = {part.name: part.count(root) for part in parts}
     paths = exchange.check_files(folder, counts)
     every = {part.name: part for part in parts}
     scored = []

@@ -24,8 +24,9 @@ CLASSES = (
 # Conditions that say nothing about the images beyond what imaging, noise draw and names of images say. A record with
 # others (turned images, single pixels) is made again by its experiment alone.
 PLAIN = {"input_psnr_db", "trained_at_psnr_db", "frames", "threshold", "noise_draw", "dose_e_per_angstrom2"}
-PLAIN |= {"tested_on", "trained_on", "training_images", "kind", "part"}
+PLAIN |= {"tested_on", "trained_on", "training_images", "kind", "part", "film"}
 PLAIN |= {"crop_px", "network", "width", "objective", "times_crops"}
+PLAIN |= {"features", "layers", "low_pass_divisor", "reference"}
 AS_RECORDED = "trained on, as recorded"  # the condition `frames` of images whose noise the training saw
 COLUMNS = "strict_surface_f1"  # a record with this score has all those of atomic columns
 SIMULATE = {
