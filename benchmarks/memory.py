@@ -43,7 +43,7 @@ def measure(batch: int, precision: str, rematerialise: bool) -> dict:
         "wave": jax.ShapeDtypeStruct((21 * WAVES,), jnp.int32),
         "defocus": jax.ShapeDtypeStruct((21 * WAVES,), jnp.float32),
     }
-    step = make_step(run, BAND, parallel.batch_mesh(1)).lower(state, arrays).compile()
+    step = make_step(run, BAND, parallel.batch_mesh(1)).lower(state, arrays, jax.random.key(0)).compile()
     planned = step.memory_analysis()
     return {
         "crops": batch,

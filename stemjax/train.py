@@ -175,15 +175,15 @@ def _sample_shape(run: Run, size: int) -> tuple[int, ...]:
 
 
 def make_step(run: Run, band, mesh: Mesh, steps: int = 1) -> Callable:
-    """The jitted function (state, arrays) -> (state, measurements) of `steps` updates, the state donated.
+    """The jitted function (state, arrays, key) -> (state, measurements) of `steps` updates, the state donated.
 
-    It makes its own batches, so the device never waits for Python; measurements are means over the updates.
+    It makes its own batches, so the device never waits for Python; measurements are means over the updates. `key` is
+    that of the seed: not a part of the program, so that trainings from several seeds share one compiled program.
     """
-    root = jax.random.key(run.seed)
-    batch_key, loss_key = jax.random.fold_in(root, BATCH), jax.random.fold_in(root, LOSS)
     learn = getattr(run.denoiser, "update", partial(_gradient_step, run.denoiser))
 
-    def update(state, arrays):
+    def update(state, arrays, root):
+        batch_key, loss_key = jax.random.fold_in(root, BATCH), jax.random.fold_in(root, LOSS)
         batch = run.crops.batch(arrays, batch_key, state["step"], band, run.imaging)
         batch = parallel.constrain_batch(batch, mesh)
         key = jax.random.fold_in(loss_key, state["step"])
@@ -197,8 +197,8 @@ def make_step(run: Run, band, mesh: Mesh, steps: int = 1) -> Callable:
         variables, optimiser, measured = learn(state["variables"], state["optimiser"], batch, key, descend)
         return state | {"variables": variables, "optimiser": optimiser, "step": state["step"] + 1}, measured
 
-    def several(state, arrays):
-        state, measurements = jax.lax.scan(lambda s, _: update(s, arrays), state, length=steps)
+    def several(state, arrays, root):
+        state, measurements = jax.lax.scan(lambda s, _: update(s, arrays, root), state, length=steps)
         return state, jax.tree.map(jnp.mean, measurements)
 
     whole = parallel.replicated(mesh)
@@ -273,13 +273,14 @@ def train(
         if steps_per_call is None:
             steps_per_call = 1 if jax.default_backend() == "cpu" else math.gcd(10, run.validate_every)
         start = time.monotonic()
-        step_function = make_step(run, data.band, mesh, steps_per_call).lower(state, arrays).compile()
+        root_key = jax.device_put(jax.random.key(run.seed), parallel.replicated(mesh))
+        step_function = make_step(run, data.band, mesh, steps_per_call).lower(state, arrays, root_key).compile()
         progress.compile_time_s += time.monotonic() - start
         validate = validation(run, data)
 
         step, saved, losses, mark = int(state["step"]), int(state["step"]), [], time.monotonic()
         while step < run.steps and not _exhausted(run, progress):
-            state, measurements = step_function(state, arrays)
+            state, measurements = step_function(state, arrays, root_key)
             step += steps_per_call
             jax.block_until_ready(losses[-1:])  # one call in flight: the clock below is then the device's
             losses.append(measurements)

@@ -255,9 +255,10 @@ for count in (1, 2, 8):
     mesh = parallel.batch_mesh(count)
     place = parallel.replicated(mesh)
     state, there = jax.device_put(train.initial_state(run), place), jax.device_put(arrays, place)
+    key = jax.device_put(jax.random.key(run.seed), place)
     step = train.make_step(run, data.band, mesh)
     for _ in range(5):
-        state, measurements = step(state, there)
+        state, measurements = step(state, there, key)
     results[count] = jax.device_get(state["variables"])
 for count in (2, 8):
     worst = jax.tree.reduce(max, jax.tree.map(lambda a, b: float(np.abs(a - b).max()), results[1], results[count]))
@@ -289,9 +290,20 @@ def test_steps_per_call_do_not_change_the_result(data):
     for fused in (1, 2):
         state, step = train.initial_state(run), train.make_step(run, data.band, mesh, fused)
         for _ in range(2 // fused):
-            state, _ = step(state, arrays)
+            state, _ = step(state, arrays, jax.random.key(run.seed))
         ends.append(jax.device_get(state["variables"]))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), *ends)
+
+
+def test_seeds_share_one_program(data):
+    """Compiling takes minutes for some networks; the seed must not make it a program of its own."""
+    programs = set()
+    for seed in (0, 1):
+        run = small_run(data, seed=seed)
+        arrays = run.imaging.device_arrays(data, run.selection.images(data, "train"))
+        parts = train.initial_state(run), arrays, jax.random.key(seed)
+        programs.add(train.make_step(run, data.band, train.parallel.batch_mesh(1)).lower(*parts).as_text())
+    assert len(programs) == 1
 
 
 def test_a_run_in_use_is_refused(data, tmp_path):

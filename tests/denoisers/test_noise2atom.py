@@ -237,9 +237,10 @@ for count in (1, 2, 4):
     mesh = parallel.batch_mesh(count)
     place = parallel.replicated(mesh)
     state, there = jax.device_put(train.initial_state(run), place), jax.device_put(arrays, place)
+    key = jax.device_put(jax.random.key(run.seed), place)
     step = train.make_step(run, data.band, mesh)
     for _ in range(3):
-        state, measurements = step(state, there)
+        state, measurements = step(state, there, key)
     results[count] = jax.device_get(state["variables"])
 for count in (2, 4):
     worst = jax.tree.reduce(max, jax.tree.map(lambda a, b: float(np.abs(a - b).max()), results[1], results[count]))
