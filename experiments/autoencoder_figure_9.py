@@ -26,7 +26,7 @@ from stemjax.tables.very_noisy import FAR, NEAR
 NAME = "autoencoder_figure_9"
 TIMES = {
     "smoke": "2 min",
-    "cpu": "not measured, after noise2atom_figure_3",
+    "cpu": "10 min on one core, after noise2atom_figure_3",
     "gpu": "not measured",
 }
 RANGES = {NEAR: (very_noisy.BESIDE, 6.0), FAR: (10.0, np.inf)}  # Å to the next column of a cluster

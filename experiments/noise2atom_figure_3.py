@@ -9,6 +9,10 @@ neighbouring frames, which is 1 for a constant; here PSNR and SSIM against the t
 single atoms stand beside it. VGG19 as an encoder and PPN2V, which the papers also tried, need weights or a noise model
 that are not given: not run.
 
+Expect at size `cpu` on 20 nm 32.7 dB of the supervised UNet, 32.1 of Noise2Void, 31.5 of Noise2Self, 30.1 of a tuned
+Gaussian in space and time, 29.1 of PGURE-SVT, 24.2 of the autoencoder, which keeps clusters and loses single atoms, and
+22.3 of a constant. Noise2Atom's 9.6 dB are of its own range, 23.3 after a fit.
+
 Reference: Wang, Henninen, Keller, Erni, "Noise2Atom: unsupervised denoising for scanning transmission electron
 microscopy images", Applied Microscopy 50:23, 2020, Figure 3.
 """
@@ -24,7 +28,7 @@ from stemjax.figures_montage import montage
 from stemjax.metrics.image import contracts, score
 
 NAME = "noise2atom_figure_3"
-TIMES = {"smoke": "3 min", "cpu": "not measured, 5 trainings", "gpu": "not measured"}
+TIMES = {"smoke": "3 min", "cpu": "10 min on one core, after 6 trainings of 1 h in all", "gpu": "not measured"}
 
 
 def run(size: str, workspace: Workspace) -> None:

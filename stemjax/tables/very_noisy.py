@@ -105,7 +105,8 @@ def _figures(row: Row, rows: dict[str, Row]) -> dict:
 def _grid(heading: str, rows: dict[str, Row], chosen: list[dict]) -> Grid:
     """PSNR and what the records have beside it."""
     placed = ranks(rows)
-    columns, lines = [heading, "PSNR [dB]", "better than the Gaussian by [dB]", "Rank (tied)", "SSIM"], []
+    ahead, lines = any("ahead_db" in line for line in chosen), []
+    columns = [heading, "PSNR [dB]", *["better than the Gaussian by [dB]"] * ahead, "Rank (tied)", "SSIM"]
     optional = {
         "fitted_psnr_db": "PSNR, fitted [dB]",
         "css": "CSS",
@@ -117,8 +118,8 @@ def _grid(heading: str, rows: dict[str, Row], chosen: list[dict]) -> Grid:
     present = [name for name in optional if any(name in line for line in chosen)]
     for line in chosen:
         place = "" if placed is None else "{} {}".format(*placed[line["method"]])
-        cells = [line["method"], printed(line, "psnr_db", ".2f"), printed(line, "ahead_db", "+.2f"), place]
-        cells.append(f"{line['ssim']:.3f}")
+        cells = [line["method"], printed(line, "psnr_db", ".2f")]
+        cells += [*[printed(line, "ahead_db", "+.2f")] * ahead, place, f"{line['ssim']:.3f}"]
         for name in present:
             cells.append(printed(line, name, ".2f") if name in line else "")
         lines.append((*cells, f"{line['parameters']:,}" if line["parameters"] else ""))
