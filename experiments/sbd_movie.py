@@ -20,7 +20,7 @@ from dataclasses import replace
 import numpy as np
 
 from experiments import surface_profiles
-from experiments.hrtem import EVERY, denoise_of, learnt, rows_of_movies, window_of
+from experiments.hrtem import EVERY, PAPER_FILTERS, denoise_of, learnt, rows_of_movies, window_of
 from experiments.movie_methods import BLANK, NOISY, Method, Trained
 from experiments.recorder import Recorder
 from experiments.regions import draw_maps, sort_regions
@@ -38,7 +38,7 @@ from stemjax.few_images import OneMovie
 from stemjax.hrtem_movies import IMAGING, ClipCrops, HrtemImaging
 from stemjax.metrics.image import contracts
 from stemjax.metrics.unsupervised import umse
-from stemjax.tables.sbd_movie import AVERAGE, EARLY, LAST, SBD, SBD_NARROW, SBD_OTHERS, SPACE_TIME
+from stemjax.tables.sbd_movie import AVERAGE, EARLY, LAST, SBD, SBD_NARROW, SBD_OTHERS, SIZE_3, SPACE_TIME
 from stemjax.train import Run, initial_state
 
 NAME = "sbd_movie"
@@ -117,6 +117,7 @@ def methods(
     tunable = {"sigma_time": LENGTHS, "sigma": SpaceTimeGaussian.tunable["sigma"]}
     denoiser, how = tune(SpaceTimeGaussian(1.0, 0.0), validation, tunable=tunable, denoise=denoise_of(validation))
     yield Method(SPACE_TIME, denoiser, {}, how), tuned
+    yield Method(SIZE_3, PAPER_FILTERS[SIZE_3]), nothing
     yield Method(AVERAGE, TimeAverage()), nothing
     yield from networks(size, workspace, data, imaging)
 

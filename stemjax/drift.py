@@ -23,7 +23,7 @@ Lee et al., the WCID/WCVD pipeline, for registration of denoised frames.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import fourier_shift
@@ -41,6 +41,10 @@ class RegistrationError(ValueError):
     """The frames of a movie cannot be registered."""
 
 
+class JumpError(RegistrationError):
+    """Neighbouring frames agree with each other, but not everywhere."""
+
+
 @dataclass(frozen=True)
 class Drift:
     """The path of a scene.
@@ -52,10 +56,14 @@ class Drift:
     disagreement : float
         Median of |d(t, t + 1) + d(t + 1, t + 2) - d(t, t + 2)| [px], NaN with fewer than 3 frames; or, against the mean
         of all frames, of the distance between what the two halves of a frame say.
+    neighbours : float
+        The former [px], whatever the path was measured against. Where it is large the path rests on the mean alone, in
+        which a lattice fits as well a spacing further on.
     """
 
     path: np.ndarray
     disagreement: float
+    neighbours: float = float("nan")
 
     def undo(self, frames: np.ndarray, whole: bool) -> np.ndarray:
         """Frames [T, H, W] in place of the first one, their edges wrapped around.
@@ -123,7 +131,12 @@ def register(
     if reference == MEAN:
         agree = disagreement <= TYPICAL_DISAGREEMENT and disagreements.max() <= LARGEST_DISAGREEMENT
         start = _running_path(fit, reach, upsample) if agree else np.zeros((len(fit), 2))
-        return _to_mean(fit, start, reach, upsample)
+        found = replace(_to_mean(fit, start, reach, upsample), neighbours=disagreement)
+        if disagreement <= TYPICAL_DISAGREEMENT and not agree:
+            t = int(disagreements.argmax())
+            if not all(_holds_together(found.undo(fit, whole=False), cut, reach, upsample) for cut in (t + 1, t + 2)):
+                raise _jump(disagreements, reach)
+        return found
     if disagreement > TYPICAL_DISAGREEMENT:
         raise RegistrationError(
             f"the frames cannot be registered: three neighbours disagree by {disagreement:.1f} px (median); they hold "
@@ -131,11 +144,7 @@ def register(
             "below half its spacing"
         )
     if disagreements.max(initial=0) > LARGEST_DISAGREEMENT:
-        t = int(disagreements.argmax())
-        raise RegistrationError(
-            f"frames {t} to {t + 2} disagree by {disagreements[t]:.1f} px, as at a jump beyond the reach of "
-            f"{reach:.0f} px: cut the movie there and register its parts, or give another reach"
-        )
+        raise _jump(disagreements, reach)
     path = (_running_path if reference == RUNNING else _cumulative_path)(fit, reach, upsample)
     steps = np.abs(np.diff(path, axis=0)).max(axis=1, initial=0)
     if steps.max(initial=0) > reach - 1:
@@ -144,7 +153,15 @@ def register(
             f"between frames {t} and {t + 1} the scene jumps by the reach of {reach:.0f} px or more: cut the movie "
             "there and register its parts, or give another reach"
         )
-    return Drift(path, disagreement)
+    return Drift(path, disagreement, disagreement)
+
+
+def _jump(disagreements: np.ndarray, reach: float) -> JumpError:
+    t = int(disagreements.argmax())
+    return JumpError(
+        f"frames {t} to {t + 2} disagree by {disagreements[t]:.1f} px, as at a jump beyond the reach of "
+        f"{reach:.0f} px: cut the movie there and register its parts, or give another reach"
+    )
 
 
 def _running_path(frames: np.ndarray, reach: float, upsample: int) -> np.ndarray:
@@ -185,9 +202,18 @@ def _to_mean(frames: np.ndarray, path: np.ndarray, reach: float, upsample: int) 
     if np.median(apart) > TYPICAL_DISAGREEMENT:
         raise RegistrationError(
             f"the frames cannot be registered: their halves disagree by {np.median(apart):.1f} px (median); they hold "
-            "too few counts, so denoise or filter them first, or bin the movie; or the scene turns or drifts too far"
+            "too few counts, so denoise or filter them first, or bin the movie; or they show a lattice: give a reach "
+            "below half its spacing; or the scene turns, jumps or drifts too far"
         )
     return Drift(path - path[0], float(np.median(apart)))
+
+
+def _holds_together(placed: np.ndarray, cut: int, reach: float, upsample: int) -> bool:
+    """Whether what comes before a cut lies on what comes after it, in both halves of the frame."""
+    one, other, middle = placed[:cut].mean(0), placed[cut:].mean(0), placed.shape[2] // 2
+    halves = (np.s_[:, :middle], np.s_[:, middle:])
+    off = [_shift(one[half], other[half], np.zeros(2), reach, upsample) for half in halves]
+    return bool(np.abs(off).max() <= LARGEST_DISAGREEMENT)
 
 
 def _means_of_others(frames: np.ndarray, path: np.ndarray) -> np.ndarray:

@@ -79,7 +79,21 @@ def test_a_jump_is_named():
     movie = np.stack([texture[:, place : place + SIZE] for place in places])
     with pytest.raises(RegistrationError, match="frames [345] to [567] .* jump beyond the reach of 24 px"):
         register(movie)
+    with pytest.raises(RegistrationError, match="frames [345] to [567] .* jump beyond the reach of 10 px"):
+        register(movie, reference=MEAN, reach=10)
     assert np.abs(register(movie, reach=40).path[:, 1] + places).max() < 0.2
+
+
+def test_neighbours_tell_where_a_lattice_may_have_been_mistaken():
+    """Against the mean of all frames, halves that agree say nothing of steps from column to column."""
+    path = np.outer(np.arange(8), (0.7, -0.4))
+    y, x = (place[None] - step[:, None, None] for place, step in zip(np.indices((SIZE, SIZE)), path.T, strict=True))
+    envelope = np.exp(-((y - 48) ** 2 + (x - 48) ** 2) / 2 / 19**2)
+    clean = 1 + 0.9 * envelope * np.cos(2 * np.pi * y / 8) * np.cos(2 * np.pi * x / 9)
+    noisy = np.random.default_rng(0).poisson(20 * clean).astype(float)
+    sure, unsure = (register(noisy, smooth, MEAN, reach=reach) for reach in (2.9, None))
+    assert np.abs(sure.path - path).max() < 0.3 and sure.neighbours < 1
+    assert np.abs(unsure.path - path).max() > 3 and unsure.disagreement < 1 < unsure.neighbours
 
 
 def test_a_constant_frame_is_named():

@@ -25,7 +25,7 @@ def put_in_place(path: Path, target: Path, axes: str | None, reach: float | None
     from scipy.ndimage import gaussian_filter
 
     from stemjax import files
-    from stemjax.drift import MEAN, RegistrationError, register
+    from stemjax.drift import MEAN, TYPICAL_DISAGREEMENT, JumpError, RegistrationError, register
     from stemjax.recordings import read_frames
 
     image = read_frames(path, axes)
@@ -39,6 +39,8 @@ def put_in_place(path: Path, target: Path, axes: str | None, reach: float | None
     for sigma in PREFILTERS:
         try:
             found = register(mean, lambda m, s=sigma: gaussian_filter(m, (0, s, s)), MEAN, reach)
+        except JumpError as error:  # a wider filter would only hide it
+            raise ValueError(f"{path}: {error}") from error
         except RegistrationError as error:
             refused = refused or error
             continue
@@ -56,8 +58,18 @@ def put_in_place(path: Path, target: Path, axes: str | None, reach: float | None
     lines = "".join(f"{t},{y:.3f},{x:.3f}\n" for t, (y, x) in enumerate(drift.path))
     table = registered.with_suffix(".csv")
     files.write_whole(table, lambda stream: stream.write(f"frame,y_px,x_px\n{lines}".encode()))
-    span = np.ptp(drift.path, axis=0).max()
-    print(f"registered: drift of {span:.1f} px, to {drift.disagreement:.1f} px between halves of a frame; {table}")
+    span, step = np.ptp(drift.path, axis=0).max(), np.abs(np.diff(drift.path, axis=0)).max()
+    print(
+        f"registered: drift of {span:.1f} px in all and {step:.1f} px in one frame at most, to "
+        f"{drift.disagreement:.1f} px between halves of a frame; {table}"
+    )
+    if drift.neighbours > TYPICAL_DISAGREEMENT:
+        print(
+            f"warning: {path}: frames agree with the mean of all others, but neighbours by themselves disagree by "
+            f"{drift.neighbours:.1f} px: where a lattice fills the frame, frames may be whole spacings off; look at "
+            f"{registered}, or give --reach below half the spacing",
+            file=sys.stderr,
+        )
     return registered
 
 

@@ -94,6 +94,8 @@ def _read_tiff(path: Path, axes: str | None, mapped: bool):
                     f"an RGB image, axes {series.axes} of {_size(series.shape)}: give the detector's grey image, "
                     f"or say --axes {series.axes.replace('Y', 'H').replace('X', 'W').replace('S', 'C')} to denoise "
                     "each colour as an image of its own"
+                    + ", or --axes THW if these are the frames of a movie"
+                    * (series.axes == "SYX")
                 )
             metadata = dict(tiff.imagej_metadata or {}) | {
                 tag.name: tag.value for tag in tiff.pages[0].tags if tag.name not in ("StripOffsets", "StripByteCounts")

@@ -14,8 +14,9 @@ from stemjax.tables.table import Grid, Table
 SOURCE = PUBLISHED["citation"].partition(",")[0]
 NOISY, CONSTANT, AVERAGE = "Noisy", "Constant", "Time average"
 SPACE_TIME = "Gaussian filter, space and time"
+SIZE_3 = "Gaussian filter, 3-D, size 3"  # of Lee et al.
 SBD, SBD_NARROW, SBD_OTHERS = "SBD + UNet", "SBD + UNet, target conditions", "SBD + UNet, other structures"
-OVER_TIME = (SPACE_TIME, AVERAGE, "UDVD", "WCVD")  # that look at several frames
+OVER_TIME = (SPACE_TIME, SIZE_3, AVERAGE, "UDVD", "WCVD")  # that look at several frames
 EARLY, LAST = "Blind-spot network, early stopping", "Blind-spot network, last weights"
 
 

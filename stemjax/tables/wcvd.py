@@ -65,15 +65,22 @@ def _trust(kind: str, rows: dict[str, Row]) -> Grid:
 
 
 def misranked(rows: dict[str, Row]) -> float:
-    """The largest true difference [dB] of two methods that uPSNR puts in the wrong order, on the mean over movies."""
-    found = []
-    for row in rows.values():
-        estimated, true = upsnr_of_movies(row)
-        if np.isfinite(estimated).all():
-            found.append((estimated.mean(), true.mean()))
-    pairs = ((one, other) for index, one in enumerate(found) for other in found[index + 1 :])
-    wrong = [abs(one[1] - other[1]) for one, other in pairs if (one[0] - other[0]) * (one[1] - other[1]) < 0]
-    return max(wrong, default=0.0)
+    """The largest true difference [dB] of two methods that uPSNR puts in the wrong order, 0 if there is none.
+
+    On the mean over those movies in which both have an estimate.
+    """
+    found, wrong = [upsnr_of_movies(row) for row in rows.values()], [0.0]
+    for index, (estimated, true) in enumerate(found):
+        for other_estimated, other_true in found[index + 1 :]:
+            both = np.isfinite(estimated) & np.isfinite(other_estimated)
+            if not both.any():
+                continue
+            told, really = (
+                (one - other)[both].mean() for one, other in ((estimated, other_estimated), (true, other_true))
+            )
+            if told * really < 0:
+                wrong.append(abs(really))
+    return float(max(wrong))
 
 
 def upsnr_of_movies(row: Row, score: str = "umse") -> tuple[np.ndarray, np.ndarray]:
@@ -133,16 +140,21 @@ def _notes(parts: dict[str, dict[str, Row]], found: list[dict]):
             if row.records[0]["seed"] is not None and row.mean("psnr_db") <= max(bars.values())
         ]
         if below:
-            yield f"{kind}: {', '.join(below)} not above {max(bars, key=bars.get)}: they fail the gate there."
+            yield f"{kind}: {'; '.join(below)} not above {max(bars, key=bars.get)}: they fail the gate there."
+        apart = misranked(rows)
         yield (
-            f"{kind}: two methods {misranked(rows):.2f} dB apart stand in the wrong order by their mean uPSNR; it does "
-            "not rank what is nearer than that."
+            f"{kind}: two methods {apart:.2f} dB apart stand in the wrong order by their mean uPSNR; it does not rank "
+            "what is nearer than that."
+            if apart
+            else f"{kind}: no two methods stand in the wrong order by their mean uPSNR."
         )
         yield f"{kind}: the contrast of the clean movies is {rows[NOISY].mean('clean_contrast'):.3f}; noise adds to it."
     yield (
         "uPSNR holds a denoised frame against noisy ones that its method did not see, and has the largest reading of "
-        'the noisy movie for its peak; "with the truth" is the same from the clean movie. "None": the method sees so '
-        "many frames that no three are left. Motion makes uPSNR too high where it moves the scene by much of a column."
+        'the noisy movie for its peak; "with the truth" is the same from the clean movie. A movie has none '
+        "where the method sees so many frames that no three are left, or where the estimate of the error is not above "
+        "0. Motion makes uPSNR too high where noisy frames before and after are left to compare with, and too low "
+        "where the method sees so many that only those of one side are, far away."
     )
     chosen = {
         f"{r['conditions']['tested_on']}, {r['method'].removesuffix(', tuned')}: {field} {tried['chosen']:.3g}"

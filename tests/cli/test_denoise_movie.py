@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from stemjax.cli.denoise import denoise
 from tests.test_drift import scene
@@ -43,3 +44,14 @@ def test_too_few_frames_for_upsnr_are_said(tmp_path, capsys):
     np.save(path, np.random.default_rng(1).poisson(3, (3, 32, 32)).astype(np.uint16))
     assert denoise((path,), model="gaussian") == 0
     assert "uPSNR: insufficient frames" in capsys.readouterr().out
+
+
+def test_a_jump_of_more_than_a_quarter_of_the_frame_is_named(tmp_path, capsys):
+    texture = gaussian_filter(np.random.default_rng(3).normal(size=(64, 128)), 2)
+    scene = 30 * np.stack([texture[:, place : place + 64] - texture.min() for place in (0, 1, 2, 3, 34, 35, 36)])
+    path = tmp_path / "jump.npy"
+    np.save(path, np.random.default_rng(1).poisson(scene).astype(np.uint16))
+    assert denoise((path,), model="gaussian", register=True) == 2
+    error = capsys.readouterr().err
+    assert "jump beyond the reach of 16 px" in error and error.count("\n") == 1
+    assert not list(tmp_path.glob("*.tif"))
