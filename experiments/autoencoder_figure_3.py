@@ -5,6 +5,8 @@
 The autoencoder of Wang et al. with 1, 4, 16 and 64 channels at its bottleneck, trained alike on noisy HAADF movies of
 platinum on 20 nm of carbon and tested on unseen ones of the same film and of 50 nm. The learning curves stand for the
 paper's epochs. In the paper, which prints no figures, few channels lose atoms and many keep noise.
+Expect at size `cpu` 23.4, 24.4, 24.2 and 24.0 dB, against 22.3 of a constant: clusters are drawn as discs, and single
+atoms are lost at every width.
 
 Reference: Wang, Henninen, Keller, Erni, "Self-supervised denoising for massive noisy images", 2021, Figure 3.
 """

@@ -10,7 +10,9 @@ saw. Clipping shifts and shrinks what the best self-supervised method can find, 
 one offset, fitted on the validation characters; the noisy images stand in the table as they are too. Then the same
 networks draw five even diagonal strokes. The paper prints no figures. It finds that the autoencoder draws legible
 characters where Noise2Self does not, that heads make it converge faster, and that it cannot draw the strokes, which
-Noise2Self can.
+Noise2Self can. Expect at size `cpu`, where a small network goes 5 times through the characters instead of 200 times,
+9.3 dB of the autoencoder, 9.1 of the one without heads, 12.8 of Noise2Self and 10.7 of a tuned Gaussian: it
+draws the outline of a character, and of the strokes no more.
 
 Reference: Wang, Henninen, Keller, Erni, "Self-supervised denoising for massive noisy images", 2021, Figures 4 and 5.
 """
@@ -34,7 +36,7 @@ from stemjax.photographs import Photographs
 from stemjax.train import Run
 
 NAME = "autoencoder_figure_4"
-TIMES = {"smoke": "2 min", "cpu": "not measured; 3 trainings", "gpu": "not measured"}
+TIMES = {"smoke": "2 min", "cpu": "20 min on one core, 3 trainings", "gpu": "not measured"}
 USES_FONT = True  # `--font` chooses it
 CHARACTERS = {"smoke": 40, "cpu": 4000, "gpu": 20_902}  # the paper has 38,631
 SEEDS = {"smoke": (0,), "cpu": (0,), "gpu": (0,)}
