@@ -13,7 +13,7 @@ With `--udvd` the UDVD of the paper's size (2,123,664 parameters) denoises the m
 
 PyTorch is needed for this benchmark alone: pip install torch (without it, say --no-torch).
 
-The result goes to ``results/benchmarks/wcvd.json``.
+The result goes to ``results/benchmarks/wcvd.json``, and as a table to ``wcvd.md`` beside it.
 """
 
 import argparse
@@ -89,6 +89,34 @@ def measure(calls: dict[str, Callable], repeats: int, seconds: float) -> dict[st
                 call()
             found[name].append((time.perf_counter() - start) / counts[name])
     return found
+
+
+def markdown(result: dict) -> str:
+    """Figure 5 of Lee et al.: frames per second by the size and number of frames."""
+    columns = ("Frames", "Pixels", "WCVD [frames/s]", "and its low-pass [frames/s]", "plain PyTorch [frames/s]")
+    columns += ("WCVD against PyTorch", "UDVD, full width [frames/s]")
+    lines = [columns, tuple("---:" for _ in columns)]
+    for row in result["rows"]:
+        seconds = {name: statistics.median(values) for name, values in row["seconds"].items()}
+        given = row["frames"] - 2  # denoised frames
+        cells = (
+            f"{row['frames']}",
+            f"{row['pixels']}²",
+            f"{given / seconds['network']:,.1f}",
+            f"{given / (seconds['network'] + seconds['low_pass']):,.1f}",
+            f"{given / seconds['torch']:,.1f}" if "torch" in seconds else "",
+            f"{row['times_torch']:.1f}" if "torch" in seconds else "",
+            f"{1 / seconds['udvd']:.3f}" if "udvd" in seconds else "",
+        )
+        lines.append(cells)
+    machine = result["machine"]
+    software = ", ".join(f"{name} {version}" for name, version in machine["software"].items() if name == "jax")
+    software += f", PyTorch {machine['torch']}" if "torch" in machine else ""
+    return (
+        "# Figure 5 of Lee et al. (WCID/WCVD): throughput\n\n"
+        f"{machine['cpu']}, {result['cores']} of its cores; {software}; nothing beside it. Compared with "
+        f"{result['comparison']}.\n\n" + "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+    )
 
 
 def main() -> None:
@@ -174,6 +202,7 @@ def main() -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     write_whole(out, lambda stream: stream.write(text.encode()))
+    write_whole(out.with_suffix(".md"), lambda stream: stream.write(markdown(result).encode()))
     print(out)
 
 

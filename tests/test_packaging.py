@@ -89,3 +89,9 @@ def test_ci_runs_the_readme_commands(tmp_path):
     (tmp_path / "README.md").write_text(drifted)
     result = subprocess.run([tmp_path / ".ci" / "run", "--commands"], capture_output=True, text=True)
     assert result.returncode == 1 and "README.md has no fenced block" in result.stderr
+
+
+def test_the_table_of_throughput_is_what_was_measured():
+    folder = ROOT / "results" / "benchmarks"
+    code = "import json, benchmarks.wcvd as b; print(b.markdown(json.load(open('results/benchmarks/wcvd.json'))), end='')"
+    assert run_python(code) == (folder / "wcvd.md").read_text()
