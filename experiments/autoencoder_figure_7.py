@@ -12,7 +12,7 @@ Reference: Wang, Henninen, Keller, Erni, "Self-supervised denoising for massive 
 
 from dataclasses import replace
 
-from experiments import very_noisy
+from experiments import calibrated, very_noisy
 from experiments.movie_methods import BLANK, NOISY, Method, Trained, denoise_movies
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
@@ -20,6 +20,7 @@ from stemjax import parallel, presets, tables
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.evaluate import image_set, tune
+from stemjax.figures_montage import montage
 from stemjax.movies import Frames, MovieCrops
 from stemjax.synthetic import LatticeImaging
 
@@ -33,8 +34,9 @@ CROPS = {
 
 
 def run(size: str, workspace: Workspace) -> None:
-    """Train, score and record a network for every size of crop, then render the table."""
+    """Train, score and record a network for every size of crop, then render table and picture."""
     parallel.enable_compilation_cache()
+    pictures, samplings = {}, set()
     for scene, (data, imaging, session) in scenes(size, workspace).items():
         selection = Frames(session=(session,))
         test = image_set(data, selection, "test", very_noisy.FRAMES_PER_MOVIE[size], imaging)
@@ -43,9 +45,16 @@ def run(size: str, workspace: Workspace) -> None:
         tunable = {"sigma": SpaceTimeGaussian.tunable["sigma"]}
         gaussian, how = tune(SpaceTimeGaussian(1.0, 0.0), validation, tunable=tunable, denoise=denoise)
         bars = [Method(NOISY), Method(BLANK, Constant()), Method("Gaussian filter, tuned", gaussian, {}, how)]
-        rows = Recorder(NAME, size, workspace, data, test)
+        rows, shown = Recorder(NAME, size, workspace, data, test), {}
         for method in (*bars, *learnt(size, workspace, data, imaging, session)):
-            method.record(rows, method.denoise(test), [{}] * len(test), conditions={"scene": scene})
+            denoised = method.denoise(test)
+            method.record(rows, denoised, [{}] * len(test), conditions={"scene": scene})
+            if method.label != BLANK:
+                shown[method.label] = denoised
+        (pictures[scene],) = calibrated.panels(test, shown, [test.images.typical]).values()
+        samplings.add(data.manifest["frame"]["sampling_angstrom"])
+    sampling = samplings.pop() if len(samplings) == 1 else None  # one scale bar is for all rows
+    montage(pictures, workspace.results / "figures" / f"{NAME}.{size}.montage.png", sampling=sampling)
     tables.write(workspace.results, NAME)
 
 

@@ -73,13 +73,16 @@ def draw_characters(font: str, wanted: str, size: int = SIZE) -> np.ndarray:
     Raises
     ------
     OSError
-        If there is no such font, or it lacks characters; the message names both.
+        If there is no such font, it is none, or it lacks characters; the message names both.
     """
     from matplotlib.ft2font import FT2Font
     from PIL import Image, ImageDraw, ImageFont
 
     path = find_font(font)
-    known = FT2Font(str(path)).get_charmap()
+    try:
+        known = FT2Font(str(path)).get_charmap()
+    except RuntimeError as error:
+        raise OSError(f"{path}: not a font that can be read; give a .ttf, .otf or .ttc file, or a family") from error
     if missing := [letter for letter in wanted if not known.get(ord(letter))]:
         some = "".join(missing[:5]) + " ..." * (len(missing) > 5)
         raise OSError(

@@ -277,6 +277,8 @@ def noise2atom_run(denoiser: Noise2Atom, size: str, recipe_hash: str, seed: int 
     return Run(denoiser=denoiser, recipe_hash=recipe_hash, seed=seed, **common | NOISE2ATOM_TRAINING[size] | changes)
 
 
+# On a recording; others that learn from single images are trained as Noise2Void is.
+RECORDED_TRAINING = {MultiResolutionAutoencoder: AUTOENCODER_TRAINING, Noise2Atom: NOISE2ATOM_TRAINING}
 PATIENCE = 5  # validations without a gain before the training on a recording ends
 VALIDATIONS = 20  # of the training on a recording
 
@@ -285,6 +287,11 @@ def learns_from_clips(denoiser) -> bool:
     """Whether a self-supervised denoiser takes each channel of a recording as a movie by itself, or all together, as
     Noise2Void, Noise2Self and the autoencoder of Wang et al. do."""
     return hasattr(denoiser, "frames") or type(denoiser) in CLIP_TRAINING
+
+
+def holds_out_pixels(denoiser) -> bool:
+    """Whether its loss can leave out pixels of an image, so that a single one is enough to learn and to validate."""
+    return isinstance(denoiser, Noise2Void | Noise2Self)
 
 
 def recorded_run(denoiser, size: str, data: Recording, seed: int = 0, **changes) -> Run:
@@ -301,7 +308,7 @@ def recorded_run(denoiser, size: str, data: Recording, seed: int = 0, **changes)
     if learns_from_clips(denoiser):
         return _recorded_clips(denoiser, size, data, seed, **changes)
     height, width = data.movie.shape[1:3]
-    training = (AUTOENCODER_TRAINING if isinstance(denoiser, MultiResolutionAutoencoder) else N2V_TRAINING)[size]
+    training = RECORDED_TRAINING.get(type(denoiser), N2V_TRAINING)[size]
     recipe, period = training | changes, pooling_period(denoiser.network)
     side = min(recipe["crops"].size, min(height, width) // period * period)
     if not side:

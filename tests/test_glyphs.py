@@ -41,6 +41,8 @@ def test_characters_are_spread_over_the_block():
 def test_a_font_that_is_missing_or_lacks_characters_is_named():
     with pytest.raises(OSError, match="no font 'Nowhere Sans' is installed; install one"):
         glyphs.glyph_images("Nowhere Sans", 3)
+    with pytest.raises(OSError, match=r"test_glyphs.py: not a font that can be read; give a .ttf, .otf or .ttc file"):
+        glyphs.glyph_images(__file__, 3)
     from matplotlib import font_manager
 
     path = font_manager.findfont(MATPLOTLIBS_FONT)

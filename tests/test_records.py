@@ -265,3 +265,9 @@ def test_nothing_is_added_to_altered_records(sound, tmp_path):
     drop_a_record(folder, random.Random(0))
     with pytest.raises(ValueError, match="altered records"):
         records.append(folder, a_record(some_scores(), seed=9), some_scores())
+
+
+def test_a_number_that_is_no_known_score_is_refused():
+    """It would be stored as a text, and be missing from every table."""
+    with pytest.raises(ValueError, match="'psnr' is no score that a record knows"):
+        records.scores.rounded([{"image": "a", "unit": "b", "psnr": 1.0}])

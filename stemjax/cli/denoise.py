@@ -87,7 +87,7 @@ def denoise(
     from stemjax.cli.denoise_movie import put_in_place, report_quality
     from stemjax.cli.denoise_train import SELF_SUPERVISED, Training
     from stemjax.cli.training import STATUS
-    from stemjax.presets import SHIPPED, load_model
+    from stemjax.presets import PRESETS, SHIPPED, load_model
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is said once, in our own line
     learns = train or fine_tune is not None
@@ -109,6 +109,8 @@ def denoise(
         raise ValueError("--bin does not go with training: bin the movie with another program, and train on that")
     if fine_tune is not None and (model or train):
         raise ValueError("--fine-tune RUN says what to train: leave out --model and --train")
+    if absent := [path for path in paths if str(path) in PRESETS and not path.exists()]:
+        raise ValueError(f"{absent[0]} is a model, not a file: say --model {absent[0]}")
     job = Job(axes, sampling, bin, fill_nonfinite, dtype, tile, blend, png, overwrite)
     if learns:
         name = model or SELF_SUPERVISED

@@ -26,7 +26,7 @@ class Training:
         """Train on a file or folder until the loss on what is held out falls no longer; returns the `train.Outcome`."""
         from stemjax.cli.training import train_and_report
         from stemjax.image_folder import PieceList
-        from stemjax.recipes import learns_from_clips, recorded_run
+        from stemjax.recipes import holds_out_pixels, learns_from_clips, recorded_run
         from stemjax.recordings import open_recording
 
         movie = open_recording(path, self.axes, self.fill_nonfinite)
@@ -43,7 +43,7 @@ class Training:
         if isinstance(chosen, PieceList):
             held = f"{len(chosen)} pieces of {chosen.side} px out of {len(movie.movie)} frames"
         elif len(movie.movie) == 1 and not learns_from_clips(denoiser):
-            held = "a tenth of its pixels held out"
+            held = "a tenth of its pixels held out" if holds_out_pixels(denoiser) else "by which it is judged, too"
         print(f"training on {path}, {held}, in {self.runs / run.hash}", flush=True)
         return train_and_report(run, movie, self.runs, initial=initial, time_limit=self.time_limit)
 

@@ -40,6 +40,7 @@ def train(
     from stemjax import datasets, presets
     from stemjax.cli.denoise_train import Training
     from stemjax.cli.training import train_and_report
+    from stemjax.haadf import HaadfImaging
 
     chosen = presets.find_preset(preset)
     if not hasattr(chosen.denoiser, "init"):
@@ -55,7 +56,9 @@ def train(
     denoiser = _with_options(preset, chosen.at(size), precision, rematerialise)
     run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed)
     wanted = {"stem": "au-graphene", "movie": "movies pt"}.get(run.imaging.protocol, "pt-ceo2")
+    wanted = "haadf-pt" if isinstance(run.imaging, HaadfImaging) else wanted
     given = "movies pt" if data_set.name.startswith("movies") else "pt-ceo2" if data_set.band else "au-graphene"
+    given = data_set.name if data_set.name in ("haadf-pt", "lattice") else given
     if given != wanted:
         raise ValueError(
             f"{data}: {preset} does not learn from {data_set.name}; `stemjax simulate {wanted}` makes data"

@@ -219,7 +219,7 @@ class Noise2Atom:
         if found < INVERTED:
             texts.append(f"the contrast is inverted (correlation {found:.2f}): train again with another seed")
         if slope > STEEP and not self.flatten:
-            texts.append(f"the background rises by {slope:.0%} of its mean: train with flatten")
+            texts.append(f"the background rises by {slope:.0%} of its mean: train Noise2Atom(flatten=True)")
         return texts
 
     def _scaled(self, batch: dict) -> jax.Array:

@@ -48,11 +48,21 @@ RANGES |= {f"{channel}_profile_amplitude": (0.0, 1e6) for channel in ("adf", "bf
 RANGES |= {"mse": (0.0, 1e12), "umse": (-1e12, 1e12), "umse_overlap": (-1e12, 1e12), "peak": (0.0, 1e9)}  # of movies
 RANGES |= {"clean_contrast": RANGES["contrast"], "drift_error_px": (0.0, 1e4), "registered": (0.0, 1.0)}
 RANGES |= {"css": (-1.0, 1.0), "low_pass_correlation": (-1.0, 1.0), "fitted_psnr_db": RANGES["psnr_db"]}
+RANGES |= dict.fromkeys(("recall_near", "recall_far"), (0.0, 1.0))  # of single atoms, by their distance from clusters
+RANGES |= dict.fromkeys(("recall_near_count", "recall_far_count"), (0.0, 1e6))
 RANGES |= {"average_psnr_db": RANGES["psnr_db"], "profile_correlation": (-1.0, 1.0)}  # of the movie of the SBD paper
 
 
 def rounded(scores: list[dict]) -> list[dict]:
-    """The rows with plain strings and floats of six decimals, so that what is stored is what the means are taken of."""
+    """The rows with plain strings and floats of six decimals, so that what is stored is what the means are taken of.
+
+    Raises
+    ------
+    ValueError
+        If a number has a name that is no score: it would be stored, and never be read as one.
+    """
+    if unknown := [name for row in scores for name, x in row.items() if name not in RANGES and not isinstance(x, str)]:
+        raise ValueError(f"{unknown[0]!r} is no score that a record knows: give it a line in records/scores.py")
     return [
         {name: round(float(value), 6) if name in RANGES else str(value) for name, value in row.items()}
         for row in scores

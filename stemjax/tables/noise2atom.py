@@ -10,7 +10,8 @@ from stemjax.tables.table import Grid, Table
 
 PUBLISHED = json.loads((Path(__file__).parents[1] / "published.json").read_text())["noise2atom"]
 SOURCE = "Wang et al. 2020 (Noise2Atom)"
-LABEL, INVERTED = "Noise2Atom", -0.2
+LABEL, CONSTANT, INVERTED = "Noise2Atom", "Constant", -0.2
+LEARNT = 0.1  # dB above a constant, from which on something was learnt
 SCORES = {  # of a row: name -> heading, format
     "psnr_db": ("PSNR [dB]", ".2f"),
     "fitted_psnr_db": ("PSNR [dB], fitted", ".2f"),
@@ -91,8 +92,12 @@ def noise2atom_figure_5(found: list[dict], scores: dict[str, list[dict]]) -> Tab
             texts = (format(values[name], form) for name, (_, form) in SCORES.items())
             lines.append((f"Seed {record['seed']}, {background}", *texts, "inverted" if fails else ""))
             data.append({"background": background, "method": LABEL, "seed": record["seed"]} | values)
-        seeds = len(rows[LABEL].records)
-        notes.append(f"Background {background}: {inverted} of {seeds} training{'s' * (seeds > 1)} inverted.")
+        seeds, nothing = len(rows[LABEL].records), rows[CONSTANT].mean("fitted_psnr_db") + LEARNT
+        blank = sum(record["scores"]["fitted_psnr_db"] < nothing for record in rows[LABEL].records)
+        notes.append(
+            f"Background {background}: {inverted} of {seeds} training{'s' * (seeds > 1)} inverted; {blank} learnt "
+            f"nothing, as its fitted PSNR is that of the constant (less than {LEARNT:g} dB above)."
+        )
     notes.append('"Flattened": with the same gradient, and the plane that fits best taken from every image first.')
     notes.append(f"The paper: {PUBLISHED['published_failure']}. A few seeds say little of a rate like that.")
     grid = Grid(("Training, background", *(heading for heading, _ in SCORES.values()), "Failure"), tuple(lines))

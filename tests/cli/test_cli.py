@@ -314,6 +314,11 @@ def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status)
     assert (finished if stopped is None else "the same command continues") in printed.out
     assert main(["train", "noise2void", "--data", str(tmp_path)]) == 2
     assert "does not learn from toy; `stemjax simulate au-graphene`" in capsys.readouterr().err
+    for name, model, wanted in (("haadf-pt", "noise2self", "au-graphene"), ("lattice", "noise2atom", "haadf-pt")):
+        films = datasets.DataSet(tmp_path, {"recipe_hash": "0" * 16, "name": name})
+        monkeypatch.setattr(datasets, "open_data_set", lambda folder, films=films: films)
+        assert main(["train", model, "--data", str(tmp_path)]) == 2
+        assert f"does not learn from {name}; `stemjax simulate {wanted}`" in capsys.readouterr().err
 
 
 def test_simulate_outside_a_checkout(monkeypatch, tmp_path, capsys):

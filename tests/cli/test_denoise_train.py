@@ -14,7 +14,13 @@ from stemjax import presets
 from stemjax.cli import main
 from stemjax.denoisers.noise2void import Noise2Void
 from stemjax.networks import N2VUNet
-from stemjax.recipes import CLIP_TRAINING, recorded_run
+from stemjax.recipes import (
+    AUTOENCODER_TRAINING,
+    CLIP_TRAINING,
+    NOISE2ATOM_TRAINING,
+    holds_out_pixels,
+    recorded_run,
+)
 from stemjax.recordings import Recording, open_recording
 from stemjax.train import load_run
 
@@ -171,6 +177,17 @@ def test_other_methods_take_their_own_recipe_with_crops_that_fit(tmp_path, name)
         assert recorded_run(denoiser, "cpu", short).crops.frames == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "training"), [("noise2atom", NOISE2ATOM_TRAINING), ("autoencoder", AUTOENCODER_TRAINING)]
+)
+def test_methods_of_single_images_take_their_own_recipe(tmp_path, name, training):
+    np.save(tmp_path / "m.npy", a_movie(frames=3)[..., :1])
+    run = recorded_run(presets.find_preset(name).at("cpu"), "cpu", open_recording(tmp_path / "m.npy", "THWC"))
+    assert (run.optimiser, run.steps) == (training["cpu"]["optimiser"], training["cpu"]["steps"])
+    assert run.crops.count == training["cpu"]["crops"].count and run.crops.size == SIDE
+    assert not holds_out_pixels(run.denoiser) and holds_out_pixels(presets.find_preset("noise2self").denoiser)
+
+
 @pytest.mark.parametrize("suffix", ["tif", "npy"])
 def test_frames_are_never_all_in_memory(tmp_path, monkeypatch, suffix):
     """Three frames at a time would do; the movie has 40."""
@@ -248,3 +265,8 @@ def test_options_that_contradict_each_other(trained, tmp_path, capsys, arguments
     assert denoise(path, *arguments, "--runs", tmp_path / "runs") == 2
     err = capsys.readouterr().err
     assert words in err and err.count("\n") == 1
+
+
+def test_a_model_in_the_place_of_a_file(tmp_path, capsys):
+    assert main(["denoise", "--train", "autoencoder", str(save(tmp_path / "m.tif", a_movie()))]) == 2
+    assert capsys.readouterr().err == "error: autoencoder is a model, not a file: say --model autoencoder\n"
