@@ -96,7 +96,7 @@ def noise2atom_figure_5(found: list[dict], scores: dict[str, list[dict]]) -> Tab
         blank = sum(record["scores"]["fitted_psnr_db"] < nothing for record in rows[LABEL].records)
         notes.append(
             f"Background {background}: {inverted} of {seeds} training{'s' * (seeds > 1)} inverted; {blank} learnt "
-            f"nothing, as its fitted PSNR is that of the constant (less than {LEARNT:g} dB above)."
+            f"nothing: a fitted PSNR less than {LEARNT:g} dB above that of the constant."
         )
     notes.append('"Flattened": with the same gradient, and the plane that fits best taken from every image first.')
     notes.append(f"The paper: {PUBLISHED['published_failure']}. A few seeds say little of a rate like that.")
