@@ -8,9 +8,9 @@ WCID, which sees one frame at a time; each against the mean of all frames before
 the mean of all others (not in the paper). A score
 is the root mean square distance from the true path, both less their means; a movie that is refused counts as one that
 does not drift. A method that mixes frames, as WCVD does, puts each frame's noise into its neighbours, where
-registration finds it again: it stands in the table to show that. Expect at size `cpu` on gold 0.15 px after WCID against
-the mean of all others, where the other references refuse 6 of 10 movies; and every movie of Pt refused, whose 256 x 256
-pixels hold too few electrons.
+registration finds it again: it stands in the table to show that. Expect at size `cpu` on gold 0.15 px after WCID
+against the mean of all others, where the other references refuse 6 of 10 movies; and every movie of Pt refused, whose
+256 x 256 pixels hold too few electrons.
 
 Reference: Lee et al., Figure S12.
 """
