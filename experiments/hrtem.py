@@ -36,6 +36,7 @@ TUNED_FILTERS = {
 DIVISORS = (2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 20.0, 28.0)  # of the low-pass filter after WCVD
 BLOCKS = (2, 3, 4)  # of the autoencoder
 NETWORKS = {"Noise2Void": "noise2void-single", "UDVD": "udvd", "WCID": "wcid", "WCVD": "wcvd"}  # row -> preset
+LEARN_ANEW = ("UDVD", "WCVD")  # on movies of the other kinds, too
 # Where many networks are compared, each learns from less: short runs of WCVD, the same for all.
 SHORT = {
     "smoke": {},
@@ -57,11 +58,18 @@ def movies(kind: str, size: str, workspace: Workspace, split: str = "test") -> t
 
 
 def trained(
-    preset: str, size: str, workspace: Workspace, label: str, denoiser=None, seed: int = 0, **changes
+    preset: str,
+    size: str,
+    workspace: Workspace,
+    label: str,
+    denoiser=None,
+    seed: int = 0,
+    kind: str = LEARNT_FROM,
+    **changes,
 ) -> Trained:
-    """A network trained on the movies of Pt by the recipe of its preset, `changes` made to the fields of its `Run`."""
-    data, found = workspace.movies(LEARNT_FROM, size), presets.find_preset(preset)
-    common = {"imaging": imaging_of(LEARNT_FROM), "selection": EVERY}
+    """A network trained on the movies of a kind by the recipe of its preset, `changes` made to fields of its `Run`."""
+    data, found = workspace.movies(kind, size), presets.find_preset(preset)
+    common = {"imaging": imaging_of(kind), "selection": EVERY}
     run: Run = found.recipe(denoiser or found.at(size), size, data.recipe_hash, seed, **common | changes)
     return Trained(run, *workspace.trained(run, data, f"{label}, seed {seed}"))
 
@@ -76,6 +84,13 @@ def networks(size: str, workspace: Workspace) -> Iterator[Method]:
                 name, found = f"Autoencoder, {blocks} blocks", presets.find_preset("movie-autoencoder").at(size)
                 denoiser = MovieAutoencoder(Autoencoder(blocks=blocks, width=found.network.width))
                 yield learnt(name, trained("movie-autoencoder", size, workspace, name, denoiser))
+
+
+def networks_of(kind: str, size: str, workspace: Workspace) -> Iterator[Method]:
+    """UDVD and WCVD trained on the movies that they are tested on, where those are not the ones of `networks`."""
+    for name in LEARN_ANEW if kind != LEARNT_FROM else ():
+        label = f"{name}, learnt from this kind"
+        yield learnt(label, trained(NETWORKS[name], size, workspace, f"{name} on {kind}", kind=kind))
 
 
 def learnt(label: str, network: Trained) -> Method:

@@ -171,8 +171,8 @@ def scores(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best: f
 def fitted_psnr(denoised: np.ndarray, test: ImageSet) -> list[float]:
     """PSNR [dB] of every frame after the gain and offset of its movie that bring it nearest to the noisy frames.
 
-    For methods that draw in a range of their own, as Noise2Atom does. The fit does not see the truth; its gain is not
-    below 0, so that an inverted movie becomes a constant. Noise that a method leaves is in both, and draws the gain
+    For methods whose range is not that of the counts. The fit does not see the truth; its gain is not below 0, so that
+    an inverted movie becomes a constant. Noise that a method leaves is in both, and draws the gain
     towards 1: the fit flatters nobody for it.
     """
     each, found = contracts(test.imaging.contract(), test.clean, test.images.unit), np.zeros(len(test))

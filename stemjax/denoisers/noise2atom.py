@@ -33,6 +33,7 @@ from stemjax.render_atoms import GaussianAtoms
 
 PENALTY = 10.0
 INVERTED = -0.2  # correlation below which the contrast is inverted beyond doubt
+EPSILON = 1e-12  # added where a square root or a ratio is taken of what may be 0
 STEEP = 0.5  # slope of the background, relative to its mean, that deserves a warning
 
 
@@ -75,8 +76,10 @@ class Noise2Atom:
     1), here those of the paper. The two cycles are one update, as in the program. Where the filter reaches beyond the
     image there are zeros, as in the program.
 
-    **Unit.** The clean domain has no counts: the brightest atom of an image is 1, the background 0. Denoised images
-    are brought back to the range of the movie, its darkest and brightest pixel, but what lies between has no scale.
+    **Unit.** The clean domain has no counts: the brightest atom of an image is 1, the background 0. So each denoised
+    image is given the gain and offset that bring it nearest to its noisy one, which needs no truth; noise that a
+    network leaves in it is in both, and draws the gain towards 1. The gain has no sign: inverted contrast stays
+    inverted, to be seen and found. The authors compare shapes alone and have no such step.
     """
 
     network: Any = field(default_factory=Generator)
@@ -185,7 +188,7 @@ class Noise2Atom:
         share = jax.random.uniform(mixing, clean.shape)
         real, faked = jnp.split(self._judge(critic, jnp.concatenate([clean, fake]), dropping[0]), 2)
         slope = jax.grad(lambda x: self._judge(critic, x, dropping[1]).sum())(share * clean + (1 - share) * fake)
-        penalty = ((1 - jnp.sqrt((slope**2).sum((1, 2, 3)) + 1e-12)) ** 2).mean()
+        penalty = ((1 - jnp.sqrt((slope**2).sum((1, 2, 3)) + EPSILON)) ** 2).mean()
         distance = real.mean() - faked.mean()
         return PENALTY * penalty - distance, {"distance": distance, "penalty": penalty}
 
@@ -207,10 +210,10 @@ class Noise2Atom:
         return self.prepare(variables, jnp.asarray(np.array(ends))[:, :, None])
 
     def denoise(self, variables: dict, noisy: jax.Array, key: jax.Array | None = None) -> jax.Array:
-        """Denoised images [B, H, W, 1] in the range of the noisy ones; not prepared, each has its own."""
+        """Denoised images [B, H, W, 1] in the unit of the noisy ones; not prepared, each is scaled by its own range."""
         norm = variables.get("normalisation") or extent(noisy, axes=(1, 2))
-        denoised = self._generate(variables["params"]["generator"], self._scaled({"noisy": noisy} | norm))
-        return (denoised + 1) / 2 * norm["span"] + norm["low"]
+        drawn = self._generate(variables["params"]["generator"], self._scaled({"noisy": noisy} | norm))
+        return nearest(drawn, remove_background(noisy) if self.flatten else noisy)
 
     def warnings(self, variables: dict, noisy: jax.Array, denoised: jax.Array) -> list[str]:
         """What a user should know of denoised images [B, H, W, 1]."""
@@ -236,6 +239,14 @@ class Noise2Atom:
 def _apply(network, params: dict, images: jax.Array) -> jax.Array:
     """A generator's images. As a jitted function it is traced once for all calls with images of one shape."""
     return network.apply({"params": params}, images)
+
+
+def nearest(drawn: jax.Array, noisy: jax.Array) -> jax.Array:
+    """Images [B, H, W, 1] after the gain, without its sign, and offset of each that bring it nearest to a noisy one."""
+    mean, level = (images.mean((1, 2), keepdims=True) for images in (drawn, noisy))
+    covariance = ((drawn - mean) * (noisy - level)).mean((1, 2), keepdims=True)
+    gain = jnp.abs(covariance) / jnp.maximum(drawn.var((1, 2), keepdims=True), EPSILON)
+    return gain * (drawn - mean) + level
 
 
 def judgement(cycle: jax.Array, low_frequency: jax.Array, contrast: jax.Array) -> jax.Array:

@@ -132,9 +132,9 @@ def _notes(found: list[dict]):
         f"trained for {' or '.join(f'{count:,}' for count in steps)} steps (the paper: 65,536)."
     )
     yield (
-        "Noise2Atom draws atoms in a range of its own: PSNR is of what it draws, in the range of the noisy movie; "
-        '"fitted" is after one gain, not below 0, and one offset for each movie that bring it nearest to the noisy '
-        "frames. CSS is of movies scaled to [0, 1]; one that stands still has 1."
+        "Noise2Atom draws atoms in a range of its own: each frame is given the gain, without its sign, and the offset "
+        'that bring it nearest to the noisy one. "Fitted" is after one more gain, not below 0, and offset for each '
+        "movie: an inverted one becomes a constant. CSS is of movies scaled to [0, 1]; one that stands still has 1."
     )
     yield (
         "Low-pass correlation: of the noisy and the denoised frame after a Gaussian filter of variance 15 px²; below "

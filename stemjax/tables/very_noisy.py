@@ -182,7 +182,7 @@ def _common(found: list[dict], gathered: dict[str, dict[str, Row]]) -> list[str]
     if any("fitted_psnr_db" in row.scores for row in rows):
         notes.append(
             "Fitted: after one gain, not below 0, and one offset for each movie that bring it nearest to the noisy "
-            "frames; for methods that draw in a range of their own."
+            "frames; for methods whose range is not that of the counts."
         )
     if any("adatom_f1" in row.scores for row in rows):
         notes.append(

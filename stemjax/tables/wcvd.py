@@ -43,7 +43,11 @@ def _figures(row: Row, noisy: Row) -> dict:
     figures |= {"clean_contrast": round(row.mean("clean_contrast"), 6)}
     estimated, true = upsnr_of_movies(row)
     usable = np.isfinite(estimated)
-    figures["upsnr_db"] = round(float(estimated[usable].mean()), 6) if usable.any() else ""
+    if usable.any():
+        ends = zip(("", "_low", "_high"), estimate(estimated[usable], np.flatnonzero(usable)), strict=True)
+        figures |= {f"upsnr_db{end}": "" if value is None else round(value, 6) for end, value in ends}
+    else:
+        figures |= {"upsnr_db": "", "upsnr_db_low": "", "upsnr_db_high": ""}
     figures["upsnr_movies"] = int(usable.sum())
     figures["upsnr_from_truth_db"] = round(float(true.mean()), 6)
     facts = {"parameters": row.records[0]["parameters"], "movies": len(set(row.units))}
@@ -98,7 +102,7 @@ def _of_movies(row: Row, name: str) -> np.ndarray:
 
 
 def _printed(figures: dict) -> tuple[str, ...]:
-    upsnr = "none" if figures["upsnr_db"] == "" else f"{figures['upsnr_db']:.2f}"
+    upsnr = printed(figures, "upsnr_db", ".2f") or "none"
     if figures["upsnr_db"] != "" and figures["upsnr_movies"] < figures["movies"]:
         upsnr += f" ({figures['upsnr_movies']} of {figures['movies']} movies)"
     gain = "" if figures["method"] == NOISY else printed(figures, "gain_db", "+.2f")
