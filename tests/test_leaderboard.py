@@ -11,6 +11,7 @@ import pytest
 
 from stemjax import leaderboard, records
 from stemjax.cli import main
+from stemjax.datasets import recipe_hash
 from stemjax.denoisers.supervised import Supervised
 from stemjax.leaderboard import benchmark, entries, pictures, ranks
 from stemjax.leaderboard.held_out import seed_after
@@ -191,6 +192,21 @@ def test_the_projects_definition_names_records_that_exist():
     assert {track.id for track in definition.tracks} >= {"pt-ceo2", "surface", "graphene", "movies", "haadf", "dose"}
     assert [track.id for track in definition.tracks if track.headline] == ["dose"]
     assert "first commit" in definition.held_out["rule"] and definition.budget == 40
+
+
+def test_the_projects_definition_names_the_data_that_simulate_makes():
+    from simulation import make, make_graphene, make_haadf, make_movies
+
+    recipes = {("au-graphene", size): plan.recipe() for size, plan in make_graphene.PLANS.items()}
+    recipes |= {("haadf-pt", size): plan.recipe() for size, plan in make_haadf.PLANS.items()}
+    recipes |= {(name, size): make.plan(name, size).recipe() for name in make.NAMES for size in ("cpu", "gpu")}
+    for kind in make_movies.KINDS:
+        recipes |= {(f"movies-{kind}", size): make_movies.plan(kind, size).recipe() for size in ("cpu", "gpu")}
+    plain = json.loads((ROOT / "results" / "benchmark.json").read_text("utf-8"))
+    for track in plain["tracks"]:
+        for size, of_size in track["sizes"].items():
+            for name, identity in of_size["data"].items():
+                assert identity == recipe_hash(recipes[name, size]), (track["id"], size, name)
 
 
 def test_a_published_version_is_frozen(tmp_path, monkeypatch):

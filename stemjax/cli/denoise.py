@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from stemjax.cli import fail
-from stemjax.cli.arguments import Count, Files, Flag, Folder, MaybeCount, named
+from stemjax.cli.arguments import Count, Files, Flag, Folder, MaybeCount, Settings, named
 
 
 def denoise(
     paths: Files,
     /,
     model: Annotated[str | None, named("NAME|RUN")] = None,
+    set: Settings = (),
     train: Flag = False,
     fine_tune: Annotated[Path | None, named("RUN")] = None,
     size: Literal["smoke", "cpu", "gpu"] = "cpu",
@@ -53,6 +54,7 @@ def denoise(
     Args:
         paths: Image files, or folders of images, as many as you like.
         model: Name from `stemjax models`, or folder of a run. Default: the network that comes along.
+        set: A setting of the model, as often as you like: --model gaussian --set sigma=2. A wrong one gets the list.
         train: Train the model, noise2void by default, on the movie itself first; it needs no clean images. The run's
             folder is kept, for `--model` and `--fine-tune`.
         fine_tune: Train on the movie from the weights of this run.
@@ -87,6 +89,7 @@ def denoise(
     from stemjax.cli.denoise_movie import put_in_place, report_quality
     from stemjax.cli.denoise_train import SELF_SUPERVISED, Training
     from stemjax.cli.training import STATUS
+    from stemjax.denoisers import with_settings
     from stemjax.presets import PRESETS, SHIPPED, load_model
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is said once, in our own line
@@ -109,14 +112,17 @@ def denoise(
         raise ValueError("--bin does not go with training: bin the movie with another program, and train on that")
     if fine_tune is not None and (model or train):
         raise ValueError("--fine-tune RUN says what to train: leave out --model and --train")
+    if fine_tune is not None and set:
+        raise ValueError("--fine-tune RUN goes on with the settings of that run: leave out --set")
     if absent := [path for path in paths if str(path) in PRESETS and not path.exists()]:
         raise ValueError(f"{absent[0]} is a model, not a file: say --model {absent[0]}")
     job = Job(axes, sampling, bin, fill_nonfinite, dtype, tile, blend, png, overwrite)
     if learns:
         name = model or SELF_SUPERVISED
-        training = Training(name, fine_tune, size, steps, seed, runs, time_limit, axes, sampling, fill_nonfinite)
+        training = Training(name, set, fine_tune, size, steps, seed, runs, time_limit, axes, sampling, fill_nonfinite)
     else:
         chosen = Model(model or SHIPPED, *load_model(model or SHIPPED))
+        chosen = replace(chosen, denoiser=with_settings(chosen.denoiser, set))
     if watch is not None:
         from stemjax.cli.denoise_watch import watch_and_denoise
 

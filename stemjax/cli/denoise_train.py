@@ -12,6 +12,7 @@ class Training:
     """How a network is trained on a movie; the fields are options of the verb."""
 
     model: str
+    settings: tuple[str, ...]
     fine_tune: Path | None
     size: str
     steps: int | None
@@ -49,6 +50,7 @@ class Training:
 
     def _new(self, path: Path, channels: int):
         """The preset's denoiser, for so many channels together."""
+        from stemjax.denoisers import with_settings
         from stemjax.presets import find_preset
         from stemjax.recipes import learns_from_clips
 
@@ -56,7 +58,7 @@ class Training:
         if channels == 1 and name == SELF_SUPERVISED:
             print(f"{path}: one channel, so this is {SINGLE}")
             name = SINGLE
-        denoiser = find_preset(name).at(self.size)
+        denoiser = with_settings(find_preset(name).at(self.size), self.settings)
         if not getattr(denoiser, "self_supervised", False):
             raise ValueError(f"{name} does not learn from noisy images alone: train --model {SELF_SUPERVISED}")
         if name == SINGLE and channels > 1:

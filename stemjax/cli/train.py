@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from stemjax.cli.arguments import Count, Flag, Folder, named
+from stemjax.cli.arguments import Count, Flag, Folder, Settings, named
 
 
 def train(
@@ -14,6 +14,7 @@ def train(
     /,
     data: Folder,
     size: Literal["smoke", "cpu", "gpu"] = "cpu",
+    set: Settings = (),
     seed: Count = 0,
     time_limit: Annotated[float | None, named("SECONDS")] = None,
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs"),
@@ -29,6 +30,7 @@ def train(
         data: Folder of a data set made by `stemjax simulate`; or of images, or a movie's file, for methods that learn
             from noisy images alone.
         size: gpu is the paper's network and training, cpu a narrow network in minutes, smoke a test in seconds.
+        set: A setting of the model, as often as you like: noise2atom --set flatten=true. A wrong one gets the list.
         seed: Seed of everything random.
         time_limit: Seconds after which to save and stop.
         runs: Folder of the runs; each is a folder named by the hash of its configuration.
@@ -40,6 +42,7 @@ def train(
     from stemjax import datasets, presets
     from stemjax.cli.denoise_train import Training
     from stemjax.cli.training import train_and_report
+    from stemjax.denoisers import with_settings
     from stemjax.haadf import HaadfImaging
 
     chosen = presets.find_preset(preset)
@@ -48,12 +51,12 @@ def train(
     if _is_recorded(data) and getattr(chosen.denoiser, "self_supervised", False):
         if (precision, rematerialise, wandb) != ("float32", False, False):
             raise ValueError(f"{data}: --precision, --rematerialise and --wandb are for data sets: leave them out")
-        training = Training(preset, None, size, None, seed, runs, time_limit, axes, None, False)
+        training = Training(preset, set, None, size, None, seed, runs, time_limit, axes, None, False)
         return _end(training.run(data))
     if axes:
         raise ValueError(f"{data}: --axes is for images of your own: leave it out")
     data_set = datasets.open_data_set(data)
-    denoiser = _with_options(preset, chosen.at(size), precision, rematerialise)
+    denoiser = _with_options(preset, with_settings(chosen.at(size), set), precision, rematerialise)
     run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed)
     wanted = {"stem": "au-graphene", "movie": "movies pt"}.get(run.imaging.protocol, "pt-ceo2")
     wanted = "haadf-pt" if isinstance(run.imaging, HaadfImaging) else wanted

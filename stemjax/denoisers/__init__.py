@@ -62,6 +62,43 @@ def from_config(config: dict):
     return cls(**{name: _from_plain(value) for name, value in fields.items()})
 
 
+def with_settings(denoiser, settings):
+    """The denoiser with some of its fields set.
+
+    Parameters
+    ----------
+    settings : sequence of str
+        Each "FIELD=VALUE", the value a number, a word, or true or false, as the field has one.
+
+    Raises
+    ------
+    ValueError
+        If there is no such field, or the value is not one for it.
+    """
+    known = {field.name: getattr(denoiser, field.name) for field in dataclasses.fields(denoiser)}
+    known = {name: value for name, value in known.items() if isinstance(value, bool | int | float | str)}
+    changes = {}
+    for setting in settings:
+        name, found, text = setting.partition("=")
+        if not found or name not in known:
+            fields = ", ".join(f"{field}={str(value).lower()}" for field, value in known.items()) or "none"
+            raise ValueError(f"{denoiser.name} has no setting {setting!r}; it has {fields}")
+        try:
+            changes[name] = _parsed(text, type(known[name]))
+        except ValueError:
+            kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(known[name])]
+            raise ValueError(f"{setting}: {name} is {kind}") from None
+    return dataclasses.replace(denoiser, **changes)
+
+
+def _parsed(text: str, kind: type):
+    if kind is not bool:
+        return kind(text)
+    if text not in ("true", "false"):
+        raise ValueError
+    return text == "true"
+
+
 def missing_package(denoiser) -> str:
     """The package that a denoiser `requires` and that is not installed here; empty if there is none."""
     package = getattr(denoiser, "requires", "")

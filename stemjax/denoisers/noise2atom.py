@@ -220,9 +220,11 @@ class Noise2Atom:
         found, slope = float(contrast(noisy, denoised).mean()), float(relative_slope(noisy).mean())
         texts = []
         if found < INVERTED:
-            texts.append(f"the contrast is inverted (correlation {found:.2f}): train again with another seed")
+            texts.append(
+                f"the contrast is inverted (correlation {found:.2f}): train with another seed, or restart=true"
+            )
         if slope > STEEP and not self.flatten:
-            texts.append(f"the background rises by {slope:.0%} of its mean: train Noise2Atom(flatten=True)")
+            texts.append(f"the background rises by {slope:.0%} of its mean: train with flatten=true")
         return texts
 
     def _scaled(self, batch: dict) -> jax.Array:

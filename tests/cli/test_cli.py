@@ -237,6 +237,27 @@ def test_wrong_options(micrograph, capsys, arguments, words):
     assert words in err and err.count("\n") == 1
 
 
+def test_settings_of_the_model(micrograph, tmp_path, capsys):
+    made = {}
+    for sigma in ("1", "4"):
+        out = tmp_path / f"{sigma}.npy"
+        assert run_denoise(str(micrograph), "--model", "gaussian", "--set", f"sigma={sigma}", "--out", str(out)) == 0
+        made[sigma] = np.load(out)
+        assert json.loads(out.with_suffix(".json").read_text())["provenance"]["denoiser"] == (
+            {"class": "gaussian.Gaussian"} | ({"sigma": 4.0} if sigma == "4" else {})
+        )
+    assert made["4"].std() < made["1"].std()
+    capsys.readouterr()
+    for setting, said in {
+        "sigmo=4": "gaussian has no setting 'sigmo=4'; it has sigma=1.0",
+        "sigma": "gaussian has no setting 'sigma'",
+        "sigma=wide": "sigma=wide: sigma is a number",
+    }.items():
+        assert run_denoise(str(micrograph), "--model", "gaussian", "--set", setting) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert said in line
+
+
 def test_unknown_model_and_model_without_weights(micrograph, capsys):
     assert main(["denoise", str(micrograph), "--model", "resnet"]) == 2
     assert "no model named 'resnet'" in capsys.readouterr().err

@@ -132,7 +132,7 @@ def test_shape_dtype_and_finiteness(case):
 def test_a_batch_is_its_images_one_by_one_without_a_new_trace(case):
     together = case.denoise(case.variables, case.batch["noisy"])
     alone = [case.denoise(case.variables, image[None])[0] for image in case.batch["noisy"]]
-    np.testing.assert_allclose(together, np.stack(alone), atol=2e-5)
+    np.testing.assert_allclose(together, np.stack(alone), rtol=1e-4, atol=2e-5)
     assert case.traces == 2  # one of each shape
 
 

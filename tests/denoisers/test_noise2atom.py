@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from stemjax import checkpoint, train
-from stemjax.denoisers import to_config
+from stemjax.denoisers import to_config, with_settings
 from stemjax.denoisers.noise2atom import PENALTY, Noise2Atom, judgement, nearest
 from stemjax.journal import read_journal
 from stemjax.metrics.low_frequency import contrast, low_pass, relative_slope, remove_background
@@ -57,6 +57,14 @@ def images(key: int = 0, count: int = 3) -> jax.Array:
 @pytest.fixture(scope="module")
 def variables() -> dict:
     return jax.jit(DENOISER.init)(jax.random.key(0), images()[:1])
+
+
+def test_its_switches_can_be_set_by_name():
+    assert with_settings(DENOISER, ["flatten=true", "alpha=1"]) == replace(DENOISER, flatten=True, alpha=1.0)
+    with pytest.raises(ValueError, match="restart=yes: restart is true or false"):
+        with_settings(DENOISER, ["restart=yes"])
+    with pytest.raises(ValueError, match="critic_steps=many: critic_steps is a whole number"):
+        with_settings(DENOISER, ["critic_steps=many"])
 
 
 # ---------------------------------------------------------------------------------------------------- objective
