@@ -36,7 +36,6 @@ TUNED_FILTERS = {
 DIVISORS = (2.0, 3.0, 5.0, 7.0, 10.0, 14.0, 20.0, 28.0)  # of the low-pass filter after WCVD
 BLOCKS = (2, 3, 4)  # of the autoencoder
 NETWORKS = {"Noise2Void": "noise2void-single", "UDVD": "udvd", "WCID": "wcid", "WCVD": "wcvd"}  # row -> preset
-LEARN_ANEW = ("UDVD", "WCVD")  # on movies of the other kinds, too
 # Where many networks are compared, each learns from less: short runs of WCVD, the same for all.
 SHORT = {
     "smoke": {},
@@ -87,10 +86,9 @@ def networks(size: str, workspace: Workspace) -> Iterator[Method]:
 
 
 def networks_of(kind: str, size: str, workspace: Workspace) -> Iterator[Method]:
-    """UDVD and WCVD trained on the movies that they are tested on, where those are not the ones of `networks`."""
-    for name in LEARN_ANEW if kind != LEARNT_FROM else ():
-        label = f"{name}, learnt from this kind"
-        yield learnt(label, trained(NETWORKS[name], size, workspace, f"{name} on {kind}", kind=kind))
+    """WCVD trained on movies of the kind that it is tested on, where that is not the one of `networks`."""
+    if kind != LEARNT_FROM:
+        yield learnt("WCVD, learnt from this kind", trained("wcvd", size, workspace, f"WCVD on {kind}", kind=kind))
 
 
 def learnt(label: str, network: Trained) -> Method:

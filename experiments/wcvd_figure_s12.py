@@ -23,7 +23,7 @@ from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import datasets, parallel, tables
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
-from stemjax.drift import CUMULATIVE, MEAN, RUNNING, RegistrationError, register
+from stemjax.drift import CUMULATIVE, MEAN, RUNNING, RegistrationError, bound, register
 from stemjax.evaluate import ImageSet
 
 NAME = "wcvd_figure_s12"
@@ -55,6 +55,7 @@ def _registered(frames: np.ndarray, data: datasets.DataSet, test: ImageSet, refe
     """How far the path of each movie is from the true one [px], for every frame that of its whole movie."""
     motion, sampling = np.asarray(data.array("frames.npy")), data.manifest["frame"]["sampling_angstrom"]
     scores: list[dict] = [{} for _ in frames]
+    bounds = _bounds(test)
     for rows in hrtem.rows_of_movies(test):
         own = motion[motion["item"] == test.images.item[rows[0]]]
         own = own[np.argsort(own["frame"])][test.images.frame[rows]]
@@ -66,5 +67,15 @@ def _registered(frames: np.ndarray, data: datasets.DataSet, test: ImageSet, refe
         apart = (path - path.mean(0)) - (true - true.mean(0))
         error = float(np.sqrt(np.mean(np.sum(apart**2, axis=1))))
         for row in rows:
-            scores[row] = {"drift_error_px": error, "registered": registered}
+            scores[row] = {"drift_error_px": error, "registered": registered, "drift_bound_px": bounds[row]}
     return scores
+
+
+def _bounds(test: ImageSet) -> np.ndarray:
+    """The smallest error [px] for every frame, the root mean square of its movie; its noise from that very movie."""
+    found = np.zeros(len(test))
+    for rows in hrtem.rows_of_movies(test):
+        clean, noisy = test.clean[rows, ..., 0].astype(float), test.noisy[rows, ..., 0]
+        slope, offset = np.polyfit(clean.ravel(), (noisy - clean).ravel() ** 2, 1)  # variance of a reading
+        found[rows] = np.sqrt(np.mean(bound(clean, slope * clean + offset) ** 2))
+    return found

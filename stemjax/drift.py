@@ -156,6 +156,27 @@ def register(
     return Drift(path, disagreement, disagreement)
 
 
+def bound(clean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """What registration cannot be better than: the Cramér-Rao bound of each frame's place [px], float64 [T].
+
+    With F = sum over pixels of grad x grad x^T / variance it is sqrt(trace F^-1), the root mean square distance from
+    the true place of any unbiased estimate from that frame alone, of one that knows the clean image as well; infinite
+    where a frame is the same in some direction.
+
+    Parameters
+    ----------
+    clean, variance : float [T, H, W]
+        Expected readings, and how much they scatter.
+    """
+    found = []
+    for frame, scatter in zip(np.asarray(clean, np.float64), np.asarray(variance, np.float64), strict=True):
+        y, x = np.gradient(frame)
+        yy, xx, yx = ((one / scatter).sum() for one in (y * y, x * x, y * x))
+        determinant = yy * xx - yx**2
+        found.append(np.sqrt((yy + xx) / determinant) if determinant > 1e-12 * max(yy * xx, 1e-300) else np.inf)
+    return np.array(found)
+
+
 def _jump(disagreements: np.ndarray, reach: float) -> JumpError:
     t = int(disagreements.argmax())
     return JumpError(

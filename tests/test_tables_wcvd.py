@@ -124,10 +124,16 @@ def test_low_pass_filters_stand_side_by_side():
 
 def test_drift_says_how_many_movies_were_registered():
     entries = [
-        (method, {"kind": "pt", "reference": reference}, rows_of("", drift_error_px=error, registered=registered))
+        (
+            method,
+            {"kind": "pt", "reference": reference},
+            rows_of("", drift_error_px=error, registered=registered, drift_bound_px=0.4),
+        )
         for method, error, registered in (("As recorded", 3.0, 0.0), ("WCID", 0.05, 1.0))
         for reference in ("running", "cumulative")
     ]
-    grid = wcvd_figure_s12(*made_up(entries)).grids[0]
+    table = wcvd_figure_s12(*made_up(entries))
+    assert any("nearer than 0.40 [0.40, 0.40] px" in note for note in table.notes)
+    grid = table.grids[0]
     assert grid.columns[1:3] == ("running: off the true path [px]", "running: registered")
     assert grid.rows[0][1:3] == ("3.00 [3.00, 3.00]", "0 of 12") and grid.rows[1][2] == "12 of 12"
