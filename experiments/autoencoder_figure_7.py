@@ -5,7 +5,9 @@
 The autoencoder learns from small and from large crops, as many pixels in all, of a distorted crystal lattice (in the
 place of the paper's SmCo movies) and of atoms and clusters on carbon, and is tested on unseen movies of the same kind.
 In the paper, which prints no figures, crops of 128 px serve a lattice as well as larger ones; single atoms need them
-larger.
+larger. Expect at size `cpu`, whose crops and number of steps are small, nothing of the lattice at any size (14.8 dB, as
+a constant; a tuned Gaussian filter 17.6), and of the atoms the clusters alone, 24.2 dB from crops of 64 px and 23.9
+from 128 px; a Gaussian filter has 29.0 dB.
 
 Reference: Wang, Henninen, Keller, Erni, "Self-supervised denoising for massive noisy images", 2021, Figures 7 and 8.
 """

@@ -138,8 +138,8 @@ def _contrasts(frames: np.ndarray, lines: list[dict | None]) -> list[float]:
 
 
 def _histogram(test: ImageSet, workspace: Workspace, size: str, kind: str) -> None:
-    """Figure S5: how often each reading occurs in the noisy movies."""
-    values = test.noisy.ravel()
+    """Figure S5: how often each reading occurs in a noisy movie; exported to 0 to 255, each has readings of its own."""
+    values = test.noisy[next(iter(hrtem.rows_of_movies(test)))].ravel()
     unit = np.unique(values)
     bins = unit if len(unit) < 64 else np.linspace(values.min(), values.max(), 64)
     step = np.diff(bins).min()
