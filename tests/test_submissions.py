@@ -126,6 +126,7 @@ def test_a_track_without_any_record_is_exported_and_scored(tmp_path, capsys):
     plain = json.loads((RESULTS / "benchmark.json").read_text())
     track = next(track for track in plain["tracks"] if track["id"] == "haadf")
     track["sizes"]["cpu"]["data"] = {"toy-haadf": data.recipe_hash}
+    track["sizes"]["gpu"]["data"] = {"toy-haadf": None}
     track["boards"] = track["boards"][:1]
     (tmp_path / "results" / "benchmark.json").write_text(json.dumps(plain | {"tracks": [track]}))
     out = tmp_path / "out"
