@@ -15,8 +15,8 @@ from stemjax.metrics.low_frequency import contrast
 from stemjax.movies import MovieCrops
 
 LABEL = "Noise2Atom"
-# Where one training is compared with others, of which there are many. At size cpu 300 steps, where the cycles are about
-# where the paper stops, leave four seeds of five with nothing learnt.
+# Where one training is compared with others, of which there are many: at size cpu as many steps as of the preset, of
+# smaller batches.
 SHORT = {
     "smoke": {},
     "cpu": {"crops": MovieCrops(size=64, count=2), "steps": 1000, "validate_every": 100},

@@ -172,8 +172,8 @@ def fitted_psnr(denoised: np.ndarray, test: ImageSet) -> list[float]:
     """PSNR [dB] of every frame after the gain and offset of its movie that bring it nearest to the noisy frames.
 
     For methods whose range is not that of the counts. The fit does not see the truth; its gain is not below 0, so that
-    an inverted movie becomes a constant. Noise that a method leaves is in both, and draws the gain
-    towards 1: the fit flatters nobody for it.
+    an inverted movie becomes a constant. Noise that a method leaves is in both, and draws the gain towards 1: the fit
+    flatters nobody for it.
     """
     each, found = contracts(test.imaging.contract(), test.clean, test.images.unit), np.zeros(len(test))
     for movie in dict.fromkeys(test.images.unit.tolist()):

@@ -55,7 +55,8 @@ def run(size: str, workspace: Workspace) -> None:
         clean = [{"clean_contrast": value} for value in _contrasts(test.clean, lines)]
         pictures = {}
         validation = hrtem.movies(kind, size, workspace, "validation")[1]
-        learnt = [*common, *hrtem.networks_of(kind, size, workspace)]
+        anew = list(hrtem.networks_of(kind, size, workspace))
+        learnt = [*common, *anew]
         filtered = [hrtem.with_tuned_low_pass(m, validation) for m in learnt if hasattr(m.denoiser, "low_pass")]
         for method in (*hrtem.filters(validation), *learnt, *filtered):
             denoised = method.denoise(test)
@@ -64,7 +65,7 @@ def run(size: str, workspace: Workspace) -> None:
             parts = zip((one for movie in found for one in movie), contrast, clean, strict=True)
             extra = [one | two | three for one, two, three in parts]
             method.record(rows, denoised, extra, conditions={"tested_on": kind})
-            if method.label != BLANK and "this kind" not in method.label:  # the same in every row of the montage
+            if method.label != BLANK and not method.label.startswith(tuple(m.label for m in anew)):  # in every row
                 pictures[method.label] = denoised
         shown[name] = panels(test, pictures, 0)
         _histogram(test, workspace, size, kind)

@@ -14,6 +14,7 @@ fields that differ from their defaults, so a new field with its default changes 
 import dataclasses
 import importlib
 import importlib.util
+from collections.abc import Sequence
 
 _PACKAGES = ("stemjax.denoisers", "stemjax.networks", "stemjax")
 _FLAX_FIELDS = ("parent", "name")
@@ -62,7 +63,7 @@ def from_config(config: dict):
     return cls(**{name: _from_plain(value) for name, value in fields.items()})
 
 
-def with_settings(denoiser, settings):
+def with_settings(denoiser, settings: Sequence[str]):
     """The denoiser with some of its fields set.
 
     Parameters
