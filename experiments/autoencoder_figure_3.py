@@ -29,8 +29,8 @@ def run(size: str, workspace: Workspace) -> None:
     """Train, score and record every network on both films, then render the table."""
     parallel.enable_compilation_cache()
     data, networks = workspace.haadf_pt(size), list(learnt(size, workspace))
-    validation = very_noisy.frames(data, size, very_noisy.LEARNT_FROM, "validation")
     for film in very_noisy.FILMS:
+        validation = very_noisy.tuned_on(data, size, film)
         rows = Recorder(NAME, size, workspace, data, very_noisy.frames(data, size, film))
         for method in (Method(NOISY), Method(BLANK, Constant()), *networks):
             best, chosen = very_noisy.threshold(method, data, validation)

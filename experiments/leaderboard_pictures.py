@@ -23,7 +23,7 @@ from stemjax import leaderboard, records
 from stemjax.evaluate import ImageSet, scores
 from stemjax.files import write_whole
 from stemjax.leaderboard import benchmark, pictures
-from stemjax.leaderboard.entries import Entry, Ranking, competing, is_submission, rankings
+from stemjax.leaderboard.entries import Entry, Ranking, competing, rankings
 from stemjax.leaderboard.parts import sampling_of
 from stemjax.movies import FrameList
 from stemjax.records.rebuild import denoised_by, find_data, image_set, method_of, some_of
@@ -51,7 +51,7 @@ def run(size: str, workspace: Workspace, again: bool = False) -> None:
     candidates = competing(definition, found)
     values = records.load_scores(workspace.results / "records", candidates)
     made = []
-    for ranking in rankings(definition, [one for one in candidates if not is_submission(one)], values):
+    for ranking in rankings(definition, [one for one in candidates if not records.is_submission(one)], values):
         wanted = ranking.board.id in PICTURED.get(ranking.track.id, ())
         if ranking.size != size or not ranking.entries or not wanted:
             continue

@@ -2,16 +2,16 @@
 
     stemjax experiment run noise2atom_figure_3 --size cpu
 
-Networks learn from noisy movies on 20 nm of carbon at half an electron per pixel, and denoise unseen movies on the same
-film and on one of 50 nm, beside Gaussian filters tuned on validation movies of the same film, PGURE-SVT, which is given
-each movie alone, and a supervised UNet that sees the clean frames. The paper has CSS alone, the likeness of
-neighbouring frames, which is 1 for a constant; here PSNR and SSIM against the truth and the precision and recall of
-single atoms stand beside it. VGG19 as an encoder and PPN2V, which the papers also tried, need weights or a noise model
-that are not given: not run.
+Networks learn from noisy movies on 20 nm of carbon at half an electron per pixel, and denoise unseen movies on the
+same film and on one of 50 nm, beside Gaussian filters tuned on validation movies of the same film, PGURE-SVT, which
+is given each movie alone, and a supervised UNet that sees the clean frames. The paper has CSS alone, the likeness of
+neighbouring frames, which is 1 for a movie that stands still; here PSNR and SSIM against the truth and the precision
+and recall of single atoms stand beside it. VGG19 as an encoder and PPN2V, which the papers also tried, need weights
+or a noise model that are not given: not run.
 
 Expect at size `cpu` on 20 nm 32.7 dB of the supervised UNet, 32.1 of Noise2Void, 31.5 of Noise2Self, 30.1 of a tuned
-Gaussian in space and time, 29.1 of PGURE-SVT, 24.2 of the autoencoder, which keeps clusters and loses single atoms,
-23.3 of Noise2Atom, which draws atoms where there are none, and 22.3 of a constant.
+Gaussian in space and time, 29.1 of a tuned PGURE-SVT, 24.2 of the autoencoder, which keeps clusters and loses single
+atoms, 23.3 of Noise2Atom, which draws atoms where there are none, and 22.3 of a constant.
 
 Reference: Wang, Henninen, Keller, Erni, "Noise2Atom: unsupervised denoising for scanning transmission electron
 microscopy images", Applied Microscopy 50:23, 2020, Figure 3.
@@ -36,11 +36,8 @@ def run(size: str, workspace: Workspace) -> None:
     parallel.enable_compilation_cache()
     data = workspace.haadf_pt(size)
     networks, pictures = list(very_noisy.networks(size, workspace)), {}
-    tuned_on = very_noisy.frames(data, size, very_noisy.LEARNT_FROM, "validation")
     for film in very_noisy.FILMS:
-        test = very_noisy.frames(data, size, film)
-        has_own = any(item["session"] == film and item["split"] == "validation" for item in data.items)
-        validation = very_noisy.frames(data, size, film, "validation") if has_own else tuned_on
+        test, validation = very_noisy.frames(data, size, film), very_noisy.tuned_on(data, size, film)
         rows, shown = Recorder(NAME, size, workspace, data, test), {}
         for method in (*very_noisy.filters(validation), *networks):
             best, chosen = very_noisy.threshold(method, data, validation)

@@ -50,6 +50,12 @@ def frames(data: datasets.DataSet, size: str, film: str, split: str = "test", im
     return image_set(data, Frames(session=(film,)), split, FRAMES_PER_MOVIE[size], imaging)
 
 
+def tuned_on(data: datasets.DataSet, size: str, film: str) -> ImageSet:
+    """Validation movies on the same film; at size smoke, which has none on 50 nm, those on the film learnt from."""
+    has_own = any(item["session"] == film and item["split"] == "validation" for item in data.items)
+    return frames(data, size, film if has_own else LEARNT_FROM, "validation")
+
+
 # ---------------------------------------------------------------------------------------------------- methods
 def trained(
     preset: str, size: str, workspace: Workspace, label: str, denoiser=None, seed: int = 0, **changes

@@ -1,9 +1,11 @@
-"""Write the clean images of a data set as files, for programs that want files.
+"""Write the images of a data set as files, for programs that want files.
 
     python -m simulation.export data/gpu --out images
 
-One float32 TIFF in counts per exit wave and defocus, with its pixel size where ImageJ looks for it, and `images.csv`
-with all conditions. The full grid is 17,955 images of 4 MB. A killed export goes on where it stopped.
+Of exit waves: one clean float32 TIFF in counts per wave and defocus, with its pixel size where ImageJ looks for it, and
+`images.csv` with all conditions. The full grid is 17,955 images of 4 MB. Of movies: every frame, in `noisy` as recorded
+with the noise that models are trained on by default, and under the same name in `clean`. A killed export goes on where
+it stopped.
 """
 
 import argparse
@@ -21,7 +23,16 @@ from simulation.contrast import DEFOCI
 from simulation.folder import locked, reporter, run_command
 from stemjax import datasets
 from stemjax.files import write_whole
+from stemjax.haadf import HaadfImaging
+from stemjax.hrtem_movies import IMAGING
+from stemjax.image_folder import CLEAN, NOISY
+from stemjax.movies import FrameList, GrapheneImaging
 from stemjax.optics import Optics, image
+from stemjax.synthetic import LatticeImaging
+
+PIXELS, COUNTS = 1024, 0.45  # per side; electrons per vacuum pixel
+MOVIES = {"au-graphene": GrapheneImaging(), "haadf-pt": HaadfImaging(), "lattice": LatticeImaging()}
+MOVIES |= {f"movies-{kind}": imaging for kind, imaging in IMAGING.items()}
 
 _images = partial(jax.jit, static_argnums=(2, 3, 4))(image)
 
@@ -29,17 +40,17 @@ _images = partial(jax.jit, static_argnums=(2, 3, 4))(image)
 def export_images(
     folder: str | Path,
     out: str | Path,
-    pixels: int = 1024,
-    counts: float = 0.45,
+    pixels: int = PIXELS,
+    counts: float = COUNTS,
     defocus: tuple[float, ...] = DEFOCI,
     progress: bool = True,
 ) -> Path:
-    """Render every exit wave of a data set at every defocus.
+    """Render every exit wave of a data set at every defocus, or every frame of its movies.
 
     Parameters
     ----------
     folder : path
-        Data set of exit waves.
+        Data set of exit waves, or of movies, for which the three numbers stay as they are.
     out : path
         Folder of the images; existing ones of the same export are kept.
     pixels : int
@@ -59,9 +70,13 @@ def export_images(
     OSError
         If another process writes there, or the disk is full.
     ValueError
-        If `out` holds another export.
+        If `out` holds another export, or movies are to have other pixels, counts or defocus than their own.
     """
     data, out = datasets.open_data_set(folder), Path(out)
+    if "frame" in data.manifest:
+        if (pixels, counts, tuple(defocus)) != (PIXELS, COUNTS, DEFOCI):
+            raise ValueError(f"{folder}: movies have their own pixels, counts and defocus: leave these options out")
+        return _export_movies(data, out, progress)
     options = {"recipe_hash": data.recipe_hash, "pixels": pixels, "counts": counts, "defocus": list(defocus)}
     with locked(out):
         _claim(out, json.loads(json.dumps(options)))
@@ -76,6 +91,39 @@ def export_images(
                         _write_tiff(out / row["file"], picture, sampling)
                 report(index + 1)
         return _write_csv(out / "images.csv", [row for rows in table for row in rows])
+
+
+def _export_movies(data: datasets.DataSet, out: Path, progress: bool) -> Path:
+    """Write every frame of a data set of movies, noisy and clean; returns the table."""
+    if data.name not in MOVIES:
+        raise ValueError(f"{data.folder}: frames of {data.name!r} are not known; choose one of {', '.join(MOVIES)}")
+    imaging, rows, sampling = MOVIES[data.name], [], data.manifest["frame"]["sampling_angstrom"]
+    with locked(out), reporter("movies", 0, len(data.items), progress) as report:
+        _claim(out, {"recipe_hash": data.recipe_hash, "imaging": repr(imaging)})
+        for folder in (NOISY, CLEAN):
+            (out / folder).mkdir(exist_ok=True)
+        for index, item in enumerate(data.items):
+            frames = np.arange(item["frames"], dtype=np.int32)
+            images = FrameList(np.full_like(frames, index), frames, np.full(len(frames), item["unit"]))
+            names = [f"{name}.tif" for name in images.names(data)]
+            if not all((out / folder / name).is_file() for folder in (NOISY, CLEAN) for name in names):
+                pictures = {NOISY: _as_recorded(imaging, data, images), CLEAN: imaging.clean_images(data, images)}
+                for folder, stack in pictures.items():
+                    for name, picture in zip(names, np.asarray(stack), strict=True):
+                        _write_tiff(out / folder / name, np.squeeze(np.moveaxis(picture, -1, 0)), sampling)
+            known = {key: item[key] for key in ("id", "unit", "split", "session")}
+            known |= {"channels": " ".join(imaging.channels), "pixel_size_angstrom": sampling}
+            noise = {"noise": repr(imaging.noise)}
+            rows += [{"file": name} | known | {"frame": int(n)} | noise for name, n in zip(names, frames, strict=True)]
+            report(index + 1)
+        return _write_csv(out / "images.csv", rows)
+
+
+def _as_recorded(imaging, data: datasets.DataSet, images: FrameList) -> np.ndarray:
+    """Noisy frames [T, H, W, C] of one movie."""
+    if hasattr(imaging, "noisy_images"):
+        return imaging.noisy_images(data, images)
+    return imaging.device_arrays(data, images)["noisy"]
 
 
 def _claim(out: Path, options: dict) -> None:
@@ -106,11 +154,12 @@ def _row(item: dict, defocus: float, sampling: float, counts: float) -> dict:
 
 
 def _write_tiff(path: Path, picture: np.ndarray, sampling: float) -> None:
-    """ImageJ TIFF with the pixel size in nm, whole or not at all."""
+    """ImageJ TIFF of [H, W] or [C, H, W] with the pixel size in nm, whole or not at all."""
     import tifffile
 
-    per_nm, buffer = 10 / sampling, io.BytesIO()
-    tifffile.imwrite(buffer, picture, imagej=True, resolution=(per_nm, per_nm), metadata={"unit": "nm", "axes": "YX"})
+    per_nm, buffer, axes = 10 / sampling, io.BytesIO(), "CYX"[-picture.ndim :]
+    picture = np.ascontiguousarray(picture, np.float32)
+    tifffile.imwrite(buffer, picture, imagej=True, resolution=(per_nm, per_nm), metadata={"unit": "nm", "axes": axes})
     write_whole(path, lambda stream: stream.write(buffer.getvalue()))
 
 
@@ -126,10 +175,10 @@ def _write_csv(path: Path, rows: list[dict]) -> Path:
 def main(arguments: list[str] | None = None) -> int:
     """Command line of ``python -m simulation.export``; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m simulation.export", description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="data set of exit waves")
+    parser.add_argument("folder", type=Path, help="data set of exit waves or movies")
     parser.add_argument("--out", required=True, type=Path, help="folder of the images")
-    parser.add_argument("--pixels", type=int, default=1024, help="pixels per side")
-    parser.add_argument("--counts", type=float, default=0.45, help="electrons per vacuum pixel")
+    parser.add_argument("--pixels", type=int, default=PIXELS, help="pixels per side")
+    parser.add_argument("--counts", type=float, default=COUNTS, help="electrons per vacuum pixel")
     parser.add_argument(
         "--defocus", type=float, nargs="+", default=DEFOCI, help="in Å (default: 0 to 200 in steps of 10)"
     )

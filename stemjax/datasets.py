@@ -192,7 +192,8 @@ def open_data_set(folder: str | Path, expected: str | None = None) -> DataSet:
     folder = Path(folder)
     path = folder / "manifest.json"
     if not path.is_file():
-        raise OSError(f"{folder}: no finished data set here (no manifest.json); make one with `stemjax simulate`")
+        missing = "no manifest.json" if folder.is_dir() else "no such folder"
+        raise OSError(f"{folder}: no finished data set here ({missing}); make one with `stemjax simulate`")
     try:
         manifest = json.loads(path.read_text())
     except ValueError as error:

@@ -10,7 +10,7 @@ References
 Wang, Henninen, Keller, Erni, "Self-supervised denoising for massive noisy images", 2021, Figures 4 and 5.
 """
 
-import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -27,6 +27,7 @@ SIZE = 64  # px
 # Of all fonts that have Chinese characters, these are the ones that every one of them has: of Unicode 1.1.
 FIRST, LAST = 0x4E00, 0x9FA5
 PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
+REGULAR = ("regular", "book", "roman", "medium", "normal")  # how fonts call the plain style
 STROKES = "strokes"  # split of the picture that is no character
 DRAWS = 10  # noisy images of it
 
@@ -45,8 +46,26 @@ def characters(count: int) -> str:
     return "".join(map(chr, spread(np.arange(FIRST, LAST + 1), count)))
 
 
-def find_font(font: str = FONT) -> Path:
-    """The file of a font: `font` itself if it is one, or that of an installed family of this name.
+@dataclass(frozen=True)
+class Face:
+    """A face of a font's file, which may have several (.ttc).
+
+    Parameters
+    ----------
+    path : Path
+    index : int
+        Which face of the file it is.
+    names : tuple of (str, str)
+        Family and style, in every language that the file has them in; small letters.
+    """
+
+    path: Path
+    index: int = 0
+    names: tuple[tuple[str, str], ...] = ()
+
+
+def find_font(font: str = FONT) -> Face:
+    """The face of a font: the first of the file `font` if it is one, or that of an installed family of this name.
 
     Raises
     ------
@@ -54,17 +73,42 @@ def find_font(font: str = FONT) -> Path:
         If there is none.
     """
     if Path(font).is_file():
-        return Path(font)
+        return Face(Path(font))
     from matplotlib.font_manager import findSystemFonts
-    from matplotlib.ft2font import FT2Font
 
-    for path in sorted(findSystemFonts()):  # not the list of names that matplotlib keeps, which may be an old one
-        with contextlib.suppress(RuntimeError):  # bitmap fonts, which it cannot read
-            if FT2Font(path).family_name.lower() == font.lower():
-                return Path(path)
+    # not the list of names that matplotlib keeps, which may be an old one
+    faces = (face for path in sorted(findSystemFonts()) for face in read_faces(Path(path)))
+    if face := choose_face(faces, font):
+        return face
     raise OSError(
         f"no font {font!r} is installed; install one with Chinese characters (Debian: fonts-wqy-zenhei) or name another"
     )
+
+
+def read_faces(path: Path) -> Iterator[Face]:
+    """All faces of a font's file; none of one that cannot be read."""
+    from fontTools.ttLib import TTFont
+
+    index, count = 0, 1
+    while index < count:
+        try:
+            with TTFont(path, fontNumber=index, lazy=True) as font:
+                count = getattr(font.reader, "numFonts", 1)
+                said = {(row.nameID, row.toUnicode("replace").lower()) for row in font["name"].names}
+        except Exception:  # noqa: BLE001  bitmap and damaged fonts: readers raise whatever they stumble over
+            return
+        texts = {number: sorted(text for name, text in said if name == number) for number in (1, 2, 16, 17)}
+        # a family of four styles (1, 2) and, where there are more, the family of all (16, 17)
+        names = [(family, style) for a, b in ((1, 2), (16, 17)) for family in texts[a] for style in texts[b]]
+        yield Face(path, index, tuple(names))
+        index += 1
+
+
+def choose_face(faces: Iterable[Face], family: str) -> Face | None:
+    """The first face of a family in its plain style; the first of any style where it has none so."""
+    order = dict(zip(REGULAR, range(len(REGULAR)), strict=True))
+    found = [(order.get(style, len(order)), face) for face in faces for n, style in face.names if n == family.lower()]
+    return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def draw_characters(font: str, wanted: str, size: int = SIZE) -> np.ndarray:
@@ -75,20 +119,23 @@ def draw_characters(font: str, wanted: str, size: int = SIZE) -> np.ndarray:
     OSError
         If there is no such font, it is none, or it lacks characters; the message names both.
     """
-    from matplotlib.ft2font import FT2Font
+    from fontTools.ttLib import TTFont
     from PIL import Image, ImageDraw, ImageFont
 
-    path = find_font(font)
+    face = find_font(font)
+    path = face.path
     try:
-        known = FT2Font(str(path)).get_charmap()
-    except RuntimeError as error:
+        with TTFont(path, fontNumber=face.index, lazy=True) as opened:
+            known = opened.getBestCmap() or {}
+        style = ImageFont.truetype(str(path), size * 7 // 8, face.index)
+    except Exception as error:  # noqa: BLE001  readers of what is no font raise whatever they stumble over
         raise OSError(f"{path}: not a font that can be read; give a .ttf, .otf or .ttc file, or a family") from error
-    if missing := [letter for letter in wanted if not known.get(ord(letter))]:
+    if missing := [letter for letter in wanted if known.get(ord(letter), ".notdef") == ".notdef"]:
         some = "".join(missing[:5]) + " ..." * (len(missing) > 5)
         raise OSError(
             f"{path.name}: lacks {len(missing)} of {len(wanted)} characters ({some}); choose a font that has them"
         )
-    style, drawn = ImageFont.truetype(str(path), size * 7 // 8), np.empty((len(wanted), size, size), np.uint8)
+    drawn = np.empty((len(wanted), size, size), np.uint8)
     for place, letter in enumerate(wanted):
         frame = Image.new("L", (size, size))
         ImageDraw.Draw(frame).text((size / 2, size / 2), letter, fill=255, font=style, anchor="mm")

@@ -210,7 +210,7 @@ def clip_run(denoiser, size: str, recipe_hash: str, seed: int = 0, **changes) ->
     return Run(denoiser=denoiser, recipe_hash=recipe_hash, seed=seed, **common | recipe | changes)
 
 
-# The authors' script: Adam at 1e-3, 200 times through 900 tiles of 512 px in batches of 16. Size cpu was not tried yet.
+# The authors' script: Adam at 1e-3, 200 times through 900 tiles of 512 px in batches of 16.
 AUTOENCODER_TRAINING = {
     "gpu": {
         "crops": MovieCrops(size=512, count=16),

@@ -38,8 +38,8 @@ class Recording:
         Identity: of the shape and the pixels; "" where nobody asked for it.
     sampling : float or None
         Pixel size [Å], where the file says.
-    fill_nonfinite : bool
-        Whether NaN and infinite pixels are filled in.
+    fill_nonfinite : bool or None
+        Whether NaN and infinite pixels are filled in; None is no, where there is no option to ask for it.
 
     Raises
     ------
@@ -51,7 +51,7 @@ class Recording:
     movie: np.ndarray
     recipe_hash: str = ""
     sampling: float | None = None
-    fill_nonfinite: bool = False
+    fill_nonfinite: bool | None = None
     band: None = None  # there is no exit wave
 
     def __post_init__(self):
@@ -94,10 +94,18 @@ class Recording:
             frame = files.to_float32(frame)
             if self.fill_nonfinite and not np.isfinite(frame).all():
                 frame, _ = files.fill_nonfinite(frame)
-            files.refuse_nonfinite(files.Image(frame))
+            files.refuse_nonfinite(files.Image(frame), self._fix_of_nonfinite())
         except ValueError as error:
             raise ValueError(f"{self.where(index)}: {error}") from error
         return frame
+
+    def _fix_of_nonfinite(self) -> str:
+        """What messages say can be done about NaN and infinite pixels."""
+        if self.fill_nonfinite is not None:
+            return "--fill-nonfinite fills them in"
+        if isinstance(self.movie, files.FolderStack):
+            return "mend that file or take it out of the folder"
+        return "mend that frame or save the movie without it" if len(self.movie) > 1 else "mend the file"
 
     def frames(self) -> Iterator[np.ndarray]:
         """All frames, one after the other."""
@@ -105,7 +113,7 @@ class Recording:
 
 
 def open_recording(
-    path: str | Path, axes: str | None = None, fill_nonfinite: bool = False, stacks: bool = False
+    path: str | Path, axes: str | None = None, fill_nonfinite: bool | None = None, stacks: bool = False
 ) -> Recording:
     """Open a movie, an image or a folder of images of any size, and read every frame once to see that it is sound.
 
@@ -113,8 +121,8 @@ def open_recording(
     ----------
     axes : str, optional
         What the axes of the file, or of every file of the folder, mean; see `files.read_image`.
-    fill_nonfinite : bool
-        Fill in NaN and infinite pixels instead of refusing them.
+    fill_nonfinite : bool or None
+        Fill in NaN and infinite pixels instead of refusing them; see `Recording`.
     stacks : bool
         Whether the files of a folder may be stacks of frames.
 
@@ -142,7 +150,7 @@ def read_frames(path: str | Path, axes: str | None = None, stacks: bool = False)
     return files.read_folder(path, axes, stacks) if Path(path).is_dir() else files.read_image(path, axes, mapped=True)
 
 
-def map_recording(image: files.Image, fill_nonfinite: bool = False) -> Recording:
+def map_recording(image: files.Image, fill_nonfinite: bool | None = None) -> Recording:
     """The frames of an image or a movie, of which none has been looked at."""
     movie = image.data if image.data.ndim == 4 else image.data[None]
     return Recording(image.path, movie, sampling=image.sampling, fill_nonfinite=fill_nonfinite)

@@ -82,7 +82,8 @@ class Lattice:
 
     with waves of random direction, whose lengths lie between `strain_lengths`. f is the Fourier series of columns as
     Gaussians. By default the cell is that of SmCo5 along [100]: one column of Sm and four of Co in three rows, and the
-    brightness of an atom goes with Z^1.7.
+    brightness of an atom goes with Z^1.7. The crystals of different keys have nearly the same rotation, as have movies
+    of one crystal; a network that has seen a few rotations does not know the others.
 
     Parameters
     ----------
@@ -100,6 +101,8 @@ class Lattice:
         In u.
     background : float
         Added to the columns, of which the largest is 1.
+    rotation : (float, float)
+        Between which every crystal's rotation from y towards x lies [degrees].
     """
 
     cell: tuple[float, float] = (4.33, 3.97)
@@ -115,6 +118,7 @@ class Lattice:
     strain_lengths: tuple[float, float] = (25.0, 80.0)
     waves: int = 6
     background: float = 0.15
+    rotation: tuple[float, float] = (10.0, 14.0)
 
     def frames(self, key: jax.Array, drift: jax.Array, pixels: int, sampling: float) -> jax.Array:
         """Frames of one crystal, whose rotation and distortion the key decides.
@@ -133,7 +137,8 @@ class Lattice:
         float32 [T, pixels, pixels, 1]
         """
         turn, heading, length, phase, size = jax.random.split(key, 5)
-        angle = jax.random.uniform(turn, maxval=2 * jnp.pi)
+        least, most = np.deg2rad(self.rotation)
+        angle = jax.random.uniform(turn, minval=least, maxval=most)
         rotation = jnp.array([[jnp.cos(angle), -jnp.sin(angle)], [jnp.sin(angle), jnp.cos(angle)]])
         heading = jax.random.uniform(heading, (self.waves,), maxval=2 * jnp.pi)
         shortest, longest = self.strain_lengths

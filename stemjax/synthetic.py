@@ -33,7 +33,7 @@ class LatticeImaging:
         The crystal.
     """
 
-    noise: Dose = field(default_factory=lambda: Dose(1.0))
+    noise: Dose = field(default_factory=lambda: Dose(5.0))
     lattice: Lattice = field(default_factory=Lattice)
 
     protocol: ClassVar[str] = "stem"

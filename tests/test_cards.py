@@ -7,13 +7,14 @@ import re
 import tomllib
 from pathlib import Path
 
+import mlcroissant
 import pytest
 import yaml
 
 from stemjax import records
 from stemjax.cli import main
 from stemjax.datasets import recipe_hash
-from stemjax.leaderboard import benchmark, cards
+from stemjax.leaderboard import benchmark, cards, exports
 from tests.test_leaderboard import make_results, toy_definition
 from tests.toy import make_toy
 
@@ -37,13 +38,12 @@ def test_a_card_says_what_the_data_set_is(written):
     _, folder = written
     text = (folder / "toy-cpu.md").read_text()
     assert f"`{recipe_hash({'toy': 1})}`" in text and "| test | 2 | 2 |" in text
-    assert "Tracks: Pt on CeO₂, single images at 0.45 counts" in text
+    assert "Tracks: Pt on CeO₂, single noisy images" in text
 
 
 def test_croissant_is_valid_and_its_records_are_the_items(written):
-    croissant = pytest.importorskip("mlcroissant", reason="mlcroissant is not installed (extra `cards`)")
     data, folder = written
-    described = croissant.Dataset(
+    described = mlcroissant.Dataset(
         jsonld=folder / "toy-cpu.croissant.json", mapping={"manifest.json": data / "manifest.json"}
     )
     assert not described.metadata.ctx.issues.errors
@@ -54,8 +54,7 @@ def test_croissant_is_valid_and_its_records_are_the_items(written):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "results" / "cards").glob("*.croissant.json")), ids=lambda p: p.name)
 def test_the_projects_cards_are_of_the_benchmarks_data_sets(path):
-    croissant = pytest.importorskip("mlcroissant", reason="mlcroissant is not installed (extra `cards`)")
-    assert not croissant.Dataset(jsonld=path).metadata.ctx.issues.errors
+    assert not mlcroissant.Dataset(jsonld=path).metadata.ctx.issues.errors
     name, _, size = path.name.removesuffix(".croissant.json").rpartition("-")
     hashes = {track.sizes[size]["data"].get(name) for track in benchmark.read(ROOT / "results").tracks}
     assert re.search("Recipe ([0-9a-f]{16})", path.read_text())[1] in hashes
@@ -71,6 +70,18 @@ def test_the_citation_file_is_sound():
     for work in plain["references"]:
         assert work["type"] == "article" and work["title"]
     assert len(plain["references"]) == 5
+
+
+def test_latex_gets_no_letter_that_it_would_not_take(tmp_path, capsys):
+    folder = make_results(tmp_path, network_db=-32.0)
+    command = ["leaderboard", "export", "--track", "pt-ceo2", "--format", "latex", "--results", str(folder)]
+    assert main(command) == 0
+    latex = capsys.readouterr().out
+    assert "SBD + UNet" in latex and "& $-$32." in latex and latex.isascii()
+    for track in benchmark.read(ROOT / "results").tracks:
+        shown = [track.title, track.unit, track.score["label"], track.score["unit"], *track.methods]
+        shown += [board.title for board in track.boards]
+        assert all(exports._escaped(text).isascii() for text in shown), track.id
 
 
 def test_rankings_for_papers_and_benchopt(tmp_path, capsys):

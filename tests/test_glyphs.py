@@ -1,5 +1,7 @@
 """Characters in noise: which, from which font, how they are split, and their noise."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,6 +56,36 @@ def test_a_font_that_is_missing_or_lacks_characters_is_named():
         rows, columns = np.nonzero(letter)
         assert abs(rows.min() + rows.max() - 63) < 16 and abs(columns.min() + columns.max() - 63) < 16
         assert not letter[0].any() and not letter[:, 0].any()
+
+
+def font_files() -> list[str]:
+    """What matplotlib ships of DejaVu Sans, the bold one first, as a sorted list of installed fonts has it."""
+    from matplotlib import get_data_path
+
+    return [f"{get_data_path()}/fonts/ttf/DejaVuSans{style}.ttf" for style in ("-Bold", "-Oblique", "", "Mono")]
+
+
+def test_the_plain_style_of_a_family_is_taken(monkeypatch):
+    files = font_files()
+    monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: [__file__, *files])
+    assert glyphs.find_font("dejavu sans") == next(glyphs.read_faces(Path(files[2])))
+    faces = [glyphs.Face(Path(style), 0, (("sans", style),)) for style in ("bold", "medium", "italic", "regular")]
+    assert [glyphs.choose_face(faces[:n], "Sans").path.name for n in (1, 2, 4)] == ["bold", "medium", "regular"]
+    assert glyphs.choose_face(faces, "Serif") is None
+
+
+def test_every_face_of_a_collection_is_found_and_drawn(monkeypatch, tmp_path):
+    from fontTools.ttLib import TTCollection, TTFont
+
+    collection, (bold, *_, mono) = TTCollection(), font_files()
+    collection.fonts = [TTFont(bold), TTFont(mono)]
+    collection.save(tmp_path / "two.ttc")
+    monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: [str(tmp_path / "two.ttc")])
+    face = glyphs.find_font("DejaVu Sans Mono")
+    assert (face.path.name, face.index) == ("two.ttc", 1) and glyphs.find_font(MATPLOTLIBS_FONT).index == 0
+    for family, file in (("DejaVu Sans Mono", mono), (MATPLOTLIBS_FONT, bold), (str(face.path), bold)):
+        drawn = glyphs.draw_characters(family, "il")
+        np.testing.assert_array_equal(drawn, glyphs.draw_characters(file, "il"))
 
 
 def test_the_font_of_the_paper(data):

@@ -18,6 +18,7 @@ from stemjax.recordings import RecordedFrames, RecordedImaging, Recording, open_
 from stemjax.train import load_run
 
 SIDE = 40
+OPAQUE = "images have an opaque alpha channel, which is left out"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -190,6 +191,14 @@ def spoil(folder, kind: str) -> str:
             culprit = "frame_0.png"
             for number in range(6):
                 save(folder / f"frame_{number}.png", an_image(number, 3))
+        case "alpha":
+            save(folder / culprit, np.stack([an_image(3), an_image(4)], axis=-1))
+        case "alpha beside rgb":
+            for number in range(6):
+                image = np.full((SIDE, SIDE, 4), 255, np.uint8)
+                image[..., :3] = an_image(number, 3)
+                image[0, 0, 3] -= number == 3
+                save(folder / f"frame_{number}.png", image)
         case "constant":
             save(folder / culprit, np.full((SIDE, SIDE), 7, np.uint8))
         case "few":
@@ -218,15 +227,22 @@ def spoil(folder, kind: str) -> str:
     ("kind", "arguments", "words"),
     [
         ("mixed sizes", (), "41 x 41 pixels, but frame_0.png has 40 x 40 pixels: keep images of one size in a folder"),
-        ("rgb among grey", (), "looks like RGB, 3 axes of 40 x 40 x 3: say --axes HWC"),
-        ("grey among rgb", ("--axes", "HWC"), "--axes HWC names 3 axes, but the file has 2 axes of 40 x 40"),
+        (
+            "rgb among grey",
+            (),
+            "has 3 channels where the others (frame_0.png) have 1: convert it to grey or take it out",
+        ),
+        ("rgb among grey", ("--axes", "HWC"), "has 3 channels where the others (frame_0.png) have 1: convert it to"),
+        ("grey among rgb", ("--axes", "HWC"), "has 1 channel where the others (frame_0.png) have 3: convert it to RGB"),
+        ("alpha", (), "has an alpha channel (transparency): save it without alpha"),
+        ("alpha beside rgb", ("--axes", "HWC"), "has an alpha channel (transparency): save it without alpha"),
         ("rgb", (), "looks like RGB, 3 axes of 40 x 40 x 3: say --axes HWC"),
         ("rgb", ("single", "--axes", "HWC"), "3 channels, but noise2void-single is for one: train --model noise2void"),
         ("constant", (), "is constant (7), as from a beam that was off; take it out of the folder"),
         ("few", ("udvd",), "3 frames, but the model learns from 5 or more: use wcid"),
         ("none", (), "without images; give one that has some (.npy, .tif"),
         ("nan", (), "1 of 1600 pixels (0.062 %) are NaN or infinite, the first at H=3, W=4; --fill-nonfinite fills"),
-        ("damaged", (), "damaged or not a picture"),
+        ("damaged", (), "cannot be read as an image and may be damaged; take it out of the folder or save it again"),
         ("a stack", (), "a stack of 6 frames in a folder of images: give it by itself"),
     ],
 )
@@ -239,11 +255,31 @@ def test_an_unusable_folder_is_one_line_with_the_file_and_the_fix(tmp_path, caps
     else:
         common = ["--data", str(tmp_path / "f"), "--runs", str(tmp_path / "runs"), "--size", "smoke"]
         assert main(["train", model, *common, *arguments]) == 2
-        words = "no finished data set here" if kind == "none" else words.replace("--fill-nonfinite fills", "")
-    err = capsys.readouterr().err
+        words = "no finished data set here, and no images; put images into it, or make" if kind == "none" else words
+        words = words.replace("--fill-nonfinite fills", "mend that file or take it out of the folder")
+    err = capsys.readouterr().err.replace(f"warning: {tmp_path / 'f'}: {OPAQUE}\n", "")
+    assert "pip install" not in err
     start = culprit if "channels, but" not in words else str(tmp_path / "f")
     assert err.count("\n") == 1 and err.startswith(f"error: {start}") and words in err, err
     assert not (tmp_path / "f_denoised.npy").exists() and not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("channels", "axes"), [(1, None), (3, "HWC")])
+def test_an_opaque_alpha_channel_is_left_out_and_said(tmp_path, capsys, channels, axes):
+    for number in range(2):
+        image = an_image(number, channels).reshape(SIDE, SIDE, channels)
+        opaque = np.concatenate([image, np.full((SIDE, SIDE, 1), 255, np.uint8)], axis=-1)
+        save(tmp_path / "f" / f"frame_{number}.png", opaque)
+    data = open_recording(tmp_path / "f", axes)
+    assert capsys.readouterr().err == f"warning: {tmp_path / 'f'}: {OPAQUE}\n"
+    np.testing.assert_array_equal(data.frame(1), an_image(1, channels).reshape(SIDE, SIDE, channels))
+
+
+def test_a_folder_that_is_missing_is_called_so(tmp_path, capsys):
+    assert main(["train", "noise2void", "--data", str(tmp_path / "nowhere"), "--axes", "HWC"]) == 2
+    assert "nowhere: missing; make it and put images into it, or make a data set with" in capsys.readouterr().err
+    assert main(["train", "sbd-dncnn", "--data", str(tmp_path / "nowhere")]) == 2
+    assert "no finished data set here (no such folder); make one" in capsys.readouterr().err
 
 
 def test_an_unfinished_data_set_is_no_folder_of_images(tmp_path, capsys):

@@ -3,19 +3,20 @@
 import json
 import random
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stemjax import leaderboard, records
+from stemjax.batches import TEST_NOISE, VALIDATION_NOISE
 from stemjax.cli import main
 from stemjax.datasets import recipe_hash
 from stemjax.denoisers.supervised import Supervised
 from stemjax.leaderboard import benchmark, entries, pictures, ranks
-from stemjax.leaderboard.held_out import seed_after
+from stemjax.movies import RECORDING_NOISE
 from stemjax.networks import UNet
+from stemjax.records import rebuild
 from tests.damage import KINDS, damage
 from tests.test_records import ALTERATIONS, NamedData, a_record, copy_of, some_scores
 
@@ -147,6 +148,17 @@ def test_one_training_is_never_bold(tmp_path):
     assert 'class="separate"' not in page and "New, in its one training" in page
 
 
+def test_nothing_is_bold_above_a_rival_trained_once(tmp_path):
+    folder = make_results(tmp_path)
+    assert 'class="separate"' in leaderboard.render(folder)[folder / "index.html"].decode()
+    scores = some_scores(10.0)
+    rival = {"method": "Rival", "denoiser": Supervised(UNet(scales=2, width=4)), "tuning": None, "parameters": 9}
+    records.append(folder / "records", a_record(scores, **rival, seed=0), scores)
+    page = leaderboard.render(folder)[folder / "index.html"].decode()
+    assert rankings_of(folder)[0].entries[0].rank.is_separate
+    assert 'class="separate"' not in page and "SBD + UNet, of rivals that were trained once" in page
+
+
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
@@ -162,6 +174,20 @@ def test_records_of_something_else_are_left_out_and_said(tmp_path, facts, reason
     assert "Wrong" not in [entry.method for entry in ranking.entries]
     assert [(record["id"], reason in why) for record, why in ranking.left_out] == [(named, True)]
     assert named[:16] in leaderboard.render(folder)[folder / "index.html"].decode()
+
+
+def test_records_of_other_images_are_left_out(tmp_path):
+    folder = make_results(tmp_path)
+    definition = json.loads((folder / "benchmark.json").read_text())
+    record = records.load(folder / "records")[0]
+    (scores,) = records.load_scores(folder / "records", [record]).values()
+    definition["tracks"][0]["sizes"]["cpu"]["scored"] = [entries.images_digest(record, scores)]
+    (folder / "benchmark.json").write_text(json.dumps(definition))
+    fewer = some_scores(50.0, images=1)
+    records.append(folder / "records", a_record(fewer, method="Wrong"), fewer)
+    ranking = rankings_of(folder)[0]
+    assert len(ranking.entries) == 3
+    assert [(r["method"], why) for r, why in ranking.left_out] == [("Wrong", "of other images than the benchmark's")]
 
 
 def test_sizes_are_never_mixed(tmp_path):
@@ -207,6 +233,21 @@ def test_the_projects_definition_names_the_data_that_simulate_makes():
         for size, of_size in track["sizes"].items():
             for name, identity in of_size["data"].items():
                 assert identity == recipe_hash(recipes[name, size]), (track["id"], size, name)
+
+
+def test_the_projects_definition_pins_the_images_of_its_records():
+    definition = benchmark.read(ROOT / "results")
+    found = entries.competing(definition, records.current(records.load(ROOT / "results" / "records")))
+    scores = records.load_scores(ROOT / "results" / "records", found)
+    for track in definition.tracks:
+        for size, of_size in track.sizes.items():
+            boards = [entries.accepted_on(definition, track, board, size, found, scores) for board in track.boards]
+            pins = {entries.images_digest(one, scores[one["id"]]) for accepted in boards for one in accepted}
+            assert pins == set(of_size.get("scored", ())), (track.id, size)
+            for record in (one for accepted in boards for one in accepted):
+                is_recorded = hasattr(rebuild.imaging_of(record), "noisy_images")
+                seeds = (RECORDING_NOISE,) * 2 if is_recorded else (TEST_NOISE, VALIDATION_NOISE)
+                assert (track.noise["test_seed"], track.noise["validation_seed"]) == seeds, track.id
 
 
 def test_a_published_version_is_frozen(tmp_path, monkeypatch):
@@ -310,25 +351,6 @@ def test_an_edited_picture_is_named(results, tmp_path):
 def test_without_a_definition_the_command_says_so(tmp_path, capsys):
     assert main(["leaderboard", "--results", str(tmp_path)]) == 2
     assert "benchmark.json: missing; a leaderboard needs the definition" in capsys.readouterr().err
-
-
-# ---------------------------------------------------------------------------------------------------- held out
-def test_the_held_out_seed_is_the_first_commit_after_the_version(tmp_path):
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    git("init", "-q")
-    git("commit", "-q", "--allow-empty", "-m", "one")
-    with pytest.raises(ValueError, match="the first commit after v1.0.0, still to come"):
-        seed_after(tmp_path, "v1.0.0")
-    git("tag", "v1.0.0")
-    with pytest.raises(ValueError, match="no commit follows v1.0.0"):
-        seed_after(tmp_path, "v1.0.0")
-    git("commit", "-q", "--allow-empty", "-m", "two")
-    first = git("rev-parse", "HEAD")
-    git("commit", "-q", "--allow-empty", "-m", "three")
-    assert seed_after(tmp_path, "v1.0.0") == (first, int(first[:16], 16))
 
 
 # ---------------------------------------------------------------------------------------------------- pictures

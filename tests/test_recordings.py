@@ -109,7 +109,9 @@ def test_a_bad_frame_is_named(tmp_path):
     movie = a_movie()
     movie[5, 3, 4, 1] = np.nan
     text = refused(tmp_path / "nan.npy", movie)
-    assert "frame 5: 1 of 960 pixels" in text and "H=3, W=4, C=1" in text and "--fill-nonfinite" in text
+    assert "frame 5: 1 of 960 pixels" in text and "H=3, W=4, C=1; mend that frame or save the movie without" in text
+    with pytest.raises(ValueError, match="frame 5: 1 of 960 pixels .*; --fill-nonfinite fills them in"):
+        open_recording(tmp_path / "nan.npy", "THWC", fill_nonfinite=False)
     filled = open_recording(tmp_path / "nan.npy", "THWC", fill_nonfinite=True).frame(5)
     assert np.isfinite(filled).all() and (filled == movie[5]).sum() == 959
     movie[5] = np.inf

@@ -260,6 +260,68 @@ def test_every_altered_record_is_named(sound, tmp_path):
     assert all(one[:16] in str(caught.value) for one in named)
 
 
+def rehash(folder: Path, change, new_scores: str | None = None) -> str:
+    """Change the first record of the first file by hand, with an id, an index and scores that fit; its new id."""
+    path, index = sorted(folder.glob("*.jsonl"))[0], folder / "index.txt"
+    first, *rest = path.read_text().splitlines()
+    record = json.loads(first)
+    before = record.pop("id")
+    text = records.scores_path(folder, before).read_text() if new_scores is None else new_scores
+    change(record)
+    named = records.record_id(record)
+    line = json.dumps(record | {"id": named}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    path.write_text("".join(one + "\n" for one in (line, *rest)))
+    index.write_text(index.read_text().replace(before, named))
+    records.scores_path(folder, before).unlink()
+    records.scores_path(folder, named).write_text(text)
+    return named
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda record: record.pop("parameters"), "parameters: missing"),
+        (lambda record: record.update(denoiser=7), "denoiser: 7 is not dict"),
+        (lambda record: record.update(conditions=None), "conditions: None is not dict"),
+        (lambda record: record.update(size="huge"), "size is one of smoke, cpu, gpu"),
+    ],
+)
+def test_a_record_that_was_never_made_is_named_though_its_hashes_fit(sound, tmp_path, change, fault):
+    folder = copy_of(sound, tmp_path)
+    named = rehash(folder, change)
+    with pytest.raises(ValueError) as caught:
+        records.load(folder)
+    assert named[:16] in str(caught.value) and fault in str(caught.value)
+
+
+def test_figures_that_do_not_follow_from_the_scores_are_found_by_an_audit(sound, tmp_path):
+    folder = copy_of(sound, tmp_path)
+    assert records.audit(folder) == []
+    named = rehash(folder, lambda record: record["scores"].update(psnr_db=55.0))
+    assert len(records.load(folder)) == 6  # hashes fit, and so does the form
+    (problem,) = records.audit(folder)
+    assert named[:16] in problem and "its scores are not those of the images" in problem
+
+
+def test_a_superseded_record_cannot_vanish(tmp_path):
+    first = records.append(tmp_path, a_record(some_scores()), some_scores())
+    records.append(tmp_path, a_record(some_scores(31)), some_scores(31))
+    path, index = tmp_path / "sbd_table_5_1.jsonl", tmp_path / "index.txt"
+    for text in (path, index):
+        text.write_text("".join(line + "\n" for line in text.read_text().splitlines()[1:]))
+    records.scores_path(tmp_path, first).unlink()
+    with pytest.raises(ValueError, match=f"record {first[:16]}: missing, though record .* supersedes it"):
+        records.load(tmp_path)
+
+
+def test_version_1_supersedes_its_draft_and_another_version_does_not(tmp_path):
+    draft = records.append(tmp_path, a_record(some_scores()) | {"benchmark_version": 0}, some_scores())
+    for version, superseded in ((1, draft), (2, None)):
+        scores = some_scores(30 + version)
+        records.append(tmp_path, a_record(scores) | {"benchmark_version": version}, scores)
+        assert records.load(tmp_path)[-1]["supersedes"] == superseded
+
+
 def test_nothing_is_added_to_altered_records(sound, tmp_path):
     folder = copy_of(sound, tmp_path)
     drop_a_record(folder, random.Random(0))

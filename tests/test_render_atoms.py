@@ -69,6 +69,20 @@ def test_the_distortion_drifts_with_the_crystal_and_is_as_strong_as_it_says():
     assert np.abs(perfect - frames).max() > 0.1 and np.abs(perfect[1, 6:, :-4] - perfect[0, :-6, 4:]).max() < 2e-3
 
 
+def test_crystals_turn_from_y_towards_x():
+    side, sampling = 48, 0.25
+    still, moved = np.zeros((1, 2), np.float32), np.float32([((side - 1) * sampling, 0)])
+    upright, turned = (
+        np.asarray(
+            Lattice(strain=0.0, rotation=(angle, angle)).frames(jax.random.key(0), drift, side, sampling)
+        ).squeeze()
+        for angle, drift in ((0.0, still), (90.0, moved))
+    )
+    np.testing.assert_allclose(turned, np.rot90(upright), atol=2e-3)
+    ours, other = (np.asarray(Lattice().frames(jax.random.key(seed), still, side, sampling)) for seed in (0, 1))
+    assert np.abs(ours - other).max() > 0.1  # of the same crystal, but neither turned nor strained alike
+
+
 def test_the_strain_has_its_root_mean_square():
     """With a crystal whose image is its own coordinate, a frame shows the displacements."""
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from stemjax import records, tables
+from stemjax.datasets import recipe_hash
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import UNet
 from stemjax.tables.rows import gather, ranks
@@ -96,6 +97,17 @@ def test_a_superseded_record_is_left_out(tmp_path):
     small_results(tmp_path, [30.0, 31.0])
     add(tmp_path, levels([30.0, 31.0], -3.0), method="Gaussian filter")
     assert float(figures(tmp_path)["Gaussian filter"]["psnr_db"]) == pytest.approx(27.5)
+
+
+def test_a_submission_is_in_no_table(tmp_path):
+    small_results(tmp_path, [30.0, 31.0])
+    before = tables.render(tmp_path)
+    card = {"class": records.CARD_CLASS, "name": "Theirs"}
+    scores = levels([30.0, 31.0], 5.0)
+    plain = a_record(scores, method="Theirs", tuning=None)
+    theirs = plain | {"denoiser": card, "denoiser_hash": recipe_hash(card)}
+    records.append(tmp_path / "records", theirs, scores)
+    assert tables.render(tmp_path) == before
 
 
 @pytest.mark.parametrize(

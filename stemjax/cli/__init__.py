@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr
 from contextvars import ContextVar
 from functools import partial, wraps
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     verb, *rest = arguments
     if verb not in VERBS:
-        return fail(f"no verb {verb!r}{_nearest(verb)} `stemjax --help` lists them")
+        return fail(f"no verb {verb!r}{_nearest(verb, VERBS)} `stemjax --help` lists them")
     try:
         return _run(verb, rest) or 0
     except KeyboardInterrupt:
@@ -95,8 +95,13 @@ def _run(verb: str, arguments: list[str]) -> int | None:
         from stemjax.parallel import enable_compilation_cache
 
         enable_compilation_cache()
+    also = ""
     if isinstance(command, dict) and "" in command:
-        chosen = arguments.pop(0) if arguments and arguments[0] in command else ""
+        named = ", ".join(filter(None, command))
+        chosen = arguments.pop(0) if arguments and not arguments[0].startswith("-") else ""
+        if chosen not in command:
+            raise ValueError(f"{verb} has no verb {chosen!r}{_nearest(chosen, command)} see `stemjax {verb} --help`")
+        also = f"Verbs of its own, each with --help: {named}" if not chosen else ""
         verb, command = f"{verb} {chosen}".rstrip(), command[chosen]
     settings = {"prog": f"stemjax {verb}", "args": arguments, "config": (tyro.conf.FlagCreatePairsOff,)}
     said = io.StringIO()
@@ -109,6 +114,7 @@ def _run(verb: str, arguments: list[str]) -> int | None:
                 call = tyro.cli(_later(command), **settings)
     except SystemExit as stop:
         if not stop.code:
+            print(also, end="\n" * bool(also))
             return 0
         raise ValueError(f"{_plain(said.getvalue())}; see `stemjax {verb} --help`") from None
     return call()
@@ -130,8 +136,8 @@ def _plain(box: str) -> str:
     return " ".join(" ".join(lines).split()).rstrip(".") or "the arguments could not be understood"
 
 
-def _nearest(verb: str) -> str:
+def _nearest(verb: str, verbs: Iterable[str]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(verb, VERBS, 1)
+    near = get_close_matches(verb, list(verbs), 1)
     return f": did you mean {near[0]!r}?" if near else ";"

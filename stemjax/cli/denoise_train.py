@@ -21,7 +21,7 @@ class Training:
     time_limit: float | None
     axes: str | None
     sampling: float | None
-    fill_nonfinite: bool
+    fill_nonfinite: bool | None  # None: the verb has no such option
 
     def run(self, path: Path):
         """Train on a file or folder until the loss on what is held out falls no longer; returns the `train.Outcome`."""

@@ -18,12 +18,11 @@ def reproduce_record(name: str, data: Path, runs: Path, results: Path, train: bo
         If the data set or the trained network is not here; the message has the command that makes it.
     """
     from stemjax import records
-    from stemjax.leaderboard.entries import is_submission
     from stemjax.records import rebuild
-    from stemjax.records.reproduce import reproduce
+    from stemjax.records.reproduce import NEAR, reproduce
 
     record = find_record(records.load(results / "records"), name, results)
-    if is_submission(record):
+    if records.is_submission(record):
         raise ValueError(f"record {record['id'][:16]} is a submission: its predictions are with {_authors(record)}")
     print(_what(record))
     named = record["data_set"]
@@ -38,13 +37,16 @@ def reproduce_record(name: str, data: Path, runs: Path, results: Path, train: bo
         )
     for one in found.agreements:
         ends = "no interval" if one.low is None else f"[{one.low:.4f}, {one.high:.4f}]"
-        verdict = "agrees" if one.agrees else "DIFFERS"
+        verdict = "the same" if one.is_near else "agrees" if one.agrees else "DIFFERS"
         print(f"{one.score:<24} {one.recorded:9.4f} {ends}, now {one.found:9.4f}: {verdict}; {_largest(one)}")
     if found.left_out:
         print(f"not taken again, its experiment alone does: {', '.join(found.left_out)}")
-    agreed = sum(one.agrees for one in found.agreements)
+    agreed, near = sum(one.agrees for one in found.agreements), sum(one.is_near for one in found.agreements)
     verdict = "reproduced" if found.agrees else "NOT reproduced"
-    print(f"{verdict}: {agreed} of {len(found.agreements)} scores agree within the record's 95 % interval")
+    print(
+        f"{verdict}: {agreed} of {len(found.agreements)} scores agree within the record's 95 % interval, "
+        f"{near} but for last digits ({NEAR:.1%})"
+    )
     return 0 if found.agrees else 1
 
 

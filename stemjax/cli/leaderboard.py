@@ -14,12 +14,13 @@ def render(results: Annotated[Path, named("FOLDER")] = Path("results"), check: F
 
     Args:
         results: Folder that holds `benchmark.json` and `records`. Default: results.
-        check: Write nothing; exit 1 if a file differs from what the records say.
+        check: Write nothing; exit 1 if a file differs from what the records say, or a record from what its scores say.
     """
     from stemjax import leaderboard as library
+    from stemjax import records
 
     if check:
-        problems = library.check(results)
+        problems = [*library.check(results), *records.audit(results / "records")]
         for problem in problems:
             print(f"error: {problem}", file=sys.stderr)
         if not problems:

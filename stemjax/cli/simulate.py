@@ -103,7 +103,7 @@ def held_out(
 
 
 def export_images(data: Folder, /, out: Folder) -> None:
-    """Write a data set as float32 TIFF images with pixel size, and a CSV of their conditions.
+    """Write a data set as float32 TIFF images with pixel size (of movies, noisy and clean), and a CSV of conditions.
 
     Args:
         data: Folder of the data set.

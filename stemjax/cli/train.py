@@ -8,6 +8,8 @@ import tyro
 
 from stemjax.cli.arguments import Count, Flag, Folder, Settings, named
 
+IMAGED = "imaging."  # beginning of a setting of the data's imaging
+
 
 def train(
     preset: Annotated[str, named("MODEL")],
@@ -30,7 +32,9 @@ def train(
         data: Folder of a data set made by `stemjax simulate`; or of images, or a movie's file, for methods that learn
             from noisy images alone.
         size: gpu is the paper's network and training, cpu a narrow network in minutes, smoke a test in seconds.
-        set: A setting of the model, as often as you like: noise2atom --set flatten=true. A wrong one gets the list.
+        set: A setting of the model, as often as you like: noise2atom --set flatten=true, autoencoder --set
+            network.bottleneck=4; or of the noise and the imaging of a data set: imaging.gradient=1. A wrong one gets
+            the list.
         seed: Seed of everything random.
         time_limit: Seconds after which to save and stop.
         runs: Folder of the runs; each is a folder named by the hash of its configuration.
@@ -44,6 +48,8 @@ def train(
     from stemjax.cli.training import train_and_report
     from stemjax.denoisers import with_settings
     from stemjax.haadf import HaadfImaging
+    from stemjax.movies import Frames
+    from stemjax.synthetic import LatticeImaging
 
     chosen = presets.find_preset(preset)
     if not hasattr(chosen.denoiser, "init"):
@@ -51,21 +57,32 @@ def train(
     if _is_recorded(data) and getattr(chosen.denoiser, "self_supervised", False):
         if (precision, rematerialise, wandb) != ("float32", False, False):
             raise ValueError(f"{data}: --precision, --rematerialise and --wandb are for data sets: leave them out")
-        training = Training(preset, set, None, size, None, seed, runs, time_limit, axes, None, False)
+        training = Training(preset, set, None, size, None, seed, runs, time_limit, axes, None, None)
         return _end(training.run(data))
-    if axes:
+    if axes and _has_data_set(data):
         raise ValueError(f"{data}: --axes is for images of your own: leave it out")
-    data_set = datasets.open_data_set(data)
-    denoiser = _with_options(preset, with_settings(chosen.at(size), set), precision, rematerialise)
+    try:
+        data_set = datasets.open_data_set(data)
+    except OSError as error:
+        if _has_data_set(data) or not getattr(chosen.denoiser, "self_supervised", False):
+            raise
+        found = "no finished data set here, and no images; put" if data.is_dir() else "missing; make it and put"
+        raise OSError(f"{data}: {found} images into it, or make a data set with `stemjax simulate`") from error
+    imaging = [setting.removeprefix(IMAGED) for setting in set if setting.startswith(IMAGED)]
+    of_model = [setting for setting in set if not setting.startswith(IMAGED)]
+    denoiser = _with_options(preset, with_settings(chosen.at(size), of_model), precision, rematerialise)
     run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed)
     wanted = {"stem": "au-graphene", "movie": "movies pt"}.get(run.imaging.protocol, "pt-ceo2")
     wanted = "haadf-pt" if isinstance(run.imaging, HaadfImaging) else wanted
     given = "movies pt" if data_set.name.startswith("movies") else "pt-ceo2" if data_set.band else "au-graphene"
     given = data_set.name if data_set.name in ("haadf-pt", "lattice") else given
+    if (given, wanted) == ("lattice", "haadf-pt"):  # noisy movies of the same kind of microscope
+        run, wanted = replace(run, imaging=LatticeImaging(), selection=Frames(session=("lattice",))), "lattice"
     if given != wanted:
         raise ValueError(
             f"{data}: {preset} does not learn from {data_set.name}; `stemjax simulate {wanted}` makes data"
         )
+    run = replace(run, imaging=with_settings(run.imaging, imaging))
     print(f"training {preset} ({size}) in {runs / run.hash}", flush=True)
     return _end(train_and_report(run, data_set, runs, wandb, time_limit=time_limit))
 
@@ -83,8 +100,12 @@ def _is_recorded(data: Path) -> bool:
     """Whether it is a file or a folder of images, and no data set, finished or not."""
     from stemjax.files import folder_images
 
-    is_data_set = any((data / name).exists() for name in ("manifest.json", "markers"))
-    return data.is_file() or data.is_dir() and not is_data_set and bool(folder_images(data))
+    return data.is_file() or data.is_dir() and not _has_data_set(data) and bool(folder_images(data))
+
+
+def _has_data_set(data: Path) -> bool:
+    """Whether the folder holds a data set, finished or not."""
+    return any((data / name).exists() for name in ("manifest.json", "markers"))
 
 
 def _with_options(preset: str, denoiser: Any, precision: str, rematerialise: bool) -> Any:

@@ -14,7 +14,7 @@ fields that differ from their defaults, so a new field with its default changes 
 import dataclasses
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _PACKAGES = ("stemjax.denoisers", "stemjax.networks", "stemjax")
 _FLAX_FIELDS = ("parent", "name")
@@ -63,33 +63,57 @@ def from_config(config: dict):
     return cls(**{name: _from_plain(value) for name, value in fields.items()})
 
 
-def with_settings(denoiser, settings: Sequence[str]):
-    """The denoiser with some of its fields set.
+def with_settings(chosen, settings: Sequence[str]):
+    """A denoiser, or a way of imaging, with some of its fields set.
 
     Parameters
     ----------
     settings : sequence of str
-        Each "FIELD=VALUE", the value a number, a word, or true or false, as the field has one.
+        Each "FIELD=VALUE", the value a number, a word, or true or false, as the field has one; a field of a part, such
+        as its network, is "network.FIELD".
 
     Raises
     ------
     ValueError
         If there is no such field, or the value is not one for it.
     """
-    known = {field.name: getattr(denoiser, field.name) for field in dataclasses.fields(denoiser)}
-    known = {name: value for name, value in known.items() if isinstance(value, bool | int | float | str)}
-    changes = {}
+    known, changes = dict(_plain_fields(chosen)), {}
     for setting in settings:
         name, found, text = setting.partition("=")
         if not found or name not in known:
             fields = ", ".join(f"{field}={str(value).lower()}" for field, value in known.items()) or "none"
-            raise ValueError(f"{denoiser.name} has no setting {setting!r}; it has {fields}")
+            owner = getattr(chosen, "name", type(chosen).__name__)
+            raise ValueError(f"{owner} has no setting {setting!r}; it has {fields}")
         try:
             changes[name] = _parsed(text, type(known[name]))
         except ValueError:
             kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(known[name])]
             raise ValueError(f"{setting}: {name} is {kind}") from None
-    return dataclasses.replace(denoiser, **changes)
+    return _replaced(chosen, changes)
+
+
+def _plain_fields(thing, above: str = "") -> Iterator[tuple[str, bool | int | float | str]]:
+    """Fields that one word can set, those of the parts after their own."""
+    own = [field.name for field in dataclasses.fields(thing)]
+    values = {name: getattr(thing, name) for name in own if not (_is_module(thing) and name in _FLAX_FIELDS)}
+    yield from ((above + name, v) for name, v in values.items() if isinstance(v, bool | int | float | str))
+    for name, value in values.items():
+        if dataclasses.is_dataclass(value):
+            yield from _plain_fields(value, f"{above}{name}.")
+
+
+def _replaced(thing, changes: dict):
+    """With fields changed, also those of parts: "part.field"."""
+    own = {name: value for name, value in changes.items() if "." not in name}
+    for part in dict.fromkeys(name.partition(".")[0] for name in changes if "." in name):
+        of_part = {name.partition(".")[2]: value for name, value in changes.items() if name.startswith(f"{part}.")}
+        own[part] = _replaced(getattr(thing, part), of_part)
+    return thing.clone(**own) if _is_module(thing) else dataclasses.replace(thing, **own)
+
+
+def _is_module(thing) -> bool:
+    """Whether it is a Flax module, which has fields of its own beside ours."""
+    return hasattr(thing, "clone")
 
 
 def _parsed(text: str, kind: type):

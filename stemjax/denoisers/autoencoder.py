@@ -84,6 +84,16 @@ class MultiResolutionAutoencoder:
         drawn = self.network.apply({"params": variables["params"]}, images)[:, :height, :width]
         return drawn * norm["span"] + norm["low"]
 
+    def warnings(self, variables: dict, noisy: jax.Array, denoised: jax.Array) -> list[str]:
+        """What a user should know of denoised images [B, H, W, C]."""
+        lowest = float((noisy == noisy.min((1, 2), keepdims=True)).mean())
+        if self.objective != "mae" or lowest <= 0.5:
+            return []
+        return [
+            f"{lowest:.0%} of the pixels have the lowest value, which an absolute error draws everywhere: train with "
+            "objective=mse"
+        ]
+
     def loss(self, variables: dict, batch: dict, key: jax.Array) -> tuple[jax.Array, tuple[dict, dict]]:
         """Sum of the mean errors of all pictures of ``batch["noisy"]`` [B, H, W, C], in units of the range.
 

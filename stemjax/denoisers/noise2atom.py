@@ -55,7 +55,7 @@ class Noise2Atom:
     critic_steps : int
         Updates of the critic in each step.
     flatten : bool
-        Take the plane that fits it best from each image, crops in training included, before the network. The paper
+        Take the plane of its background from each image, crops in training included, before the network. The paper
         names a background gradient as what makes the method fail.
     restart : bool
         In the first half of a training, draw both generators anew where a validation finds the contrast inverted. The

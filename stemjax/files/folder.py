@@ -1,9 +1,12 @@
 """A folder of images, taken as a movie: one frame per file, in the order of their names, read when it is asked for.
 
-Grey images are frames of one channel. RGB ones have three, and are taken if their axes are said, ``axes="HWC"``.
+Grey images are frames of one channel. RGB ones have three, and are taken if their axes are said, ``axes="HWC"``. An
+alpha channel that is opaque is left out; one that is not is refused.
 """
 
 import re
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +17,9 @@ from stemjax.files.image import Image
 from stemjax.files.reading import READABLE, arrange, read_image
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
+WITH_ALPHA = (".png", ".bmp")  # of which two or four channels mean that the last is alpha; a .jpg has none
+ALPHA = "alpha"  # key of the metadata that an alpha channel leaves
+COLOURS = {1: "grey", 3: "RGB"}
 RESULT = "_denoised"  # how the names of our own results end
 
 
@@ -58,8 +64,10 @@ class FolderStack:
             If the file is not an image like the first one; the message is ``FILE: REASON``.
         """
         path = self.paths[index]
-        image = _read_frames(path, self.axes)
+        image = _read_one_of(self.paths, path, self.axes)
         frame = _single(image) if self.places is None else image.data[self.places[index]]
+        if frame.shape[-1] != self.frame_shape[-1]:
+            _refuse_mixture(self.paths)
         if frame.shape != self.frame_shape:
             found, first = _size(frame.shape), _size(self.frame_shape)
             name = self.paths[0].name
@@ -97,12 +105,14 @@ def read_folder(folder: str | Path, axes: str | None = None, stacks: bool = Fals
     if not paths:
         kinds = ", ".join((*READABLE, *PICTURES))
         raise OSError(f"{folder}: is a directory without images; give one that has some ({kinds})")
-    first, places = _read_frames(paths[0], axes), None
+    first, places = _read_one_of(paths, paths[0], axes), None
     if not stacks:
         _single(first)
     else:
-        found = [(path, place) for path in paths for place in range(len(_read_frames(path, axes).data))]
+        found = [(path, place) for path in paths for place in range(len(_read_one_of(paths, path, axes).data))]
         paths, places = zip(*found, strict=True)
+    if ALPHA in first.metadata:
+        print(f"warning: {folder}: images have an {first.metadata[ALPHA]}, which is left out", file=sys.stderr)
     stack = FolderStack(tuple(paths), axes, first.data.shape[1:], places)
     return replace(first, data=stack, metadata={}, path=folder)
 
@@ -125,6 +135,37 @@ def _read_frames(path: Path, axes: str | None) -> Image:
     return replace(image, data=image.data.reshape(-1, *image.data.shape[-3:]))
 
 
+def _read_one_of(paths: Sequence[Path], path: Path, axes: str | None) -> Image:
+    """As `_read_frames`; where a file of a folder cannot be read since grey and RGB are mixed, the message says so."""
+    try:
+        return _read_frames(path, axes)
+    except ValueError:
+        _refuse_mixture(paths)
+        raise
+
+
+def _refuse_mixture(paths: Sequence[Path]) -> None:
+    """Raise ValueError about the first file that has other channels than most, if there is one."""
+    channels = {path: count for path in dict.fromkeys(paths) if (count := _count_channels(path))}
+    usual = Counter(channels.values()).most_common(1)[0][0] if channels else 0
+    for path, count in channels.items():
+        if count != usual:
+            other = next(path.name for path, count in channels.items() if count == usual)
+            found = f"has {count} channel{'s' * (count > 1)} where the others ({other}) have {usual}"
+            fix = f"convert it to {COLOURS[usual]} or take it out" if usual in COLOURS else "take it out"
+            raise ValueError(f"{path}: {found}: {fix}")
+
+
+def _count_channels(path: Path) -> int:
+    """Of a file, whether it is grey or RGB; 0 where it cannot be known."""
+    for axes in (None, "HWC"):
+        try:
+            return _read_frames(path, axes).data.shape[-1]
+        except (OSError, ValueError):
+            continue
+    return 0
+
+
 def _single(image: Image) -> np.ndarray:
     """The only frame [H, W, C] of a file."""
     if len(image.data) > 1:
@@ -139,9 +180,15 @@ def _read_picture(path: Path, axes: str | None) -> Image:
     try:
         array = io.imread(path)
     except Exception as error:  # noqa: BLE001  readers of damaged files raise whatever they stumble over
-        raise OSError(f"{path}: damaged or not a picture ({' '.join(str(error).split())})") from error
+        fix = "take it out of the folder or save it again"
+        raise OSError(f"{path}: cannot be read as an image and may be damaged; {fix}") from error
+    found = {}
+    if path.suffix.lower() in WITH_ALPHA and array.ndim == 3 and array.shape[-1] in (2, 4):
+        if np.any(array[..., -1] != np.iinfo(array.dtype).max):
+            raise ValueError(f"{path}: has an alpha channel (transparency): save it without alpha")
+        array, found = array[..., 0] if array.shape[-1] == 2 else array[..., :-1], {ALPHA: "opaque alpha channel"}
     try:
-        return Image(arrange(array, axes), None, {}, str(array.dtype), path)
+        return Image(arrange(array, axes), None, found, str(array.dtype), path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

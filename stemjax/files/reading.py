@@ -244,16 +244,18 @@ def fill_nonfinite(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return filled, mask
 
 
-def refuse_nonfinite(image: Image) -> None:
-    """Raise ValueError with the count and the first position of pixels that are NaN or infinite, if there are any."""
+def refuse_nonfinite(image: Image, fix: str) -> None:
+    """Raise ValueError with the count and the first position of pixels that are NaN or infinite, if there are any.
+
+    The message ends with `fix`, what the user can do about it.
+    """
     wrong = ~np.isfinite(image.data)
     if count := int(wrong.sum()):
         first = np.argwhere(wrong)[0]
         place = ", ".join(f"{name}={i}" for name, i in zip(image.axes, first, strict=True) if name != "C" or i)
         percent = 100 * count / wrong.size
         raise ValueError(
-            f"{count} of {wrong.size} pixels ({percent:.2g} %) are NaN or infinite, the first at {place}; "
-            "--fill-nonfinite fills them in"
+            f"{count} of {wrong.size} pixels ({percent:.2g} %) are NaN or infinite, the first at {place}; {fix}"
         )
 
 

@@ -57,7 +57,8 @@ class Track:
         Rows that every method must beat.
     sizes : dict
         Size -> its ``data`` (name -> recipe hash, null while there is none) and what its records' imaging must hold;
-        ``images`` adds to those of its boards.
+        ``images`` adds to those of its boards. ``scored`` pins the noisy images of every board and point
+        (`entries.images_digest`): a record of others is left out. A size without any record yet has none.
     methods : list
         Rows that are expected; one without records is listed as missing.
     swept, times : dict
@@ -129,8 +130,8 @@ def read(results: str | Path) -> Benchmark:
     if definition.published or definition.version in FROZEN:
         if FROZEN.get(definition.version) != digest(plain):
             problems.append(
-                f"version {definition.version} is not as it was published: bring back the committed file, and say what "
-                f"was wrong in {definition.errata}"
+                f"version {definition.version} is not as it was published (its digest is {digest(plain)}): bring back "
+                f"the committed file, and say what was wrong in {definition.errata}"
             )
     if problems:
         raise ValueError(f"{path}: {'; '.join(problems)}")

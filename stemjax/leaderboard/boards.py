@@ -4,9 +4,10 @@ import math
 from html import escape
 
 from stemjax.leaderboard.data import of_entry, seeds
-from stemjax.leaderboard.entries import Entry, Ranking, is_submission
+from stemjax.leaderboard.entries import Entry, Ranking
 from stemjax.leaderboard.svg import interval_bar
 from stemjax.metrics.bootstrap import FEWEST_UNITS
+from stemjax.records import is_submission
 
 LABELS = {
     "psnr_db": "PSNR [dB]",
@@ -53,10 +54,10 @@ def value_text(ranking: Ranking, value: float | None) -> str:
     return f"{value:.{ranking.track.score['digits']}f}".replace("-", "−")
 
 
-def is_separate(entry: Entry) -> bool:
-    """Whether a row leads beyond doubt: told apart from every other one, and its own luck of training is known."""
-    trained_once = seeds(entry) == 1
-    return entry.rank is not None and entry.rank.rank == 1 and entry.rank.is_separate and not trained_once
+def is_separate(ranking: Ranking, entry: Entry) -> bool:
+    """Whether a row leads beyond doubt: told apart from every other one, where no row's luck of training is unknown."""
+    leads = entry.rank is not None and entry.rank.rank == 1 and entry.rank.is_separate
+    return leads and all(seeds(row) != 1 for row in ranking.entries)
 
 
 def record_link(ranking: Ranking, record: dict) -> str:
@@ -103,7 +104,7 @@ def _row(ranking: Ranking, entry: Entry, domain: tuple[float, float]) -> str:
     carried |= {"rank-low": row.get("rank_low"), "rank-high": row.get("rank_high")}
     carried = {name: v for name, v in carried.items() if v not in (None, "") and (v or name not in _OFTEN_ZERO)}
     data = "".join(f' data-{name}="{escape(str(v))}"' for name, v in carried.items())
-    classes = ["separate"] * is_separate(entry) + ["bar-row"] * (entry.method in ranking.track.bars)
+    classes = ["separate"] * is_separate(ranking, entry) + ["bar-row"] * (entry.method in ranking.track.bars)
     cells = []
     if ranking.is_ranked:
         span = f"{rank.low}–{rank.high}" if rank.low < rank.high else f"{rank.low}"
@@ -111,8 +112,8 @@ def _row(ranking: Ranking, entry: Entry, domain: tuple[float, float]) -> str:
         cells.append(f"<td>{rank.rank}{letters}<small>{span}</small>")
     kind = entry.family if entry.supervision == "none" else f"{entry.family}, {entry.supervision}"
     if is_submission(entry.records[0]):
-        kind += f"; submitted by {escape(entry.records[0]['denoiser']['authors'])}"
-    name = f"{escape(entry.method)}<small>{kind}</small>"
+        kind += f"; submitted by {entry.records[0]['denoiser']['authors']}"
+    name = f"{escape(entry.method)}<small>{escape(kind)}</small>"
     cells.append(f'<th scope="row">{name}')
     ends = ""
     if entry.low is not None:

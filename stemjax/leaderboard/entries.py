@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from stemjax.datasets import recipe_hash
 from stemjax.denoisers import from_config
 from stemjax.leaderboard.benchmark import Benchmark, Board, Track
 from stemjax.leaderboard.published import Published, published_rows
 from stemjax.leaderboard.ranks import Rank, rank_drawn, rank_means
 from stemjax.metrics import bootstrap
+from stemjax.records import is_submission
 from stemjax.tables.atoms import dose_reaching
 from stemjax.tables.rows import Row, gather
 
 FINDER = "threshold"  # of the finder of columns or atoms, in a record's tuning: part of the metric contract
-CARD_CLASS = "submissions.Card"  # of a submitted method, whose card stands in its record in place of a denoiser
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def competing(definition: Benchmark, found: list[dict]) -> list[dict]:
 
 def _ranking(definition: Benchmark, track: Track, board: Board, size: str, found: list, scores: dict) -> Ranking:
     name, accepted, left_out = _of_channel(track.score["name"], board), [], []
-    for record, reason in _judged(definition, track, board, size, found):
+    for record, reason in _judged(definition, track, board, size, found, scores):
         left_out += [(record, reason)] * bool(reason)
         accepted += [record] * (not reason)
     entries = _entries(track, board, name, accepted, scores) if accepted else []
@@ -120,17 +121,30 @@ def _ranking(definition: Benchmark, track: Track, board: Board, size: str, found
     return Ranking(track, board, size, name, tuple(entries), tuple(expected), tuple(left_out), published)
 
 
-def accepted_on(definition: Benchmark, track: Track, board: Board, size: str, found: list[dict]) -> list[dict]:
+def accepted_on(
+    definition: Benchmark, track: Track, board: Board, size: str, found: list[dict], scores: dict[str, list[dict]]
+) -> list[dict]:
     """The records that compete on a board at a size."""
-    return [record for record, reason in _judged(definition, track, board, size, found) if not reason]
+    return [record for record, reason in _judged(definition, track, board, size, found, scores) if not reason]
 
 
-def _judged(definition: Benchmark, track: Track, board: Board, size: str, found: list) -> Iterator[tuple[dict, str]]:
+def images_digest(record: dict, rows: list[dict]) -> str:
+    """What pins the noisy images of a record: 16 digits of the sha256 of imaging, draw of the noise and names."""
+    drawn = record["conditions"].get("noise_draw", 0)
+    return recipe_hash([record["imaging"], drawn, [row["image"] for row in rows]])
+
+
+def _judged(
+    definition: Benchmark, track: Track, board: Board, size: str, found: list, scores: dict
+) -> Iterator[tuple[dict, str]]:
     """Every record of a board, and why it may not compete (empty if it may)."""
-    name = _of_channel(track.score["name"], board)
+    name, pinned = _of_channel(track.score["name"], board), track.sizes[size].get("scored")
     for record in found:
         if _belongs(record, board, size):
-            yield record, _why_not(definition, track, size, record, name)
+            reason = _why_not(definition, track, size, record, name)
+            if not reason and pinned is not None and images_digest(record, scores[record["id"]]) not in pinned:
+                reason = "of other images than the benchmark's"
+            yield record, reason
 
 
 def _belongs(record: dict, board: Board, size: str) -> bool:
@@ -222,11 +236,6 @@ def _entry(row: Row, name: str, value: float, low, high, unit_values: dict, also
     images = record["images"]
     facts = (unit_values, images, also, seed_values, series, family, supervision, rules, settings)
     return Entry(row.method, row.records, value, low, high, *facts)
-
-
-def is_submission(record: dict) -> bool:
-    """Whether a record is of a method from outside."""
-    return record["denoiser"].get("class") == CARD_CLASS
 
 
 def family_of(record: dict) -> tuple[str, str]:

@@ -15,7 +15,8 @@ _SYSTEM = ("system-cpus", "system-processor", "version-numpy", "version-scipy")
 _MORE = ("benchmark-git-tag", "run_date")
 _LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
 _LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_LATEX |= {"²": r"\textsuperscript{2}", "₂": r"\textsubscript{2}", "Å": r"\AA{}", "–": "--"}
+_LATEX |= {"²": r"\textsuperscript{2}", "₂": r"\textsubscript{2}", "Å": r"\AA{}", "–": "--", "−": "$-$"}
+_LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}"}
 
 
 def export(rankings: Sequence[Ranking], form: str) -> str:

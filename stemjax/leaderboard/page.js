@@ -55,13 +55,21 @@ function remember(chosen) {
   const kept = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value));
   history.replaceState(null, "", `#${kept}`);
 }
+function jump() { // a link to a part of the page: shown, whatever the filters hide, which stay in the address
+  const target = document.getElementById(location.hash.slice(1));
+  if (!target) return;
+  if (target.closest("[hidden]")) ["track", "size"].forEach((name) => { form.elements[name].value = ""; });
+  const chosen = apply();
+  if (Object.values(chosen).some(Boolean)) remember(chosen);
+  target.scrollIntoView();
+}
 const isShown = (tr) => !tr.closest("[hidden]");
 const visible = () => all("tr[data-row]").filter(isShown);
 if (form) {
   form.addEventListener("change", () => remember(apply()));
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(() => remember(apply())));
-  window.addEventListener("hashchange", () => { if (isView(location.hash)) { read(); apply(); } });
+  window.addEventListener("hashchange", () => (isView(location.hash) ? (read(), apply()) : jump()));
   read();
   apply();
 }

@@ -8,6 +8,7 @@ from string import Template
 
 from stemjax.leaderboard.benchmark import Benchmark, Track
 from stemjax.leaderboard.boards import board_html, is_separate, value_text
+from stemjax.leaderboard.data import seeds
 from stemjax.leaderboard.entries import Ranking
 from stemjax.leaderboard.pictures import compare_html
 from stemjax.leaderboard.plots import plots_html
@@ -77,12 +78,13 @@ every method, and one checkable record behind every number ({len(records)} of th
 def _overview_row(ranking: Ranking) -> str:
     first, missing = ranking.entries[0], len(ranking.missing)
     tied = [entry for entry in ranking.entries if entry.rank and entry.rank.rank == 1]
-    if is_separate(first):
+    if is_separate(ranking, first):
         ahead = f"<strong>{escape(first.method)}</strong>"
     elif len(tied) > 1:
         ahead = f"a tie of {len(tied)}: {escape('; '.join(entry.method for entry in tied))}"
     elif first.rank:
-        ahead = f"{escape(first.method)}, in its one training"
+        once = "in its one training" if seeds(first) == 1 else "of rivals that were trained once"
+        ahead = f"{escape(first.method)}, {once}"
     else:
         ahead = f"not ranked, {len(ranking.units)} {ranking.track.unit}s"
     ends = ""
@@ -199,7 +201,7 @@ def _method(definition: Benchmark) -> str:
         "Intervals": s["interval"],
         "Ranks": s["rank"],
         "Letters": s["letters"],
-        "Bold": "a method told apart from every other one, and trained more than once or not at all",
+        "Bold": "a method told apart from every other one, where no method was trained only once",
         "Few units": s["below"],
         "Sizes": "cpu: narrower networks and coarser data, for two cores; gpu: the papers' sizes. Never mixed.",
         "Times": "only those that a benchmark measured with nothing beside it; no record claims a time",

@@ -121,7 +121,7 @@ def _grouped(definition: Benchmark, track: Track, size: str, found: list, scores
     """The boards of a track with a record each, those of the same images together."""
     grouped: dict[tuple, list[tuple[Board, dict]]] = {}
     for board in track.boards:
-        for record in _references(definition, track, board, size, found):
+        for record in _references(definition, track, board, size, found, scores):
             images = tuple(row["image"] for row in scores[record["id"]])
             draw = record["conditions"].get("noise_draw", 0)
             key = (datasets.canonical_json([record["data_set"], record["imaging"], draw]), images)
@@ -160,9 +160,11 @@ def _nothing_yet(definition: Benchmark, track: Track, size: str, found: list, sc
     return f"{where}; try --size {' or '.join(others)}" if others else where
 
 
-def _references(definition: Benchmark, track: Track, board: Board, size: str, found: list[dict]) -> list[dict]:
+def _references(
+    definition: Benchmark, track: Track, board: Board, size: str, found: list[dict], scores: dict
+) -> list[dict]:
     """For every point of a board one record, preferably one of a method that was not trained."""
-    accepted = accepted_on(definition, track, board, size, found)
+    accepted = accepted_on(definition, track, board, size, found, scores)
     axis = track.score.get("over")
     points: dict = {}
     for record in sorted(accepted, key=lambda record: (bool(record["denoiser"]), record["seed"] is not None)):

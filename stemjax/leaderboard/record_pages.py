@@ -5,7 +5,8 @@ from html import escape
 
 from stemjax.datasets import canonical_json
 from stemjax.leaderboard.benchmark import Track
-from stemjax.leaderboard.entries import Ranking, is_submission
+from stemjax.leaderboard.entries import Ranking
+from stemjax.records import is_submission
 
 
 def record_articles(track: Track, rankings: Sequence[Ranking], scores: dict[str, list[dict]]) -> str:

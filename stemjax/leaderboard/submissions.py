@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
@@ -9,14 +10,16 @@ from pathlib import Path
 from stemjax import columns, records
 from stemjax.leaderboard import exchange
 from stemjax.leaderboard.benchmark import NAME, Benchmark, Track
-from stemjax.leaderboard.entries import CARD_CLASS, Entry, Ranking, competing, rankings
+from stemjax.leaderboard.entries import Entry, Ranking, competing, rankings
 from stemjax.leaderboard.parts import VALIDATION, Part
 from stemjax.records import rebuild
-from stemjax.records.schema import identity
+from stemjax.records.schema import MACHINE_PATH, identity
+from stemjax.records.scores import rounded
 
 FAMILIES = ("network", "filter", "reference")
 SUPERVISION = ("supervised", "self-supervised", "none")
 RULES = ("fixed", "tuned")
+UNPRINTED = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's categories: control, format, half a character, line, paragraph
 COPIED = (NAME, "errata.json", "records", "benchmarks")  # of the project's results, to see one's row among the others
 
 
@@ -104,6 +107,10 @@ def read_card(path: str | Path, budget: int) -> Card:
             raise ValueError(f"{path}: {name} is {value!r}; it has to be {wanted}")
         if isinstance(value, str) and (not value.strip() or value == exchange.EMPTY_CARD.get(name)):
             raise ValueError(f"{path}: {name} is not filled in")
+        if isinstance(value, str) and any(unicodedata.category(letter) in UNPRINTED for letter in value):
+            raise ValueError(f"{path}: {name} is {value!r}; write it in one line, without control characters")
+        if isinstance(value, str) and (found := MACHINE_PATH.search(value)):
+            raise ValueError(f"{path}: {name} names a path of this machine, {found[0]}; say what others can open")
     card = Card(**plain)
     for name, allowed in {"family": FAMILIES, "supervision": SUPERVISION, "rules": RULES}.items():
         if getattr(card, name) not in allowed:
@@ -152,7 +159,7 @@ def score_folder(
             name = part.name + VALIDATION
             threshold = _threshold(every[name], paths[name], root, allow_constant)
             log(f"{part.name}: threshold of the column finder {threshold['chosen']}, chosen on {counts[name]} images")
-        as_method = part.record | {"denoiser": {"class": CARD_CLASS}}  # not the noisy images, which are not clamped
+        as_method = part.record | {"denoiser": {"class": records.CARD_CLASS}}  # not noisy images, which go unclamped
         for experiment, conditions in part.targets:
             tuned = conditions.get("threshold") == "tuned"
             value = threshold["chosen"] if tuned else None
@@ -170,7 +177,14 @@ def _threshold(part: Part, paths: Sequence[Path], root: str | Path, allow_consta
 
 # ---------------------------------------------------------------------------------------------------- records
 def drafts(track: Track, scored: Sequence[Scored], card: Card) -> Iterator[tuple[dict, list[dict]]]:
-    """The records of a submission, without their ids, and their scores."""
+    """The records of a submission, without their ids, and their scores.
+
+    Raises
+    ------
+    ValueError
+        If one is unsound, and the card names its predictions, as only that of a submission does; the message names
+        the part.
+    """
     for one in scored:
         model = one.part.record
         record = records.new_record(
@@ -189,7 +203,10 @@ def drafts(track: Track, scored: Sequence[Scored], card: Card) -> Iterator[tuple
             field_of_view=card.field_of_view,
             tuning=one.tuning,
         )
-        yield record | {"imaging": model["imaging"]}, one.rows
+        record |= {"imaging": model["imaging"]}
+        if card.predictions and (faults := records.find_faults(record, rounded(one.rows))):
+            raise ValueError(f"{one.part.name}: {card.name!r} cannot be recorded: {'; '.join(faults)}")
+        yield record, one.rows
 
 
 @dataclass(frozen=True)
@@ -206,9 +223,10 @@ def standing(
     Raises
     ------
     ValueError
-        If a method of that name is there, which is not a submission.
+        If a method of that name is there, which is not a submission, or another training with these predictions.
     """
     refuse_taken_name(found, added)
+    refuse_copies(found, added)
     new = {f"{index:064d}": (record, rows) for index, (record, rows) in enumerate(added)}
     replaced = [identity(record) for record, _ in added]
     kept = [record for record in found if identity(record) not in replaced]
@@ -230,8 +248,23 @@ def refuse_taken_name(found: Sequence[dict], added: Sequence[tuple[dict, list[di
                 )
 
 
+def refuse_copies(found: Sequence[dict], added: Sequence[tuple[dict, list[dict]]]) -> None:
+    """Raise a ValueError if another training of a method that is added has the very same predictions."""
+    for record, _ in added:
+        digest = record["denoiser"].get("predictions")
+        for other in found:
+            same = other["method"] == record["method"] and other["denoiser"].get("predictions") == digest
+            if digest and same and other["seed"] != record["seed"]:
+                raise ValueError(
+                    f"these predictions are, byte for byte, those of record {other['id'][:16]}, another training of "
+                    f"{record['method']!r}: give the predictions of this training, or the same `training` in the card"
+                )
+
+
 def submit(source: str | Path, target: str | Path, added: Sequence[tuple[dict, list[dict]]]) -> list[str]:
     """Add records to a results folder of one's own, a copy of the project's made first if it is not there.
+
+    All that can be refused is refused before anything is written; that each record is sound, `drafts` has seen to.
 
     Parameters
     ----------
@@ -248,17 +281,20 @@ def submit(source: str | Path, target: str | Path, added: Sequence[tuple[dict, l
     Raises
     ------
     ValueError
-        If a record is unsound, or both folders are the same.
+        If the name is taken, another training has the same predictions, or both folders are the same.
     """
     source, target = Path(source), Path(target)
     if source.resolve() == target.resolve():
         raise ValueError(f"{target}: the project's own results; give a folder of your own to --out")
-    if not (target / NAME).is_file():
+    is_begun = (target / NAME).is_file()
+    found = records.current(records.load((target if is_begun else source) / "records"))
+    refuse_taken_name(found, added)
+    refuse_copies(found, added)
+    if not is_begun:
         target.mkdir(parents=True, exist_ok=True)
         for name in COPIED:
             if (source / name).is_dir():
                 shutil.copytree(source / name, target / name, dirs_exist_ok=True)
             elif (source / name).is_file():
                 shutil.copy(source / name, target / name)
-    refuse_taken_name(records.current(records.load(target / "records")), added)
     return [records.append(target / "records", record, rows) for record, rows in added]

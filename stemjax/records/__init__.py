@@ -9,19 +9,32 @@ any edit shows. A correction is a new record that names the one it supersedes.
 """
 
 from stemjax.records.making import code_version, new_record
-from stemjax.records.schema import BENCHMARK_VERSION, IDENTITY, PROTOCOLS, RANGES, SIZES, find_faults, record_id
-from stemjax.records.store import append, current, load, load_scores, scores_path
+from stemjax.records.schema import (
+    BENCHMARK_VERSION,
+    CARD_CLASS,
+    IDENTITY,
+    PROTOCOLS,
+    RANGES,
+    SIZES,
+    find_faults,
+    is_submission,
+    record_id,
+)
+from stemjax.records.store import append, audit, current, load, load_scores, scores_path
 
 __all__ = [
     "BENCHMARK_VERSION",
+    "CARD_CLASS",
     "IDENTITY",
     "PROTOCOLS",
     "RANGES",
     "SIZES",
     "append",
+    "audit",
     "code_version",
     "current",
     "find_faults",
+    "is_submission",
     "load",
     "load_scores",
     "new_record",

@@ -37,8 +37,11 @@ class Agreement:
     @property
     def agrees(self) -> bool:
         """Whether the repetition lies within the interval; without one, whether it is the same but for last digits."""
-        if self.low is not None and self.low <= self.found <= self.high:
-            return True
+        return self.is_near or (self.low is not None and self.low <= self.found <= self.high)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it is the same but for last digits, as the same weights on the same images should be."""
         return abs(self.found - self.recorded) <= NEAR * abs(self.recorded)
 
 

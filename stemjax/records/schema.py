@@ -15,6 +15,7 @@ SIZES = ("smoke", "cpu", "gpu")
 # Records that agree in all of these are the same row of the same table: the newest supersedes the others, also where
 # the data set or the imaging of the experiment has changed since.
 IDENTITY = (*("benchmark_version", "experiment", "method", "conditions", "seed", "protocol", "size", "split"),)
+CARD_CLASS = "submissions.Card"  # of a submitted method, whose card stands in its record in place of a denoiser
 
 _TEXT, _COUNT, _SECONDS = (str,), (int,), (int, float, type(None))
 _SCHEMA = {
@@ -66,12 +67,23 @@ def record_id(record: dict) -> str:
 
 
 def identity(record: dict) -> tuple:
-    """What the record measured: see `IDENTITY`."""
-    return tuple(record.get(name, {}) for name in IDENTITY)
+    """What the record measured: see `IDENTITY`. The draft of version 1, version 0, is the same as version 1."""
+    versioned = record | {"benchmark_version": max(record["benchmark_version"], 1)}
+    return tuple(versioned.get(name, {}) for name in IDENTITY)
+
+
+def is_submission(record: dict) -> bool:
+    """Whether a record is of a method from outside: it competes on the leaderboard, and is in none of the tables."""
+    return record["denoiser"].get("class") == CARD_CLASS
 
 
 def find_faults(record: dict, rows: list[dict]) -> list[str]:
     """What is wrong with a record without its id and with its scores, one line each; an empty list means sound."""
+    return faults_of_form(record) or faults_of_scores(record, rows)
+
+
+def faults_of_form(record: dict) -> list[str]:
+    """What is wrong with a record without its id, as far as it alone can tell."""
     different = sorted(set(_SCHEMA) ^ set(record))
     if different:
         return [f"{name}: {'missing' if name in _SCHEMA else 'unknown field'}" for name in different]
@@ -94,20 +106,24 @@ def find_faults(record: dict, rows: list[dict]) -> list[str]:
         "run has 16 hexadecimal digits": record["run"] is None or _is_hex(record["run"], 16),
         "checkpoint has 64 hexadecimal digits": record["checkpoint"] is None or _is_hex(record["checkpoint"], 64),
         "supersedes has 64 hexadecimal digits": record["supersedes"] is None or _is_hex(record["supersedes"], 64),
-        "every image has a name of its own, a unit and the same scores": _are_complete(rows),
-        "scores are finite and plausible": all(
-            _in_range(name, row[name]) for row in rows for name in set(row) & set(RANGES)
-        ),
         "each tuned value is one of those tried, and has a score": _is_tuning(record["tuning"]),
         "the learning curve is finite and goes forward": _is_curve(record["learning_curve"]),
         "counts and times are not negative": min(record["images"], record["parameters"], *seconds) >= 0,
     }
     problems = [f"it is not so that {claim}" for claim, holds in claims.items() if not holds]
-    if not problems:
-        stated = record["scores"], record["interval"], record["scores_sha256"]
-        if stated != (means(rows), intervals(rows), digest(scores_text(rows))):
-            problems = ["its scores are not those of the images"]
     return problems + [f"it names a path of this machine: {path}" for path in sorted(set(_machine_paths(record)))]
+
+
+def faults_of_scores(record: dict, rows: list[dict]) -> list[str]:
+    """What is wrong with the scores of a record that is sound in form."""
+    if not _are_complete(rows):
+        return ["it is not so that every image has a name of its own, a unit and the same scores"]
+    for row in rows:
+        for name in (name for name in row if name in RANGES and not _in_range(name, row[name])):
+            return [f"it is not so that scores are finite and plausible: {name} of {row['image']} is {row[name]}"]
+    stated = record["scores"], record["interval"], record["scores_sha256"]
+    is_told = stated == (means(rows), intervals(rows), digest(scores_text(rows)))
+    return [] if is_told else ["its scores are not those of the images"]
 
 
 def _are_scalars(conditions: dict) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stemjax.datasets import canonical_json
 from stemjax.files import write_whole
-from stemjax.records.schema import find_faults, identity, record_id
+from stemjax.records.schema import faults_of_form, find_faults, identity, record_id
 from stemjax.records.scores import read_scores, rounded, scores_text
 
 
@@ -108,10 +108,13 @@ def _add_line(path: Path, line: str) -> None:
 def load(folder: str | Path) -> list[dict]:
     """All records, by file and in the order they were added, after a check of every one of them.
 
+    That a record's figures follow from its scores takes longer to see: `audit`.
+
     Raises
     ------
     ValueError
-        If a record was edited, copied, moved or lost, or its scores were; the message names each, one line each.
+        If a record was edited, copied, moved or lost, or its scores were, or if a current one cannot be what
+        `new_record` made; the message names each, one line each.
     """
     folder, records, problems, seen = Path(folder), [], [], {}
     for path in sorted(folder.glob("*.jsonl")):
@@ -134,15 +137,37 @@ def load(folder: str | Path) -> list[dict]:
                 problems += [f"{name}: {fault}" for fault in _faults_of_scores(folder, record)]
                 records.append(record)
     problems += _faults_of_index(folder, seen, {record["id"]: _index_line(record) for record in records})
+    for record in records:
+        if (earlier := record.get("supersedes")) and earlier not in seen:
+            problems.append(f"record {earlier[:16]}: missing, though record {record['id'][:16]} supersedes it")
+    for record in [] if problems else current(records):  # the form of older ones may have been another
+        problems += [f"record {record['id'][:16]} ({seen[record['id']]}): {f}" for f in faults_of_form(_bare(record))]
     if problems:
         advice = "bring back the committed files; a correction is a new record that supersedes the old one"
         raise ValueError("\n".join([f"{folder}: altered records; {advice}", *problems]))
     return records
 
 
+def audit(folder: str | Path) -> list[str]:
+    """Every current record whose figures do not follow from its scores, one line each.
+
+    Raises
+    ------
+    ValueError
+        As `load`.
+    """
+    found = current(load(folder))
+    scores = load_scores(folder, found)
+    return [
+        f"{folder}: record {record['id'][:16]} ({record['method']}): {fault}"
+        for record in found
+        for fault in find_faults(_bare(record), scores[record["id"]])
+    ]
+
+
 def current(records: list[dict]) -> list[dict]:
     """The records that no other supersedes."""
-    superseded = {record["supersedes"] for record in records}
+    superseded = {record.get("supersedes") for record in records}
     return [record for record in records if record["id"] not in superseded]
 
 
@@ -167,6 +192,10 @@ def _is_whole(record: dict, line: str) -> bool:
         return canonical_json(record) == line and record_id(record) == record["id"]
     except ValueError:  # NaN, or a character that UTF-8 does not have
         return False
+
+
+def _bare(record: dict) -> dict:
+    return {name: value for name, value in record.items() if name != "id"}
 
 
 def _index_line(record: dict) -> str:

@@ -91,7 +91,8 @@ def render(results: str | Path, only: str = "") -> dict[Path, bytes]:
     The results of the checkout itself are the published ones: size `smoke` has no place there.
     """
     results = Path(results)
-    found = records.current(records.load(results / "records"))
+    everything = records.current(records.load(results / "records"))
+    found = [record for record in everything if not records.is_submission(record)]
     is_published = results.resolve() == Path(__file__).resolve().parents[2] / "results"
     contents = {}
     for name, make in TABLES.items():

@@ -26,7 +26,6 @@ CURVES = {  # of a loss curve: name -> heading, format
     "distance": ("Critic's distance", ".3f"),
     "penalty": ("Penalty", ".4f"),
     "contrast": ("Low-pass correlation", ".3f"),
-    "validation_psnr_db": ("Validation PSNR [dB]", ".2f"),
 }
 
 
@@ -69,10 +68,14 @@ def noise2atom_figure_4(found: list[dict], scores: dict[str, list[dict]]) -> Tab
             paper = str(published[nearest]) if name == LABEL and abs(nearest - count) < 0.1 * nearest else ""
             data.append({"training_images": count, "method": name} | _figures(row) | {"published_css": paper})
             lines.append((label, *_cells(data[-1]), paper))
+    bars = {line["method"]: line["psnr_db"] for line in data}
+    weak = [line for line in data if line["method"] == LABEL and line["psnr_db"] < bars[CONSTANT] + LEARNT]
+    counts = ", ".join(str(line["training_images"]) for line in weak)
+    gate = [f"Less than {LEARNT:g} dB above the constant, so nothing was learnt: from {counts} images."] * bool(weak)
     grid = Grid(
         ("Noisy images to learn from", *(heading for heading, _ in SCORES.values()), "CSS, published"), tuple(lines)
     )
-    return _table("Figure 4", next(iter(parts.values())), (grid,), tuple(_notes(found)), data)
+    return _table("Figure 4", next(iter(parts.values())), (grid,), (*gate, *_notes(found)), data)
 
 
 def noise2atom_figure_5(found: list[dict], scores: dict[str, list[dict]]) -> Table:
@@ -98,7 +101,7 @@ def noise2atom_figure_5(found: list[dict], scores: dict[str, list[dict]]) -> Tab
             f"Background {background}: {inverted} of {seeds} training{'s' * (seeds > 1)} inverted; {blank} learnt "
             f"nothing: a fitted PSNR less than {LEARNT:g} dB above that of the constant."
         )
-    notes.append('"Flattened": with the same gradient, and the plane that fits best taken from every image first.')
+    notes.append('"Flattened": with the same gradient, and the plane of its background taken from every image first.')
     notes.append(f"The paper: {PUBLISHED['published_failure']}. A few seeds say little of a rate like that.")
     grid = Grid(("Training, background", *(heading for heading, _ in SCORES.values()), "Failure"), tuple(lines))
     return _table("Figures 5 and 6", first, (grid,), (*notes, *_notes(found)), data)
@@ -125,11 +128,14 @@ def _cells(figures: dict) -> list[str]:
 
 def _notes(found: list[dict]):
     networks = [record for record in found if record["method"] == LABEL]
-    steps = sorted({record["learning_curve"][-1]["step"] for record in networks})
+    last = [record["learning_curve"][-1] for record in networks]
+    steps = sorted({point["step"] for point in last})
+    batches = sorted({round(point["crops"] / point["step"]) for point in last})
     sizes = sorted({record["parameters"] for record in networks})
     yield (
         f"Generators of {' and '.join(f'{count:,}' for count in sizes)} parameters (the paper's has 13,780,111), "
-        f"trained for {' or '.join(f'{count:,}' for count in steps)} steps (the paper: 65,536)."
+        f"trained for {' or '.join(f'{count:,}' for count in steps)} steps of {' or '.join(map(str, batches))} crops "
+        "(the paper: 65,536 steps of 6)."
     )
     yield (
         "Noise2Atom draws atoms in a range of its own: each frame is given the gain, without its sign, and the offset "

@@ -33,8 +33,7 @@ def autoencoder_figure_3(found: list[dict], scores: dict[str, list[dict]]) -> Ta
     notes = (
         "Trained alike, one seed each. The learning curves are in the records: validation over crops seen, in the "
         "place of the paper's epochs.",
-        "From which response on a maximum is an atom is decided on validation movies on 20 nm, for both films; in "
-        "Noise2Atom's Figure 3, on movies of the same film.",
+        "From which response on a maximum is an atom is decided on validation movies of the same film.",
     )
     return _table("Figure 3", "autoencoder", found, scores, "film", FILMS, notes)
 
@@ -176,8 +175,8 @@ def _common(found: list[dict], gathered: dict[str, dict[str, Row]]) -> list[str]
     notes += [f"{name} at full size: {SIZES[name]}." for name in SIZES if any(row.method == name for row in rows)]
     if any("css" in row.scores for row in rows):
         notes.append(
-            "CSS is the likeness of neighbouring frames, each movie scaled to [0, 1] by its own extremes: 1 for a "
-            "constant, so that alone it says nothing."
+            "CSS is the likeness of neighbouring frames, each movie scaled to [0, 1] by its own extremes: 1 for one "
+            "that stands still, so that alone it says nothing. The constant has a mean of its own for each frame."
         )
     if any("fitted_psnr_db" in row.scores for row in rows):
         notes.append(
@@ -192,7 +191,7 @@ def _common(found: list[dict], gathered: dict[str, dict[str, Row]]) -> list[str]
         )
     crops = {r["learning_curve"][-1]["crops"] for r in found if r["learning_curve"]}
     if crops:
-        seen = " or ".join(f"{count:,}" for count in sorted(crops))
+        seen = " to ".join(f"{count:,}" for count in sorted({min(crops), max(crops)}))
         notes.append(f"The networks saw {seen} crops; one seed each: it does not show the spread of trainings.")
     chosen = {
         f"{record['method'].removesuffix(', tuned')}{' on 50 nm' * (record['conditions'].get('film') == THICK)}, "

@@ -319,6 +319,8 @@ def test_train_refuses_filters_and_foreign_folders(tmp_path, capsys):
 def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status):
     import stemjax.train as training
     from stemjax import datasets
+    from stemjax.noise import Dose
+    from stemjax.synthetic import LatticeImaging
 
     def train(run, data, root, *, time_limit, log):
         log({"step": 5, "loss": 0.5, "time_s": 1.0, "validation_psnr_db": 31.0})
@@ -335,11 +337,17 @@ def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status)
     assert (finished if stopped is None else "the same command continues") in printed.out
     assert main(["train", "noise2void", "--data", str(tmp_path)]) == 2
     assert "does not learn from toy; `stemjax simulate au-graphene`" in capsys.readouterr().err
-    for name, model, wanted in (("haadf-pt", "noise2self", "au-graphene"), ("lattice", "noise2atom", "haadf-pt")):
+    for name, model, wanted in (("haadf-pt", "noise2self", "au-graphene"), ("lattice", "noise2void", "au-graphene")):
         films = datasets.DataSet(tmp_path, {"recipe_hash": "0" * 16, "name": name})
         monkeypatch.setattr(datasets, "open_data_set", lambda folder, films=films: films)
         assert main(["train", model, "--data", str(tmp_path)]) == 2
         assert f"does not learn from {name}; `stemjax simulate {wanted}`" in capsys.readouterr().err
+    learnt_from = []
+    note = lambda run, *rest, **options: learnt_from.append(run) or train(run, *rest, **options)  # noqa: E731
+    monkeypatch.setattr(training, "train", note)
+    dose = ["--set", "imaging.noise.electrons_per_pixel=2"]
+    assert main(["train", "noise2atom", "--data", str(tmp_path), "--size", "smoke", *dose]) == status
+    assert learnt_from[0].imaging == LatticeImaging(Dose(2.0)) and learnt_from[0].selection.session == ("lattice",)
 
 
 def test_simulate_outside_a_checkout(monkeypatch, tmp_path, capsys):
@@ -364,3 +372,11 @@ def test_interrupt_and_system_errors(monkeypatch, capsys):
     monkeypatch.setattr(cli, "_run", full)
     assert main(["models"]) == 2
     assert capsys.readouterr().err.endswith("error: /data/x: No space left on device\n")
+
+
+def test_the_verbs_of_a_verb_are_listed(capsys):
+    assert main(["leaderboard", "--help"]) == 0
+    assert "export-track, score, submit, export, cards" in capsys.readouterr().out
+    assert main(["leaderboard", "scores"]) == 2
+    said = "error: leaderboard has no verb 'scores': did you mean 'score'? see `stemjax leaderboard --help`\n"
+    assert capsys.readouterr().err == said

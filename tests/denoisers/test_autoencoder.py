@@ -1,6 +1,6 @@
 """The autoencoder of Wang et al.: its loss at four resolutions, its scaling, and that it takes whole images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stemjax import inference
-from stemjax.denoisers import from_config, to_config
+from stemjax.denoisers import from_config, to_config, with_settings
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
 from stemjax.networks.bottleneck import BottleneckAutoencoder
@@ -88,3 +88,16 @@ def test_two_autoencoders_keep_their_names_apart():
     for denoiser in (ours, MovieAutoencoder()):
         assert from_config(to_config(denoiser)) == denoiser
     assert to_config(ours)["network"]["widths"] == [4, 4, 8]
+
+
+def test_counts_that_are_mostly_zero_deserve_a_warning():
+    counts = jnp.asarray(np.random.default_rng(0).poisson(0.3, (1, 32, 32, 1)), jnp.float32)
+    absolute = MultiResolutionAutoencoder()
+    (text,) = absolute.warnings({}, counts, counts)
+    assert "72% of the pixels have the lowest value" in text and "objective=mse" in text
+    assert absolute.warnings({}, counts + 5 * jnp.linspace(0, 1, 32)[:, None, None], counts) == []
+    assert replace(absolute, objective="mse").warnings({}, counts, counts) == []
+
+
+def test_its_bottleneck_can_be_set_by_name():
+    assert with_settings(MultiResolutionAutoencoder(), ["network.bottleneck=4"]).network == BottleneckAutoencoder(4)

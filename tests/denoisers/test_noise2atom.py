@@ -17,7 +17,7 @@ from stemjax import checkpoint, train
 from stemjax.denoisers import to_config, with_settings
 from stemjax.denoisers.noise2atom import PENALTY, Noise2Atom, judgement, nearest
 from stemjax.journal import read_journal
-from stemjax.metrics.low_frequency import contrast, low_pass, relative_slope, remove_background
+from stemjax.metrics.low_frequency import background_plane, contrast, low_pass, relative_slope, remove_background
 from stemjax.movies import Frames, GrapheneImaging, MovieCrops
 from stemjax.networks.noise2atom import Critic, Generator
 from tests.toy_movies import make_movies
@@ -61,6 +61,11 @@ def variables() -> dict:
 
 def test_its_switches_can_be_set_by_name():
     assert with_settings(DENOISER, ["flatten=true", "alpha=1"]) == replace(DENOISER, flatten=True, alpha=1.0)
+    few = with_settings(Noise2Atom(), ["critic.width=8", "beta=2", "network.residuals=0", "atoms.atoms=2"])
+    assert (few.critic, few.network, few.beta) == (Critic(width=8), Generator(residuals=0), 2.0)
+    assert few.atoms == replace(Noise2Atom().atoms, atoms=2)
+    with pytest.raises(ValueError, match=r"no setting 'critic.name=x'; it has .*flatten=false.*critic.width="):
+        with_settings(Noise2Atom(), ["critic.name=x"])
     with pytest.raises(ValueError, match="restart=yes: restart is true or false"):
         with_settings(DENOISER, ["restart=yes"])
     with pytest.raises(ValueError, match="critic_steps=many: critic_steps is a whole number"):
@@ -158,12 +163,25 @@ def test_inverted_contrast_is_found_and_judged():
     assert judgement(0.1, 0.1, -0.9) > judgement(2.0, 2.0, 0.1) > judgement(0.1, 0.1, 0.1)
 
 
+def test_clusters_are_no_background():
+    y, x = np.meshgrid(np.linspace(-0.5, 0.5, 64), np.linspace(-0.5, 0.5, 64), indexing="ij")
+    cluster = 3.0 * ((y > 0.1) & (x > 0.1))
+    for gradient in (0.0, 1.0):
+        counts = np.random.default_rng(0).poisson(2 * (1 + gradient * x) + 2 * cluster).astype(np.float32)
+        slope = float(relative_slope(jnp.asarray(counts)[None, ..., None])[0, 0])
+        assert slope == pytest.approx(gradient, abs=0.2)
+        left = np.asarray(remove_background(jnp.asarray(counts)[None, ..., None]))[0, ..., 0] - counts
+        np.testing.assert_allclose(left, -2 * gradient * x, atol=0.35)  # noise alone tilts it by as much
+
+
 def test_a_gradient_of_the_background_is_measured_and_removed(variables):
     y, x = jnp.meshgrid(jnp.arange(SIDE) - 7.5, jnp.arange(SIDE) - 7.5, indexing="ij")
     ramp = (0.04 * y - 0.02 * x)[None, ..., None]
     flat = remove_background(3 + images(5))
     slope = relative_slope(flat + ramp)
-    np.testing.assert_allclose(slope[:, 0], 15 * (0.04 + 0.02) / flat.mean((1, 2, 3)), rtol=1e-4)
+    tilt, level = np.asarray(background_plane(flat + ramp)), 3 + np.asarray(images(5)).mean()
+    np.testing.assert_allclose(tilt, np.broadcast_to(ramp, tilt.shape), atol=1e-5)
+    np.testing.assert_allclose(slope[:, 0], 15 * (0.04 + 0.02) / level, rtol=0.5)  # of the background, not of all
     np.testing.assert_allclose(remove_background(flat + ramp), flat, atol=1e-5)
     assert "background rises" in DENOISER.warnings({}, 10 * ramp + 4 + images(5), images(5))[-1]
     prepared, flattening = DENOISER.prepare(variables, flat), replace(DENOISER, flatten=True)
