@@ -70,10 +70,10 @@ def _what(record: dict) -> str:
     from stemjax.records import code_version
 
     then, now = record["code"], code_version()
-    same = then["commit"] == now["commit"] and not now["dirty"]
+    same = not now["dirty"] and (then["commit"] == now["commit"] or then.get("trees", 0) == now.get("trees"))
     conditions = "".join(f", {name} = {value}" for name, value in record["conditions"].items())
     seed = "" if record["seed"] is None else f", training seed {record['seed']}"
-    made = f"{then['version']}, commit {_short(then['commit'])}{', changed since' * bool(then['dirty'])}"
+    made = f"{then['version']}, commit {_whereabouts(then)}{', changed since' * bool(then['dirty'])}"
     here = "the same" if same else f"{now['version']}, commit {_short(now['commit'])}"
     here += ", with uncommitted changes" * bool(now["dirty"])
     table = f"{record['experiment']} at size {record['size']}{conditions}"
@@ -88,6 +88,16 @@ def _short(commit: str | None) -> str:
     """A commit in twelve digits, after the version that came before it, if any."""
     version, mark, digits = (commit or "unknown").rpartition("-g")
     return f"{version}{mark}{digits[:12]}"
+
+
+def _whereabouts(code: dict) -> str:
+    """The commit of a record, and where its code is if the history has another name for it, or none."""
+    from stemjax.records import commit_of
+
+    named, found = _short(code["commit"]), commit_of(code)
+    if found is None:
+        return f"{named}, which this history does not have"
+    return named if (code["commit"] or "").endswith(found) else f"{named}, in this history {found[:12]}"
 
 
 def _largest(one) -> str:
@@ -113,9 +123,9 @@ def _have_run(record: dict, data_set, runs: Path, train: bool) -> None:
     print(f"{folder}: not here; training it, after those that {experiment} needs before it", flush=True)
     _train(experiment, size, runs, data_set, record["run"])
     if not (folder / "best").is_dir():
-        then = _short(record["code"]["commit"])
+        where = _whereabouts(record["code"])
         raise ValueError(
-            f"{folder}: this version of {experiment} trains other networks; check out commit {then} for it"
+            f"{folder}: this version of {experiment} trains other networks; it takes that of commit {where}"
         )
 
 

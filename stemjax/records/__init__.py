@@ -8,7 +8,8 @@ The id of a record is the sha256 of its canonical JSON without the id, and the r
 any edit shows. A correction is a new record that names the one it supersedes.
 """
 
-from stemjax.records.making import code_version, new_record
+from stemjax.records.code import code_version, commit_of
+from stemjax.records.making import new_record
 from stemjax.records.schema import (
     BENCHMARK_VERSION,
     CARD_CLASS,
@@ -32,6 +33,7 @@ __all__ = [
     "append",
     "audit",
     "code_version",
+    "commit_of",
     "current",
     "find_faults",
     "is_submission",

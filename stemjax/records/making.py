@@ -4,16 +4,15 @@ import importlib.metadata
 import os
 import platform
 import shlex
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stemjax import __version__
 from stemjax.datasets import recipe_hash
 from stemjax.denoisers import to_config
+from stemjax.records.code import code_version
 from stemjax.records.schema import BENCHMARK_VERSION, MACHINE_PATH, SCHEMA_VERSION, digest
 from stemjax.records.scores import intervals, means, rounded, scores_text
 
@@ -112,26 +111,6 @@ def _explicit(value):
     if is_dataclass(value):
         return {"class": type(value).__name__} | {f.name: _explicit(getattr(value, f.name)) for f in fields(value)}
     return list(value) if isinstance(value, tuple) else value
-
-
-def code_version() -> dict:
-    """Commit of the checkout and whether its files differ from it; both None for an installed package."""
-    root = Path(__file__).resolve().parents[2]
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", root, *arguments], capture_output=True, text=True, check=True, timeout=30
-        ).stdout.strip()
-
-    commit = dirty = None
-    if (root / ".git").exists():
-        try:
-            commit = git("describe", "--always", "--tags", "--abbrev=40", "--match=v*")
-            # Writing records must not make the next one dirty.
-            dirty = bool(git("status", "--porcelain", "--", ".", ":!results"))
-        except (OSError, subprocess.SubprocessError):
-            pass  # no git on this machine, or no commit yet
-    return {"version": __version__, "commit": commit, "dirty": dirty}
 
 
 def _software() -> dict:
