@@ -1,6 +1,7 @@
 """Noise2Atom on HAADF movies of Pt on carbon: its trainings and scores, for the figures that look at it alone."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,8 +9,9 @@ from experiments import very_noisy
 from experiments.movie_methods import BLANK, NOISY, Method, Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets
+from stemjax import datasets, presets
 from stemjax.denoisers.constant import Constant
+from stemjax.denoisers.noise2atom import Noise2Atom
 from stemjax.evaluate import ImageSet
 from stemjax.metrics.low_frequency import contrast
 from stemjax.movies import MovieCrops
@@ -27,6 +29,11 @@ SHORT = {
 def trained(size: str, workspace: Workspace, seed: int = 0, denoiser=None, **changes) -> Trained:
     """Noise2Atom by the recipe of its preset, `changes` made to the fields of its `Run`."""
     return very_noisy.trained("noise2atom", size, workspace, LABEL, denoiser, seed, **changes)
+
+
+def left_alone(size: str) -> Noise2Atom:
+    """The denoiser of its preset without restarts, for figures that ask how a training ends."""
+    return replace(presets.find_preset("noise2atom").at(size), restart=False)
 
 
 def bars() -> Iterator[Method]:

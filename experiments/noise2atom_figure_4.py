@@ -61,4 +61,5 @@ def _trained(size: str, workspace: Workspace) -> Iterator[tuple[int, Trained]]:
     for movies, per_unit in CHOICES[size]:
         selection = Frames(session=(very_noisy.LEARNT_FROM,), movies=movies, per_unit=per_unit)
         count = len(selection.images(data, "train"))
-        yield count, noise2atom.trained(size, workspace, selection=selection, **noise2atom.SHORT[size])
+        changes = {"denoiser": noise2atom.left_alone(size), "selection": selection} | noise2atom.SHORT[size]
+        yield count, noise2atom.trained(size, workspace, **changes)

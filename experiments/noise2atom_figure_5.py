@@ -23,7 +23,7 @@ from experiments import noise2atom, very_noisy
 from experiments.movie_methods import Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import figures, parallel, presets, tables
+from stemjax import figures, parallel, tables
 from stemjax.figures_montage import montage
 
 NAME = "noise2atom_figure_5"
@@ -72,7 +72,7 @@ def _imaging(background: str):
 
 
 def _trained(size: str, workspace: Workspace, background: str) -> Iterator[Trained]:
-    denoiser = replace(presets.find_preset("noise2atom").at(size), flatten=background == FLATTENED)
+    denoiser = replace(noise2atom.left_alone(size), flatten=background == FLATTENED)
     for seed in SEEDS[size][background]:
         changes = {"imaging": _imaging(background)} | noise2atom.SHORT[size]
         yield noise2atom.trained(size, workspace, seed, denoiser, **changes)

@@ -176,10 +176,10 @@ PRESETS = {
         autoencoder_run,
     ),
     "noise2atom": Preset(
-        Noise2Atom(),
+        Noise2Atom(restart=True),
         "Noise2Atom, cycle of generative networks between noisy images and drawn atoms, one channel, unsupervised",
         "Wang et al. 2020",
-        Noise2Atom(Generator(width=16, residuals=2), Critic(width=16)),
+        Noise2Atom(Generator(width=16, residuals=2), Critic(width=16), restart=True),
         noise2atom_run,
     ),
     "space-time-gaussian": Preset(SpaceTimeGaussian(), "Gaussian filter in space and time", LEE),

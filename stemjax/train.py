@@ -307,7 +307,7 @@ def train(
                 )
                 if hasattr(run.denoiser, "revive") and 2 * step <= run.steps:
                     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(run.seed), REVIVE), step)
-                    revived = run.denoiser.revive(state["variables"], measurements, key)
+                    revived = run.denoiser.revive(state["variables"], measurements, means, key)
                     state["variables"] = jax.device_put(revived, parallel.replicated(mesh))
             newest.save(step, state, asdict(progress))
             journal.write(event)

@@ -33,6 +33,7 @@ from stemjax.render_atoms import GaussianAtoms
 
 PENALTY = 10.0
 INVERTED = -0.2  # correlation below which the contrast is inverted beyond doubt
+DOUBTFUL = -0.1  # mean of a hundred batches below which no training was seen to come right again
 EPSILON = 1e-12  # added where a square root or a ratio is taken of what may be 0
 STEEP = 0.5  # slope of the background, relative to its mean, that deserves a warning
 
@@ -58,8 +59,8 @@ class Noise2Atom:
         Take the plane of its background from each image, crops in training included, before the network. The paper
         names a background gradient as what makes the method fail.
     restart : bool
-        In the first half of a training, draw both generators anew where a validation finds the contrast inverted. The
-        critic stays.
+        In the first half of a training, draw both generators anew at a validation before which the contrast was
+        inverted on average. The critic stays.
     stop_at : (float, float)
         Cycle and low-frequency cycle below both of which the training ends; (0.05, 0.1) in the paper, zeros never.
 
@@ -167,9 +168,10 @@ class Noise2Atom:
         """Whether the losses since the last validation are below `stop_at`."""
         return measurements["cycle"] < self.stop_at[0] and measurements["low_frequency"] < self.stop_at[1]
 
-    def revive(self, variables: dict, measurements: dict, key: jax.Array) -> dict:
-        """The variables with generators drawn anew, if that is asked for and the last batch came out inverted."""
-        if not self.restart or float(measurements["contrast"]) > INVERTED:
+    def revive(self, variables: dict, measurements: dict, means: dict, key: jax.Array) -> dict:
+        """The variables with generators drawn anew, if that is asked for and the batches since the last validation
+        came out inverted on average."""
+        if not self.restart or means["contrast"] > DOUBTFUL:
             return variables
         fresh = self.init(key, jnp.zeros((1, 16, 16, 1)))["params"] | {"critic": variables["params"]["critic"]}
         return variables | {"params": fresh, "seeding": {"restarts": variables["seeding"]["restarts"] + 1}}

@@ -84,7 +84,7 @@ class WCVD:
             params[name] = jax.tree.map(lambda weights, i=i: weights[first[i]], drawn[name])
         return {"params": params, "seeding": {"redrawn": first.astype(jnp.float32)}}
 
-    def revive(self, variables: dict, measurements: dict, key: jax.Array) -> dict:
+    def revive(self, variables: dict, measurements: dict, means: dict, key: jax.Array) -> dict:
         """The variables with new weights for subnets that were 0 everywhere, by what `loss` measured last."""
         for i, (name, kernel) in enumerate(zip(self._subnets(), self.network.kernels, strict=True)):
             if float(measurements[f"alive_{kernel}"]) > 0:

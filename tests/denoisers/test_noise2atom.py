@@ -203,10 +203,10 @@ def test_the_low_pass_is_a_centred_gaussian_of_variance_15():
 
 def test_an_inverted_generator_is_drawn_anew_where_that_is_asked_for(variables):
     key = jax.random.key(3)
-    assert DENOISER.revive(variables, {"contrast": -0.9}, key) is variables
+    assert DENOISER.revive(variables, {}, {"contrast": -0.9}, key) is variables
     restarting = replace(DENOISER, restart=True)
-    assert restarting.revive(variables, {"contrast": 0.9}, key) is variables
-    fresh = restarting.revive(variables, {"contrast": -0.9}, key)
+    assert restarting.revive(variables, {}, {"contrast": 0.9}, key) is variables
+    fresh = restarting.revive(variables, {}, {"contrast": -0.9}, key)
     moved = {name for name in fresh["params"] if not same(fresh["params"][name], variables["params"][name])}
     assert moved == {"generator", "degrader"} and float(fresh["seeding"]["restarts"]) == 1
     assert jax.tree.map(jnp.shape, fresh) == jax.tree.map(jnp.shape, variables)

@@ -109,11 +109,11 @@ def test_a_dead_subnet_is_seen_and_drawn_again(variables):
     loss = jax.jit(lambda variables: VIDEO.loss(variables, {"noisy": movie[None]}, None))
     _, (_, measured) = loss(broken)
     assert measured["alive_5"] == 0 and measured["alive_3"] > 0
-    mended = VIDEO.revive(broken, measured, jax.random.key(1))
+    mended = VIDEO.revive(broken, measured, {}, jax.random.key(1))
     _, (_, again) = loss(mended)
     assert again["alive_5"] > 0 and again["redrawn"] > measured["redrawn"]
     assert mended["params"]["subnets_0"] is broken["params"]["subnets_0"]
-    assert VIDEO.revive(mended, again, jax.random.key(1)) is mended
+    assert VIDEO.revive(mended, again, {}, jax.random.key(1)) is mended
 
 
 # ---------------------------------------------------------------------------------------------------- low-pass
@@ -156,9 +156,10 @@ def test_it_learns_from_the_noisy_movie_alone(tmp_path, monkeypatch):
     run = Run(VIDEO, data.recipe_hash, RecordedMovie(), crops, RecordedClips(3), optimiser, steps=60, validate_every=20)
     killed = []
 
-    def revive(self, variables, measurements, key):
+    def revive(self, variables, measurements, means, key):
         killed.append(float(measurements["alive_3"]))
-        return original(self, variables, measurements | {"alive_3": 0.0} if len(killed) == 1 else measurements, key)
+        last = measurements | {"alive_3": 0.0} if len(killed) == 1 else measurements
+        return original(self, variables, last, means, key)
 
     original = WCVD.revive
     monkeypatch.setattr(WCVD, "revive", revive)
