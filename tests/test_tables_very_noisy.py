@@ -43,7 +43,7 @@ def made_up(entries: list[tuple], movies: int = MOVIES) -> tuple[list[dict], dic
         record |= {"scores": dict(of_image), "tuning": None, "parameters": 1000 if trained else 0}
         curve = [
             {"step": step, "crops": 2 * step, "cycle": cycle, "low_frequency": 0.05, "distance": 1.0, "penalty": 0.1}
-            | {"contrast": 0.5, "validation_psnr_db": 21.0}
+            | {"contrast": 0.5, "restarts": 0.0, "validation_psnr_db": 21.0}
             for step, cycle in ((100, 0.09), (200, 0.04))
         ]
         found.append(record | {"learning_curve": curve if trained else []})
@@ -122,6 +122,9 @@ def test_the_stopping_rule_says_at_which_step_it_was_met():
         "The paper's rule, cycle below 0.05 and low-frequency cycle below 0.1, is met first at step 200."
     )
     assert [line[:2] for line in table.grids[0].rows] == [("100", "0.0900"), ("200", "0.0400")]
+    assert not any("drawn anew" in note for note in table.notes)
+    found[-1]["learning_curve"][1]["restarts"] = 1.0
+    assert "its generators were drawn anew, after step 100." in noise2atom_figure_1(found, scores).notes[1]
     found[-1]["learning_curve"] = found[-1]["learning_curve"][:1]
     assert "is met at no validation of this training." in noise2atom_figure_1(found, scores).notes[0]
 

@@ -67,8 +67,9 @@ class Noise2Atom:
     Notes
     -----
     **Failure.** Nothing in the objective says that atoms are bright: dark holes serve the critic's purpose as long as
-    F paints them back. The paper counts one training in ten. `contrast` finds it; it stands in the log of a training
-    (``contrast``), in the loss, and `warnings` says so of an image.
+    F paints them back. The paper counts one training in ten; `experiments/noise2atom_figure_5.py` counts here.
+    `contrast` finds it; it stands in the log of a training (``contrast``), in the loss, and `warnings` says so of an
+    image. The presets `restart`.
 
     **Departures.** Corrected slips of the authors' program: the two domains are the right way round; the low-pass
     filter is the Gaussian of the paper instead of a quarter of a disc with scrambled values. Of the paper: the critic's
@@ -224,9 +225,8 @@ class Noise2Atom:
         found, slope = float(contrast(noisy, denoised).mean()), float(relative_slope(noisy).mean())
         texts = []
         if found < INVERTED:
-            texts.append(
-                f"the contrast is inverted (correlation {found:.2f}): train with another seed, or restart=true"
-            )
+            fix = "train with another seed" + ", or restart=true" * (not self.restart)
+            texts.append(f"the contrast is inverted (correlation {found:.2f}): {fix}")
         if slope > STEEP and not self.flatten:
             texts.append(f"the background rises by {slope:.0%} of its mean: train with flatten=true")
         return texts

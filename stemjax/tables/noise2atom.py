@@ -1,6 +1,7 @@
 """Figures 1, 4, 5 and 6 of the Noise2Atom paper: its losses, its need of images, its failures."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 from stemjax import figures
@@ -46,6 +47,7 @@ def noise2atom_figure_1(found: list[dict], scores: dict[str, list[dict]]) -> Tab
     grid = Grid(columns, tuple((figure["method"], *_cells(figure)) for figure in data))
     notes = (
         f"The paper's rule, {rule}, is met {said}.",
+        *restarts(found),
         "Losses are means over the steps since the last validation, in units of half the range of the movie.",
         *_notes(found),
     )
@@ -108,6 +110,14 @@ def noise2atom_figure_5(found: list[dict], scores: dict[str, list[dict]]) -> Tab
 
 
 # ---------------------------------------------------------------------------------------------------- parts
+def restarts(found: list[dict]) -> list[str]:
+    """A note on the generators that trainings have drawn anew, if they have."""
+    curves = [record["learning_curve"] for record in found if record["method"] == LABEL]
+    when = {b["step"]: None for curve in curves for b, a in pairwise(curve) if a["restarts"] > b["restarts"]}
+    said = "Noise2Atom's contrast came out inverted, so that its generators were drawn anew, after step"
+    return [f"{said} {', '.join(map(str, when))}."] if when else []
+
+
 def _by(found: list[dict], scores: dict, condition: str) -> dict[str | int, dict[str, Row]]:
     """Rows for every value of a condition, in the order of the records."""
     values = dict.fromkeys(record["conditions"][condition] for record in found)
