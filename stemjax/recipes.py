@@ -253,7 +253,7 @@ NOISE2ATOM_TRAINING = {
         "crops": MovieCrops(size=64, count=3),
         "optimiser": Optimiser(learning_rate=3e-4, factor=1.0, rule="rmsprop"),
         "steps": 1000,
-        "validate_every": 100,
+        "validate_every": 50,
     },
     "smoke": {
         "crops": MovieCrops(size=32, count=2),

@@ -33,7 +33,6 @@ from stemjax.render_atoms import GaussianAtoms
 
 PENALTY = 10.0
 INVERTED = -0.2  # correlation below which the contrast is inverted beyond doubt
-DOUBTFUL = -0.1  # mean of a hundred batches below which no training was seen to come right again
 EPSILON = 1e-12  # added where a square root or a ratio is taken of what may be 0
 STEEP = 0.5  # slope of the background, relative to its mean, that deserves a warning
 
@@ -172,7 +171,7 @@ class Noise2Atom:
     def revive(self, variables: dict, measurements: dict, means: dict, key: jax.Array) -> dict:
         """The variables with generators drawn anew, if that is asked for and the batches since the last validation
         came out inverted on average."""
-        if not self.restart or means["contrast"] > DOUBTFUL:
+        if not self.restart or means["contrast"] > 0:
             return variables
         fresh = self.init(key, jnp.zeros((1, 16, 16, 1)))["params"] | {"critic": variables["params"]["critic"]}
         return variables | {"params": fresh, "seeding": {"restarts": variables["seeding"]["restarts"] + 1}}
