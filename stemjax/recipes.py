@@ -241,7 +241,8 @@ def autoencoder_run(denoiser: MultiResolutionAutoencoder, size: str, recipe_hash
 
 
 # The paper: RMSprop at a constant 5e-5, batches of 6 crops of 128 px (3 in the program), 1024 x 64 steps. Size cpu has
-# the program's batch, and a rate at which a thousand steps bring a narrow network somewhere.
+# the program's batch, a rate at which a thousand steps bring a narrow network somewhere, and a validation so often that
+# a training with inverted contrast begins again before it has lost much.
 NOISE2ATOM_TRAINING = {
     "gpu": {
         "crops": MovieCrops(size=128, count=6),

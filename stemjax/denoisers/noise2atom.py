@@ -59,7 +59,7 @@ class Noise2Atom:
         names a background gradient as what makes the method fail.
     restart : bool
         In the first half of a training, draw both generators anew at a validation before which the contrast was
-        inverted on average. The critic stays.
+        negative on average. The critic stays.
     stop_at : (float, float)
         Cycle and low-frequency cycle below both of which the training ends; (0.05, 0.1) in the paper, zeros never.
 
@@ -169,8 +169,8 @@ class Noise2Atom:
         return measurements["cycle"] < self.stop_at[0] and measurements["low_frequency"] < self.stop_at[1]
 
     def revive(self, variables: dict, measurements: dict, means: dict, key: jax.Array) -> dict:
-        """The variables with generators drawn anew, if that is asked for and the batches since the last validation
-        came out inverted on average."""
+        """The variables with generators drawn anew, if that is asked for and the contrast was negative on average of
+        the batches since the last validation."""
         if not self.restart or means["contrast"] > 0:
             return variables
         fresh = self.init(key, jnp.zeros((1, 16, 16, 1)))["params"] | {"critic": variables["params"]["critic"]}
