@@ -308,7 +308,9 @@ def train(
                 if hasattr(run.denoiser, "revive") and 2 * step <= run.steps:
                     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(run.seed), REVIVE), step)
                     revived = run.denoiser.revive(state["variables"], measurements, means, key)
-                    state["variables"] = jax.device_put(revived, parallel.replicated(mesh))
+                    if revived is not state["variables"]:
+                        progress.since_best = 0  # new weights have patience of their own
+                        state["variables"] = jax.device_put(revived, parallel.replicated(mesh))
             newest.save(step, state, asdict(progress))
             journal.write(event)
             saved, mark = step, time.monotonic()

@@ -262,6 +262,15 @@ def test_the_paper_s_stopping_rule_ends_a_training(data, tmp_path):
     assert not DENOISER.finished({"cycle": 0.0, "low_frequency": 0.0})
 
 
+@pytest.mark.parametrize(("begins_again", "last"), [(False, 2), (True, 5)])
+def test_a_training_that_begins_again_has_patience_anew(data, tmp_path, monkeypatch, begins_again, last):
+    """Nothing gets better here: it ends one validation after the last restart, which is in the first half."""
+    monkeypatch.setattr(train, "judged", lambda found: 0.0)
+    monkeypatch.setattr(Noise2Atom, "revive", lambda self, variables, *_: variables | {} if begins_again else variables)
+    run = small_run(data, steps=8, validate_every=1, early_stopping=1)
+    assert train.train(run, data, tmp_path).step == last
+
+
 DEVICES = """
 import sys
 sys.path.insert(0, sys.argv[1])
