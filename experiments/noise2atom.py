@@ -17,8 +17,8 @@ from stemjax.metrics.low_frequency import contrast
 from stemjax.movies import MovieCrops
 
 LABEL = "Noise2Atom"
-# Where one training is compared with others, of which there are many: at size cpu as many steps as of the preset, of
-# smaller batches.
+# Where one training is compared with others, of which there are many, each `left_alone`: at size cpu as many steps as
+# of the preset, of smaller batches.
 SHORT = {
     "smoke": {},
     "cpu": {"crops": MovieCrops(size=64, count=2), "steps": 1000, "validate_every": 100},

@@ -2,15 +2,15 @@
 
     stemjax experiment run noise2atom_figure_5 --size cpu
 
-The same training from several seeds; nothing in its objective says that atoms are the bright ones, and the paper counts
-one inverted training in ten. Then some seeds (at size `cpu` one that learns nothing on an even background and the one
-that finds atoms there) on movies whose background rises by its own mean across a frame, as they are and with the plane
-that fits best taken from every image first. A training failed where the low-passed noisy and
-denoised frames of the unseen movies are anticorrelated (below -0.2); which says nothing of those that learnt nothing,
-for which PSNR stands beside it. Seeds are trained in turn, not in one `vmap`: convolutions with a kernel for each seed
-are grouped ones, which XLA computes slowly on CPUs, and a run of each seed can be resumed and shared.
-Expect at size `cpu` after 1000 steps 4 of 5 trainings that learnt nothing, 2 of them inverted, and one that finds atoms
-(25.1 dB, F1 0.56). That one has 23.0 dB with the gradient and learns nothing of flattened images (22.2 dB).
+The same training from several seeds, without the restarts of the preset; nothing in its objective says that atoms are
+the bright ones, and the paper counts one inverted training in ten. Then some seeds (at size `cpu` one that learns
+nothing on an even background and the one that finds atoms there) on movies whose background rises by its own mean
+across a frame, as they are and with the plane that fits best taken from every image first. A training failed where the
+low-passed noisy and denoised frames of the unseen movies are anticorrelated (below -0.2); which says nothing of those
+that learnt nothing, for which PSNR stands beside it. Seeds are trained in turn, not in one `vmap`: convolutions with a
+kernel for each seed are grouped ones, which XLA computes slowly on CPUs, and a run of each seed can be resumed and
+shared. Expect at size `cpu` after 1000 steps 4 of 5 trainings that learnt nothing, 2 of them inverted, and one that
+finds atoms (25.1 dB, F1 0.56). That one has 23.0 dB with the gradient and learns nothing of flattened images (22.2 dB).
 
 Reference: Wang, Henninen, Keller, Erni, "Noise2Atom: unsupervised denoising for scanning transmission electron
 microscopy images", Applied Microscopy 50:23, 2020, Figures 5 and 6.

@@ -92,7 +92,7 @@ class Run:
     validation_per_unit : int
         Validation images per structure.
     early_stopping : int
-        Validations without a new best before the run ends; 0 is never.
+        Validations without a new best before the run ends, counted anew where weights are drawn anew; 0 is never.
     initial : str
         Digest of the variables that it starts from, which `train` is then given; "" for fresh ones.
     """
@@ -127,6 +127,19 @@ class Progress:
     train_time_s: float = 0.0
     compile_time_s: float = 0.0
     finished: bool = False
+    sums: dict[str, float] = field(default_factory=dict)  # of measurements since the last validation
+    calls: int = 0  # whose sums these are
+
+    def measure(self, losses: list[dict]) -> dict[str, float]:
+        """Take in the measurements of some calls; returns the means since the last validation."""
+        self.calls += len(losses)
+        for measured in losses:  # in turn, for the same bits after a stop
+            self.sums = {name: self.sums.get(name, 0.0) + float(value) for name, value in measured.items()}
+        return {name: total / self.calls for name, total in self.sums.items()}
+
+    def begin_again(self) -> None:
+        """Weights were given up for new ones: what was best, and for how long, is of the past."""
+        self.best_db, self.plateau, self.since_best, self.finished = None, 0, 0, False
 
     def update(self, psnr_db: float, step: int, optimiser: Optimiser) -> bool:
         """Take in one validation; True where it is a new best."""
@@ -288,7 +301,7 @@ def train(
             due = step % run.validate_every == 0 or step >= run.steps
             if not (due or stop or out_of_time):
                 continue
-            means = {name: float(np.mean([m[name] for m in losses])) for name in losses[0]}
+            means = progress.measure(losses)
             if not np.isfinite(means["loss"]):
                 raise FloatingPointError(
                     f"{folder}: the loss is not finite near step {step}; lower the learning rate or clip gradients"
@@ -297,6 +310,7 @@ def train(
             losses = []
             event = {"step": step, "crops": step * run.crops.count, "time_s": round(progress.train_time_s, 3)} | means
             if due:
+                progress.sums, progress.calls = {}, 0
                 found = validate(state["variables"])
                 event |= found
                 if progress.update(judged(found), step, run.optimiser):
@@ -309,7 +323,7 @@ def train(
                     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(run.seed), REVIVE), step)
                     revived = run.denoiser.revive(state["variables"], measurements, means, key)
                     if revived is not state["variables"]:
-                        progress.since_best = 0  # new weights have patience of their own
+                        progress.begin_again()
                         state["variables"] = jax.device_put(revived, parallel.replicated(mesh))
             newest.save(step, state, asdict(progress))
             journal.write(event)

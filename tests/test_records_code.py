@@ -5,7 +5,9 @@ import subprocess
 import pytest
 
 from stemjax import __version__
+from stemjax.cli.evaluate_reproduce import _whereabouts
 from stemjax.records import code_version, commit_of
+from stemjax.records.code import are_trees
 
 
 @pytest.fixture
@@ -30,6 +32,9 @@ def test_a_commit_is_found_under_its_own_name_and_another(checkout):
     first = git("rev-parse", "HEAD")
     assert (code["commit"], code["dirty"], sorted(code["trees"])) == (first, False, ["experiments", "stemjax"])
     git("tag", "v1.0.0")
+    released = code_version(root)
+    assert released["commit"] == "v1.0.0" and commit_of({"commit": "v1.0.0"}, root) == first
+    assert commit_of({"commit": "v2.0.0"}, root) is commit_of({"commit": "--all"}, root) is None
     git("commit", "-q", "--allow-empty", "-m", "second")
     named = code_version(root)
     assert named["commit"].startswith("v1.0.0-1-g") and named["trees"] == code["trees"]
@@ -53,6 +58,24 @@ def test_code_that_no_commit_here_has_is_not_found(checkout, tmp_path_factory):
     assert commit_of(elsewhere, root) == code["commit"]
     assert commit_of({name: value for name, value in elsewhere.items() if name != "trees"}, root) is None
     assert commit_of(elsewhere | {"trees": code["trees"] | {"stemjax": "cd" * 20}}, root) is None
+    assert not any(map(are_trees, (None, [], "ab", {"stemjax": "ab"}, {"other": "ab" * 20}, {"stemjax": None})))
+    assert are_trees({}) and are_trees(code["trees"])
     bare = tmp_path_factory.mktemp("bare")
     assert code_version(bare) == {"version": __version__, "commit": None, "dirty": None}
     assert commit_of(code, bare) is None
+
+
+def test_where_the_code_is_is_said(monkeypatch):
+    made = {"commit": "ab" * 20, "trees": {"stemjax": "cd" * 20}}
+    for found, cut, said in (
+        ("ab" * 20, False, "abababababab"),
+        ("ef" * 20, False, "abababababab, in this history efefefefefef"),
+        (None, False, "abababababab, which this history does not have"),
+        (None, True, "abababababab, which this history does not have (it is cut: git fetch --unshallow --tags)"),
+    ):
+        monkeypatch.setattr("stemjax.records.commit_of", lambda code, found=found: found)
+        monkeypatch.setattr("stemjax.records.code.is_cut", lambda cut=cut: cut)
+        monkeypatch.setattr("stemjax.records.code_version", lambda: {"commit": "ef" * 20})
+        assert _whereabouts(made) == said
+    monkeypatch.setattr("stemjax.records.code_version", lambda: {"commit": None})
+    assert _whereabouts(made) == "abababababab" and _whereabouts({"commit": None}) == "unknown"

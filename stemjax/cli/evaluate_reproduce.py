@@ -92,12 +92,15 @@ def _short(commit: str | None) -> str:
 
 def _whereabouts(code: dict) -> str:
     """The commit of a record, and where its code is if the history has another name for it, or none."""
-    from stemjax.records import commit_of
+    from stemjax.records import code_version, commit_of
+    from stemjax.records.code import is_cut
 
-    named, found = _short(code["commit"]), commit_of(code)
-    if found is None:
-        return f"{named}, which this history does not have"
-    return named if (code["commit"] or "").endswith(found) else f"{named}, in this history {found[:12]}"
+    named = _short(code["commit"])
+    if code["commit"] is None or code_version()["commit"] is None:
+        return named
+    if found := commit_of(code):
+        return named if found[:12] in named or "trees" not in code else f"{named}, in this history {found[:12]}"
+    return f"{named}, which this history does not have" + " (it is cut: git fetch --unshallow --tags)" * is_cut()
 
 
 def _largest(one) -> str:
@@ -124,9 +127,7 @@ def _have_run(record: dict, data_set, runs: Path, train: bool) -> None:
     _train(experiment, size, runs, data_set, record["run"])
     if not (folder / "best").is_dir():
         where = _whereabouts(record["code"])
-        raise ValueError(
-            f"{folder}: this version of {experiment} trains other networks; it takes that of commit {where}"
-        )
+        raise ValueError(f"{folder}: this version of {experiment} trains other networks; those are of commit {where}")
 
 
 def _train(experiment: str, size: str, runs: Path, data_set, wanted: str) -> None:

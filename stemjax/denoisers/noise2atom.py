@@ -75,7 +75,7 @@ class Noise2Atom:
     loss has the clean images in its real part and is differentiated by its input. Crops are drawn one by one, not one
     place of adjacent frames. Paper and program disagree about the batch (6; 3) and the weights (alpha 5, beta 1; both
     1), here those of the paper. The two cycles are one update, as in the program. Where the filter reaches beyond the
-    image there are zeros, as in the program.
+    image there are zeros, as in the program. The paper has no restarts; after one the optimisers go on as they were.
 
     **Unit.** The clean domain has no counts: the brightest atom of an image is 1, the background 0. So each denoised
     image is given the gain and offset that bring it nearest to its noisy one, which needs no truth; noise that a

@@ -1,5 +1,6 @@
 """The code that a record was made with: its commit, and what stays the same where a history is written again."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from stemjax import __version__
 
 PACKAGES = ("experiments", "simulation", "stemjax")
 ROOT = Path(__file__).resolve().parents[2]
+NAME = r"\w[\w.-]*"  # of a commit or a tag
 
 
 def code_version(root: str | Path = ROOT) -> dict:
@@ -16,8 +18,8 @@ def code_version(root: str | Path = ROOT) -> dict:
     -------
     dict
         `version`; `commit`, after the tag before it, if any; `dirty`, whether files differ from it; and `trees`, the
-        hash that git gives the contents of each package: a commit has another name once a branch is rebased or its
-        commits are joined, and its packages have the same.
+        hash that git gives the contents of each package: where a commit gets another name, as by a rebase that leaves
+        them as they are, they have the same.
     """
     commit = dirty = None
     trees = {}
@@ -48,10 +50,14 @@ def commit_of(code: dict, root: str | Path = ROOT) -> str | None:
         is neither, or no git.
     """
     own, trees = (code["commit"] or "").rpartition("-g")[2], code.get("trees", {})
+    if not (Path(root) / ".git").exists():
+        return None
     try:
         history = _git(root, "rev-list", "HEAD").split()
-        if own in history:
-            return own
+        # On a version's own commit the name is that of the tag.
+        known = _git(root, "rev-list", "--max-count=1", "--ignore-missing", own) if re.fullmatch(NAME, own) else ""
+        if known in history:
+            return known
         if not trees:
             return None
         wanted = "".join(f"{commit}:{name}\n" for commit in history for name in trees)
@@ -60,6 +66,19 @@ def commit_of(code: dict, root: str | Path = ROOT) -> str | None:
         return None
     each = [found[start : start + len(trees)] for start in range(0, len(found), len(trees))]
     return next((commit for commit, here in zip(history, each, strict=True) if here == list(trees.values())), None)
+
+
+def are_trees(trees) -> bool:
+    """Whether these are hashes of packages, as `code_version` gives them."""
+    return isinstance(trees, dict) and all(
+        name in PACKAGES and isinstance(tree, str) and re.fullmatch("[0-9a-f]{40}", tree)
+        for name, tree in trees.items()
+    )
+
+
+def is_cut(root: str | Path = ROOT) -> bool:
+    """Whether a checkout has a part of its history alone."""
+    return _git(root, "rev-parse", "--is-shallow-repository") == "true"
 
 
 def _git(root: str | Path, *arguments: str, text: str | None = None) -> str:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from stemjax.datasets import canonical_json, recipe_hash
 from stemjax.metrics.image import PROTOCOLS
+from stemjax.records.code import are_trees
 from stemjax.records.scores import RANGES, intervals, means, scores_text
 
 SCHEMA_VERSION = 2  # 1 had no `conditions`
@@ -104,9 +105,7 @@ def faults_of_form(record: dict) -> list[str]:
         "each condition is a text or a number": _are_scalars(record["conditions"]),
         "recipe_hash has 16 hexadecimal digits": _is_hex(record["data_set"].get("recipe_hash"), 16),
         "run has 16 hexadecimal digits": record["run"] is None or _is_hex(record["run"], 16),
-        "the tree of each package has 40 hexadecimal digits": all(
-            _is_hex(tree, 40) for tree in record["code"].get("trees", {}).values()
-        ),
+        "trees are those of packages, 40 hexadecimal digits each": are_trees(record["code"].get("trees", {})),
         "checkpoint has 64 hexadecimal digits": record["checkpoint"] is None or _is_hex(record["checkpoint"], 64),
         "supersedes has 64 hexadecimal digits": record["supersedes"] is None or _is_hex(record["supersedes"], 64),
         "each tuned value is one of those tried, and has a score": _is_tuning(record["tuning"]),

@@ -103,6 +103,7 @@ def noise2atom_figure_5(found: list[dict], scores: dict[str, list[dict]]) -> Tab
             f"Background {background}: {inverted} of {seeds} training{'s' * (seeds > 1)} inverted; {blank} learnt "
             f"nothing: a fitted PSNR less than {LEARNT:g} dB above that of the constant."
         )
+    notes.append("Trainings are left alone, without the restarts of the preset.")
     notes.append('"Flattened": with the same gradient, and the plane of its background taken from every image first.')
     notes.append(f"The paper: {PUBLISHED['published_failure']}. A few seeds say little of a rate like that.")
     grid = Grid(("Training, background", *(heading for heading, _ in SCORES.values()), "Failure"), tuple(lines))
@@ -114,8 +115,8 @@ def restarts(found: list[dict]) -> list[str]:
     """A note on the generators that trainings have drawn anew, if they have."""
     curves = [record["learning_curve"] for record in found if record["method"] == LABEL]
     when = {b["step"]: None for curve in curves for b, a in pairwise(curve) if a["restarts"] > b["restarts"]}
-    said = "Noise2Atom's contrast came out inverted, so that its generators were drawn anew, after step"
-    return [f"{said} {', '.join(map(str, when))}."] if when else []
+    said = "The contrast of Noise2Atom was negative on average, so that its generators were drawn anew, after step"
+    return [f"{said} {', '.join(map(str, sorted(when)))}."] if when else []
 
 
 def _by(found: list[dict], scores: dict, condition: str) -> dict[str | int, dict[str, Row]]:

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax import checkpoint, train
+from experiments.noise2atom import left_alone
+from stemjax import checkpoint, presets, train
 from stemjax.denoisers import to_config, with_settings
 from stemjax.denoisers.noise2atom import PENALTY, Noise2Atom, judgement, nearest
 from stemjax.journal import read_journal
@@ -262,13 +263,37 @@ def test_the_paper_s_stopping_rule_ends_a_training(data, tmp_path):
     assert not DENOISER.finished({"cycle": 0.0, "low_frequency": 0.0})
 
 
-@pytest.mark.parametrize(("begins_again", "last"), [(False, 2), (True, 5)])
+@pytest.mark.parametrize(("begins_again", "last"), [(False, 2), (True, 6)])
 def test_a_training_that_begins_again_has_patience_anew(data, tmp_path, monkeypatch, begins_again, last):
-    """Nothing gets better here: it ends one validation after the last restart, which is in the first half."""
+    """Nothing gets better here: after the last restart, in the middle, one validation is the best and one is not."""
     monkeypatch.setattr(train, "judged", lambda found: 0.0)
     monkeypatch.setattr(Noise2Atom, "revive", lambda self, variables, *_: variables | {} if begins_again else variables)
     run = small_run(data, steps=8, validate_every=1, early_stopping=1)
     assert train.train(run, data, tmp_path).step == last
+
+
+def test_a_stopped_training_begins_again_by_the_same_mean(data, tmp_path, monkeypatch):
+    """Of all batches since the last validation, also of those before the stop."""
+    seen = []
+
+    def revive(self, variables, measurements, means, key):
+        seen.append(means["contrast"])
+        return original(self, variables, measurements, means | {"contrast": -0.5}, key)
+
+    original = Noise2Atom.revive
+    monkeypatch.setattr(Noise2Atom, "revive", revive)
+    run = small_run(data, denoiser=replace(DENOISER, restart=True), steps=4)
+    whole = train.train(run, data, tmp_path / "whole")
+    assert train.train(run, data, tmp_path / "stopped", time_limit=0.0).step == 1
+    train.train(run, data, tmp_path / "stopped")
+    assert len(seen) == 2 and seen[0] == seen[1]
+    assert [event["restarts"] for event in read_journal(whole.folder / "log.jsonl")] == [0, 1]
+
+
+def test_presets_begin_again_and_studies_of_failure_do_not():
+    preset = presets.find_preset("noise2atom")
+    assert preset.at("cpu").restart and preset.at("gpu").restart
+    assert left_alone("cpu") == replace(preset.at("cpu"), restart=False)
 
 
 DEVICES = """
