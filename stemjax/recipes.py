@@ -269,11 +269,11 @@ def noise2atom_run(denoiser: Noise2Atom, size: str, recipe_hash: str, seed: int 
     """The training of Noise2Atom on the movies of Pt on carbon at one of the sizes, with `changes` to fields of `Run`.
 
     All frames of the training movies on the thinner film; checkpoints are judged by the cycles on held-out movies. Size
-    smoke has networks of few layers, since others take minutes to compile.
+    smoke has networks of few layers and one update of the critic in a step, since more take minutes to compile.
     """
     if size == "smoke":
         small = denoiser.network.clone(width=4, residuals=1), denoiser.critic.clone(width=4)
-        denoiser = replace(denoiser, network=small[0], critic=small[1])
+        denoiser = replace(denoiser, network=small[0], critic=small[1], critic_steps=1)
     common = {"imaging": HaadfImaging(), "selection": Frames(session=("film-20nm",)), "validation_per_unit": 2}
     return Run(denoiser=denoiser, recipe_hash=recipe_hash, seed=seed, **common | NOISE2ATOM_TRAINING[size] | changes)
 
