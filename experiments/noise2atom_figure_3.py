@@ -9,9 +9,9 @@ neighbouring frames, which is 1 for a movie that stands still; here PSNR and SSI
 and recall of single atoms stand beside it. VGG19 as an encoder and PPN2V, which the papers also tried, need weights
 or a noise model that are not given: not run.
 
-Expect at size `cpu` on 20 nm 32.7 dB of the supervised UNet, 32.1 of Noise2Void, 31.5 of Noise2Self, 30.1 of a tuned
-Gaussian in space and time, 29.1 of a tuned PGURE-SVT, 24.2 of the autoencoder, which keeps clusters and loses single
-atoms, 23.3 of Noise2Atom, which draws atoms where there are none, and 22.3 of a constant.
+Expect at size `cpu` on 20 nm 32.9 dB of the supervised UNet, 32.5 of Noise2Void, 31.7 of Noise2Self, 30.1 of a tuned
+Gaussian in space and time, 29.1 of a tuned PGURE-SVT, 24.9 of the autoencoder, which keeps clusters and loses single
+atoms, 23.4 of Noise2Atom, which draws atoms where there are none, and 22.3 of a constant.
 
 Reference: Wang, Henninen, Keller, Erni, "Noise2Atom: unsupervised denoising for scanning transmission electron
 microscopy images", Applied Microscopy 50:23, 2020, Figure 3.
