@@ -70,7 +70,8 @@ def _what(record: dict) -> str:
     from stemjax.records import code_version
 
     then, now = record["code"], code_version()
-    same = not now["dirty"] and (then["commit"] == now["commit"] or then.get("trees", 0) == now.get("trees"))
+    known = now["commit"] is not None and not now["dirty"]
+    same = known and (then["commit"] == now["commit"] or then.get("trees", 0) == now.get("trees"))
     conditions = "".join(f", {name} = {value}" for name, value in record["conditions"].items())
     seed = "" if record["seed"] is None else f", training seed {record['seed']}"
     made = f"{then['version']}, commit {_whereabouts(then)}{', changed since' * bool(then['dirty'])}"

@@ -142,7 +142,7 @@ class Noise2Atom:
 
         critic = params["critic"], optimisers["critic"]
         keys = jax.random.split(critic_key, self.critic_steps)
-        # Unrolled: on a CPU convolutions take four times as long in a loop (github.com/jax-ml/jax/issues/12868).
+        # Unrolled: on a CPU convolutions are far slower in a loop (github.com/jax-ml/jax/issues/12868).
         critic, measured = jax.lax.scan(train_critic, critic, keys, unroll=True)
         measured = jax.tree.map(jnp.mean, measured)
 
