@@ -25,7 +25,7 @@ from simulation.workers import run_tasks
 from stemjax import datasets
 from stemjax.optics import Band, to_band
 
-RECIPE_VERSION = 2  # raise it when structures, microscope or contrast change what they make
+RECIPE_VERSION = 3  # raise it when structures, microscope or contrast change what they make
 CELL = 50.1  # Å
 SIZES = ("smoke", "cpu", "gpu")
 SPLITS = ("train", "validation", "test")
@@ -67,7 +67,7 @@ class Plan:
             "band": asdict(self.band),
             "defocus_angstrom": DEFOCI,
             "structures": table,
-        }
+        } | models.platinum_recipe(structure for structure, _ in self.tasks)
         return json.loads(json.dumps(recipe))  # tuples become lists, as after a reading
 
 

@@ -30,7 +30,7 @@ from simulation.make import SIZES, SPLITS, fast_length
 from simulation.microscope import Multislice, exit_waves
 from simulation.movies import Motion, Movie, corner_of, drift_path, erode, state_path, truth_rows, window_of
 from simulation.particles import GoldOnCarbon, OnCeria
-from simulation.structures import COBALT_PARTICLES, PARTICLES, Structure
+from simulation.structures import COBALT_PARTICLES, PARTICLES, Structure, platinum_recipe
 from simulation.workers import run_tasks
 from stemjax import datasets
 from stemjax.optics import Band, to_band
@@ -161,6 +161,8 @@ class Plan:
                 for name, (split, movie) in self.scenes.items()
             },
         }
+        models = [movie.states[0] for _, movie in self.scenes.values()]
+        recipe |= platinum_recipe(model.structure for model in models if isinstance(model, OnCeria))
         return json.loads(json.dumps(recipe))
 
 

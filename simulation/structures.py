@@ -14,7 +14,9 @@ an edge-on {111} facet and the left side an edge-on {100} facet. Every column is
 ``python -m simulation.structures`` prints the table of all models.
 """
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from itertools import product
 from math import sqrt
 
@@ -33,11 +35,15 @@ VACUUM = 0.22  # part of the cell above the top row of metal: 11 Å of 50.1 Å
 
 @dataclass(frozen=True)
 class Metal:
-    """Distances in a particle [Å]: column to column in a row, row to row, atom to atom in a column."""
+    """Distances in a particle [Å]: column to column in a row, row to row, atom to atom in a column.
+
+    The particle's last row is centred so far to the left (`aside`) of the cell's middle.
+    """
 
     pitch: float
     row: float
     repeat: float
+    aside: float = 0.0
 
     @classmethod
     def fcc(cls, lattice: float) -> "Metal":
@@ -46,7 +52,8 @@ class Metal:
 
 
 # The first two letters of a particle's name say what it is made of. Pt as fitted on the published image.
-METALS = {"Pt": Metal(2.442, 2.3025, 2.820), "Co": Metal.fcc(3.544)}
+# Aside as it stands there: the misfit of the support at the cell's edges is outside that image.
+METALS = {"Pt": Metal(2.442, 2.3025, 2.820, aside=1.8), "Co": Metal.fcc(3.544)}
 
 
 @dataclass(frozen=True)
@@ -67,10 +74,17 @@ class Particle:
         """Atoms in a column of the perfect particle."""
         return self.first + row + min(column, 2 * self.peak - column)
 
+    def lengths(self) -> list[list[int]]:
+        """Atoms in the columns of every row, from the right; 0 where a site is always empty."""
+        empty = {(row, column % self.width(row)) for row, column in self.missing}
+        sites = [[(row, column) for column in range(self.width(row))] for row in range(self.rows)]
+        return [[0 if site in empty else self.atoms(*site) for site in row] for row in sites]
 
+
+# As in the published images of PtNp2, where no atom stands at the left end of the fourth row.
 PARTICLES = {
-    "PtNp1": Particle(first=3, left=2, peak=4, rows=5),  # 2 nm
-    "PtNp2": Particle(first=3, left=2, peak=4, rows=5, missing=((4, -1),)),  # one interface column fewer
+    "PtNp1": Particle(first=3, left=2, peak=4, rows=5, missing=((3, -1),)),  # 2 nm
+    "PtNp2": Particle(first=3, left=2, peak=4, rows=5, missing=((3, -1), (4, -1))),  # one interface column fewer
     "PtNp3": Particle(first=2, left=1, peak=2, rows=3),  # 1 nm
     "PtNp4": Particle(first=3, left=2, peak=5, rows=6),  # 3 nm
 }
@@ -114,8 +128,8 @@ class Structure:
         Nominal thickness of the support along the beam [Å].
     kept : tuple of ((row, column), atoms)
         Columns of metal that differ from the perfect particle, and the atoms that they keep.
-    added : (row, column) or None
-        Site outside the particle that holds one more atom.
+    added : tuple of ((row, column), atoms), or None
+        Sites outside the particle, or always empty in it, that hold atoms.
     split : str
         "train", "validation" or "test".
     """
@@ -125,7 +139,7 @@ class Structure:
     support: str
     thickness: int
     kept: tuple = ()
-    added: tuple[int, int] | None = None
+    added: tuple | None = None
     split: str = "test"
 
     @property
@@ -165,13 +179,72 @@ def pt_ceo2_surface_structures() -> list[Structure]:
         atoms = PARTICLES["PtNp2"].atoms(*column)
         kept = {"minus1": atoms - 1, "minus2": atoms - 2, "single": 1}
         edit = ((column, kept[kind]),) if kind in kept else ()
-        structures.append(Structure("PtNp2", f"{site}_{kind}", "faceted", 40, edit, None if edit else beside))
+        structures.append(Structure("PtNp2", f"{site}_{kind}", "faceted", 40, edit, None if edit else ((beside, 1),)))
     return structures
 
 
+def named_structure(name: str, thickness: int = 40) -> Structure:
+    """A structure by a name like those of Mohan et al.: a particle and its edits, as PtNp2-S3_2-S5_2.
+
+    S1 is the left end of the particle's last row, S2 that of the row above it, and so on; ``S3_2`` takes 2 atoms from
+    S3. ``S1-2_2`` puts 2 atoms on the site of S2, which is empty in PtNp1 and PtNp2: so the name of the published image
+    is read, whose grammar is not explained. A particle's name alone, or with one of the defects D0, D1, D2, Dh and Ds,
+    is that of the table of structures.
+
+    Raises
+    ------
+    ValueError
+        If the particle or an edit is unknown, or a column holds fewer atoms than are to go.
+
+    Examples
+    --------
+    >>> named_structure("PtNp2-S3_2-S5_2").kept
+    (((2, -1), 3), ((0, -1), 3))
+    """
+    particle, *edits = re.split(r"-(?=[A-Z])", name)
+    if particle not in SHAPES:
+        raise ValueError(f"{name}: no particle {particle!r}; there are {', '.join(SHAPES)}")
+    if thickness not in CERIA_PLANES:
+        raise ValueError(f"{name}: no support of {thickness} Å; there are {', '.join(map(str, CERIA_PLANES))}")
+    if len(edits) <= 1 and (not edits or edits[0] in DEFECTS):
+        defect = edits[0] if edits else "D0"
+        return Structure(particle, defect, "faceted", thickness, tuple(DEFECTS[defect].items()))
+    shape, kept, added = SHAPES[particle], {}, {}
+    for edit in edits:
+        if not (match := re.fullmatch(r"S(\d|1-2)_(\d+)", edit)):
+            raise ValueError(
+                f"{name}: no edit {edit!r}; write S3_2 (2 atoms from site S3), S1-2_2, or one of D1 ... Ds"
+            )
+        number, count = match[1], int(match[2])
+        row = shape.rows - (2 if number == "1-2" else int(number))
+        site = row, -1
+        if not 0 <= row < shape.rows or (site in shape.missing) != (number == "1-2"):
+            raise ValueError(f"{name}: {particle} has no site S{number} for {edit}")
+        if number == "1-2":
+            added[row, shape.width(row) - 1] = count
+            continue
+        left = shape.atoms(row, shape.width(row) - 1) - count
+        if left < 0:
+            raise ValueError(f"{name}: {edit} takes {count} atoms from a column of {left + count}")
+        kept[site] = left
+    pairs = tuple(added.items()) or None
+    return Structure(particle, "-".join(edits), "faceted", thickness, tuple(kept.items()), pairs)
+
+
 def reference_structure() -> Structure:
-    """PtNp2 as in the published Dr. Probe image: the left ends of rows 3 and 4 hold 4 and 2 of their 5 atoms."""
-    return Structure("PtNp2", "reference", "faceted", 40, (((2, -1), 4), ((3, -1), 2)))
+    """PtNp2 as in the published Dr. Probe image: one atom less at S3, two on the empty site below it."""
+    return named_structure("PtNp2-S1-2_2-S3_1")
+
+
+def platinum_recipe(structures: Iterable[Structure]) -> dict:
+    """What a recipe says of the Pt particles among these structures: {} if there are none.
+
+    ``{"platinum": {"lattice": ..., "rows": {particle: atoms in every column of every row, from the right}}}``. A name
+    alone would not say that a particle's columns changed. Recipes of Co are older than this and stay as they are.
+    """
+    names = sorted({structure.particle for structure in structures if structure.particle in PARTICLES})
+    rows = {name: PARTICLES[name].lengths() for name in names}
+    return {"platinum": {"lattice": asdict(METALS["Pt"]), "rows": rows}} if names else {}
 
 
 @dataclass(frozen=True)
@@ -195,7 +268,7 @@ def depth(structure: Structure) -> float:
 
 
 def columns(structure: Structure, cell: float = 50.1) -> list[Column]:
-    """All atomic columns of a structure in a square cell of side `cell` [Å]; the particle is centred in x.
+    """All atomic columns of a structure in a square cell of side `cell` [Å]; the particle is near its middle in x.
 
     A larger cell has more vacuum above the particle and more support around and below it.
 
@@ -208,7 +281,7 @@ def columns(structure: Structure, cell: float = 50.1) -> list[Column]:
     span = (particle.width(particle.rows - 1) - 1) * metal.pitch
     if span + 2 * CERIA_PITCH + 5 > cell:
         raise ValueError(f"a cell of {cell:g} Å is too small for {structure.particle}; use {span + 12:.0f} Å or more")
-    metallic = _particle(structure, x=(cell + span) / 2, y=VACUUM * cell)
+    metallic = _particle(structure, x=(cell + span) / 2 - metal.aside, y=VACUUM * cell)
     last = [column for column in metallic if column.y > VACUUM * cell + (particle.rows - 1.5) * metal.row]
     return metallic + _ceria(structure, cell, last)
 
@@ -231,15 +304,15 @@ def _particle(structure: Structure, x: float, y: float) -> list[Column]:
     for (row, column), count in structure.kept:
         site = row, column % particle.width(row)
         kept[site] = sites[site] // 2 if count == HALF else min(count, sites[site])
-    if structure.added:
-        row, column = structure.added
-        sites[structure.added], kept[structure.added] = 2 - (particle.atoms(row, column) % 2), 1
+    for (row, column), count in structure.added or ():
+        # The site counts as one of as many atoms as keep the parity: one atom may stand half a repeat off the middle.
+        sites[row, column], kept[row, column] = count + (particle.atoms(row, column) - count) % 2, count
 
     middle, columns = depth(structure) / 2, []
     for (row, column), count in kept.items():
         if count == 0:
             continue
-        start = (sites[row, column] - count + 1) // 2  # the central atoms stay
+        start = (sites[row, column] - count) // 2  # the central atoms stay; an odd one goes at the exit face
         heights = middle + metal.repeat * (np.arange(start, start + count) - (sites[row, column] - 1) / 2)
         around = [(row, column - 1), (row, column + 1), (row - 1, column), (row - 1, column - 1)]
         if row < particle.rows - 1:

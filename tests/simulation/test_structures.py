@@ -25,9 +25,53 @@ def test_columns_of_ptnp2_are_those_of_the_published_image():
         [3, 4, 5, 6, 7, 6, 5],
         [4, 5, 6, 7, 8, 7, 6, 5],
         [5, 6, 7, 8, 9, 8, 7, 6, 5],
-        [6, 7, 8, 9, 10, 9, 8, 7, 6, 5],
+        [6, 7, 8, 9, 10, 9, 8, 7, 6],  # its left end, 5, is empty
         [7, 8, 9, 10, 11, 10, 9, 8, 7, 6],
     ]
+
+
+def test_lengths_are_those_of_the_built_columns():
+    for name in PARTICLES:
+        built = rows_of(structures.columns(Structure(name, "D0", "faceted", 60)), "Pt")
+        assert [[n for n in row if n] for row in PARTICLES[name].lengths()] == built
+
+
+def test_structures_by_the_names_of_the_authors():
+    def left_ends(name):
+        columns = structures.columns(structures.named_structure(name))
+        return {row: len(c.heights) for c in sorted(columns, key=lambda c: -c.x) if c.site for row in [c.site[0]]}
+
+    perfect = {0: 5, 1: 5, 2: 5, 3: 6, 4: 6}
+    assert left_ends("PtNp2") == perfect
+    assert left_ends("PtNp2-S3_2-S5_2") == perfect | {2: 3, 0: 3}
+    assert left_ends("PtNp2-S1-2_2-S3_1") == perfect | {2: 4, 3: 2}
+    assert left_ends("PtNp1-S1_1") == perfect | {4: 4}
+    assert structures.named_structure("PtNp4-Ds", 60).kept == tuple(DEFECTS["Ds"].items())
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("PdNp2-S3_1", "no particle 'PdNp2'"),
+        ("PtNp2-S3", "no edit 'S3'"),
+        ("PtNp2-S2_1", "no site S2"),
+        ("PtNp2-S9_1", "no site S9"),
+        ("PtNp4-S1-2_1", "no site S1-2"),
+        ("PtNp2-S3_6", "takes 6 atoms from a column of 5"),
+        ("PtNp2-D9", "no edit 'D9'"),
+    ],
+)
+def test_names_that_mean_nothing_are_refused(name, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        structures.named_structure(name)
+
+
+def test_what_is_added_or_left_of_a_column_stands_at_the_entrance_face():
+    """As in the published image, where the one atom that row 3 lost is missing at the exit face."""
+    whole, lost = (structures.columns(structures.named_structure(name)) for name in ("PtNp2", "PtNp2-S3_1"))
+    site = (2, PARTICLES["PtNp2"].width(2) - 1)
+    before, after = (next(c.heights for c in columns if c.site == site) for columns in (whole, lost))
+    assert after == before[:-1]
 
 
 def test_other_particles_and_their_defects():
