@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -91,6 +92,16 @@ def plan(name: str, size: str, cell: float = CELL) -> Plan:
     return Plan(name, cell, coarse if size == "smoke" else finest, tuple(tasks))
 
 
+def plan_of_names(
+    names: Sequence[str], thickness: int = 40, tilts: Sequence[tuple[int, int]] = SURFACE_TILTS, cell: float = CELL
+) -> Plan:
+    """The plan of a data set of structures named as the authors name them; see `structures.named_structure`."""
+    if len(set(names)) != len(names) or not names:
+        raise ValueError(f"name each structure once, and one at least: got {', '.join(names) or 'none'}")
+    tasks = tuple((models.named_structure(name, thickness), tuple(map(tuple, tilts))) for name in names)
+    return Plan("pt-ceo2-structures", cell, Multislice(pixels=fast_length(512 * cell / CELL)), tasks)
+
+
 def make_pt_ceo2(
     out: str | Path,
     size: str = "smoke",
@@ -123,11 +134,21 @@ def make_pt_ceo2(
     ValueError
         If the folder holds data of another recipe, or name, size or cell are impossible.
     """
-    out, work = Path(out), plan(name, size, cell)
+    return make(out, plan(name, size, cell), workers, progress)
+
+
+def make(out: str | Path, work: Plan, workers: int | None = None, progress: bool = True) -> datasets.DataSet:
+    """Make the data set of a plan in the folder `out`, or finish it; as `make_pt_ceo2`.
+
+    Examples
+    --------
+    >>> make("data/two-sites", plan_of_names(["PtNp2-S3_2-S5_2"]))  # doctest: +SKIP
+    """
+    out = Path(out)
     recipe = work.recipe()
     identity = datasets.recipe_hash(recipe)
     for structure, _ in work.tasks:
-        models.columns(structure, cell)  # an impossible cell is refused before anything is written
+        models.columns(structure, work.cell)  # an impossible cell is refused before anything is written
     with locked(out):
         refuse_other_recipe(out, identity)
         (out / "markers").mkdir(exist_ok=True)

@@ -28,12 +28,15 @@ class Imaging:
     Parameters
     ----------
     sampling : float
-        Pixel size [Å/px] of test images; rounded so that a whole number of pixels fits the cell.
+        Pixel size [Å/px] of test images; rounded so that a whole number of detector pixels fits the cell.
     counts : float
         Mean counts per pixel of vacuum.
     margin : float
         Strip at the edges of the cell kept out of crops and test images [Å]. The lattice does not fit the periodic cell
         there, and a tilted wave wraps around.
+    binning : int
+        Detector pixels per side of a pixel: the counts of so many by so many are summed. Sampling and counts are those
+        of the sum. (Sums of Poisson counts are Poisson counts of the sum, so noise is drawn once, after summing.)
     """
 
     sampling: float = 0.0624
@@ -41,6 +44,7 @@ class Imaging:
     margin: float = 2.0
     optics: Optics = field(default_factory=Optics)
     noise: Poisson = field(default_factory=Poisson)
+    binning: int = 1
 
     protocol: ClassVar[str] = "sbd"
     channels: ClassVar[tuple[str, ...]] = ("image",)
@@ -68,15 +72,15 @@ class Imaging:
         }
 
     def clean_images(self, data: DataSet, images: Images) -> np.ndarray:
-        """Whole clean images inside the margin, rendered exactly at the sampling.
+        """Whole clean images inside the margin, rendered exactly at the detector's pixels.
 
         Returns
         -------
         float32 [M, P, P, 1]
             Counts; P is a multiple of 16, so that networks with up to 4 scales need no padding.
         """
-        pixels = round(data.band.cell / self.sampling)
-        side = int((data.band.cell - 2 * self.margin) / data.band.cell * pixels) // 16 * 16
+        pixels, unit = round(data.band.cell / self.sampling * self.binning), 16 * self.binning
+        side = int((data.band.cell - 2 * self.margin) / data.band.cell * pixels) // unit * unit
         start = (pixels - side) // 2
         render = jax.jit(lambda wave, defocus: image(wave, defocus, data.band, self.optics, pixels))
         waves = data.waves(images.item)
@@ -84,7 +88,7 @@ class Imaging:
         rendered = [
             np.asarray(render(wave, defocus))[cut, cut] for wave, defocus in zip(waves, images.defocus, strict=True)
         ]
-        return self.counts * np.stack(rendered)[..., None]
+        return self.counts * block_means(np.stack(rendered), self.binning)[..., None]
 
 
 @dataclass(frozen=True)
@@ -159,7 +163,16 @@ class Crops:
         reach = sampling * self.size / 2 * (jnp.abs(jnp.cos(angle)) + jnp.abs(jnp.sin(angle)))
         room = jnp.maximum(band.cell / 2 - imaging.margin - reach, 0.0)
         centre = band.cell / 2 + room * jax.random.uniform(place, (2,), minval=-1.0, maxval=1.0)
-        return counts * resample(intensity, band.cell, centre, sampling, angle, self.size, signs)
+        fine = sampling / imaging.binning, angle, self.size * imaging.binning
+        return counts * block_means(resample(intensity, band.cell, centre, *fine, signs), imaging.binning)
+
+
+def block_means(images, count: int):
+    """Means over blocks of ``count x count`` pixels: [..., H, W] -> [..., H / count, W / count]."""
+    if count == 1:
+        return images
+    *lead, height, width = images.shape
+    return images.reshape(*lead, height // count, count, width // count, count).mean((-3, -1))
 
 
 def crop_keys(key: jax.Array, step: jax.Array, count: int) -> jax.Array:

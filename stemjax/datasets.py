@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from stemjax.files import write_whole
+from stemjax.older_recipes import OLDER
 from stemjax.optics import Band
 
 FORMAT = "stemjax data set"
@@ -187,7 +188,7 @@ def open_data_set(folder: str | Path, expected: str | None = None) -> DataSet:
     OSError
         If there is no finished data set in the folder, or its manifest cannot be read.
     ValueError
-        If it is of another format or of another recipe.
+        If it is of another format or of another recipe, or of an older one that was not asked for.
     """
     folder = Path(folder)
     path = folder / "manifest.json"
@@ -206,6 +207,9 @@ def open_data_set(folder: str | Path, expected: str | None = None) -> DataSet:
     if expected is not None and manifest["recipe_hash"] != expected:
         found = manifest["recipe_hash"]
         raise ValueError(f"{folder}: recipe {found}, but {expected} is expected; use the folder it was made in")
+    if expected is None and (reason := OLDER.get(manifest["recipe_hash"])):
+        again = "delete it and make it again with `stemjax simulate`"
+        raise ValueError(f"{folder}: {manifest['name']} of an older recipe ({reason}); {again}")
     return DataSet(folder, manifest)
 
 

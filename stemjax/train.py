@@ -7,10 +7,8 @@ same bits as never having stopped, on the same machine.
 
 import json
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from stemjax import batches, checkpoint, datasets, parallel
 from stemjax.denoisers import from_config, to_config
 from stemjax.files import write_whole
 from stemjax.journal import Journal, read_journal
+from stemjax.signals import stop_signal
 from stemjax.validation import judged, validation
 
 # Roles folded into the run's one key.
@@ -95,6 +94,9 @@ class Run:
         Validations without a new best before the run ends, counted anew where weights are drawn anew; 0 is never.
     initial : str
         Digest of the variables that it starts from, which `train` is then given; "" for fresh ones.
+    averaging : float
+        Share of the mean over past weights that a step keeps, such as 0.999: it is this mean that is validated, kept
+        as the best and used. It calms long trainings in small batches, whose single weights jump. 0 is off.
     """
 
     denoiser: Any
@@ -109,6 +111,7 @@ class Run:
     early_stopping: int = 0
     seed: int = 0
     initial: str = ""
+    averaging: float = 0.0
 
     @property
     def hash(self) -> str:
@@ -171,12 +174,14 @@ def initial_state(run: Run, variables: dict | None = None) -> dict:
         key = jax.random.fold_in(jax.random.key(run.seed), INIT)
         variables = jax.jit(run.denoiser.init)(key, jnp.zeros(_sample_shape(run, run.crops.size), jnp.float32))
     start = getattr(run.denoiser, "start", lambda params, init: init(params))
-    return {
+    state = {
         "variables": variables,
         "optimiser": start(variables["params"], run.optimiser.transformation(run.steps).init),
         "step": jnp.int32(0),
         "learning_rate_scale": jnp.float32(1.0),
     }
+    # copied: the step gives its state away, and no array can be given away twice
+    return state | ({"average": jax.tree.map(jnp.array, variables)} if run.averaging else {})
 
 
 def _sample_shape(run: Run, size: int) -> tuple[int, ...]:
@@ -208,7 +213,11 @@ def make_step(run: Run, band, mesh: Mesh, steps: int = 1) -> Callable:
             return optax.apply_updates(params, changes), optimiser
 
         variables, optimiser, measured = learn(state["variables"], state["optimiser"], batch, key, descend)
-        return state | {"variables": variables, "optimiser": optimiser, "step": state["step"] + 1}, measured
+        state = state | {"variables": variables, "optimiser": optimiser, "step": state["step"] + 1}
+        if run.averaging:  # over few steps at first, so that the initial weights are soon forgotten
+            keep = jnp.minimum(run.averaging, state["step"] / (state["step"] + 10))
+            state["average"] = jax.tree.map(lambda a, v: v + keep * (a - v), state["average"], variables)
+        return state, measured
 
     def several(state, arrays, root):
         state, measurements = jax.lax.scan(lambda s, _: update(s, arrays, root), state, length=steps)
@@ -272,7 +281,7 @@ def train(
         raise ValueError(f"the run starts from {wanted}, but was given {given[:16] or 'no weights'}")
     folder = Path(root) / run.hash
     mesh = parallel.batch_mesh(devices or parallel.largest_divisor(run.crops.count, len(jax.devices())))
-    with checkpoint.lock(folder), _stop_signal() as stop:
+    with checkpoint.lock(folder), stop_signal() as stop:
         write_whole(folder / "config.json", lambda s: s.write(_config_text(run).encode()))
         newest, best = checkpoint.Checkpointer(folder / "checkpoints"), checkpoint.Checkpointer(folder / "best", keep=1)
         state, progress = _restore(run, newest, initial)
@@ -311,10 +320,11 @@ def train(
             event = {"step": step, "crops": step * run.crops.count, "time_s": round(progress.train_time_s, 3)} | means
             if due:
                 progress.sums, progress.calls = {}, 0
-                found = validate(state["variables"])
+                used = state.get("average", state["variables"])
+                found = validate(used)
                 event |= found
                 if progress.update(judged(found), step, run.optimiser):
-                    best.save(step, state["variables"], found)
+                    best.save(step, used, found)
                 progress.finished = getattr(run.denoiser, "finished", lambda means: False)(means)
                 state["learning_rate_scale"] = jax.device_put(
                     jnp.float32(progress.learning_rate_scale), parallel.replicated(mesh)
@@ -324,7 +334,8 @@ def train(
                     revived = run.denoiser.revive(state["variables"], measurements, means, key)
                     if revived is not state["variables"]:
                         progress.begin_again()
-                        state["variables"] = jax.device_put(revived, parallel.replicated(mesh))
+                        for part in {"variables", "average"} & set(state):
+                            state[part] = jax.device_put(jax.tree.map(jnp.array, revived), parallel.replicated(mesh))
             newest.save(step, state, asdict(progress))
             journal.write(event)
             saved, mark = step, time.monotonic()
@@ -349,23 +360,6 @@ def _restore(run: Run, newest: checkpoint.Checkpointer, initial: dict | None) ->
         return state, Progress()
     _, state, progress = found
     return state, Progress(**progress)
-
-
-@contextmanager
-def _stop_signal() -> Iterator[list[str]]:
-    """Collect SIGINT and SIGTERM instead of dying of them: the loop looks, saves and leaves."""
-    caught: list[str] = []
-    previous = {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, lambda n, _: caught.append(signal.Signals(n).name))
-    except ValueError:
-        pass  # not the main thread: signals stay with whoever owns it
-    try:
-        yield caught
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 # ---------------------------------------------------------------------------------------------------- using a run

@@ -65,6 +65,34 @@ def test_the_imaging_states_its_dose():
     assert Imaging(sampling=0.1, counts=1.8).dose() == pytest.approx(180)
 
 
+# ---------------------------------------------------------------------------------------------------- binning
+BINNED = Imaging(sampling=0.4, counts=4 * 1.8, margin=1.0, optics=IMAGING.optics, binning=2)
+
+
+def block_sums(image: np.ndarray) -> np.ndarray:
+    count, height, width, _ = image.shape
+    return image.reshape(count, height // 2, 2, width // 2, 2, 1).sum((2, 4))
+
+
+def test_binned_images_are_sums_of_detector_pixels(tmp_path):
+    data = make_toy(tmp_path)
+    images = datasets.Selection().images(data, "test")
+    fine, binned = IMAGING.clean_images(data, images), BINNED.clean_images(data, images)
+    cut = (fine.shape[1] - 2 * binned.shape[1]) // 2
+    within = fine[:, cut : cut + 2 * binned.shape[1], cut : cut + 2 * binned.shape[1]]
+    np.testing.assert_allclose(binned, block_sums(within), rtol=1e-4)
+    assert BINNED.dose() == pytest.approx(IMAGING.dose()) and BINNED.dose_scale == 4 * IMAGING.dose_scale
+
+
+def test_binned_crops_are_sums_of_detector_pixels():
+    arrays = arrays_of((0, 12), (7, 3))
+    fine = make_clean(Crops(size=32, count=4, render=128), arrays)
+    draw = jax.jit(lambda a: Crops(size=16, count=4, render=128).batch(a, jax.random.key(0), 0, BAND, BINNED))
+    binned = draw(arrays)
+    np.testing.assert_allclose(binned["clean"], block_sums(fine), rtol=1e-4)
+    assert np.array_equal(binned["noisy"], np.round(binned["noisy"]))
+
+
 # ---------------------------------------------------------------------------------------------------- geometry
 def test_rotation_and_scale_fill_their_ranges():
     crops = Crops(size=48, count=96, render=128, scale=(0.8, 1.25), rotation=45.0, flip=False)

@@ -16,6 +16,7 @@ from stemjax.denoisers.supervised import Supervised
 from stemjax.leaderboard import benchmark, entries, pictures, ranks
 from stemjax.movies import RECORDING_NOISE
 from stemjax.networks import UNet
+from stemjax.older_recipes import OLDER
 from stemjax.records import rebuild
 from tests.damage import KINDS, damage
 from tests.test_records import ALTERATIONS, NamedData, a_record, copy_of, some_scores
@@ -232,7 +233,10 @@ def test_the_projects_definition_names_the_data_that_simulate_makes():
     for track in plain["tracks"]:
         for size, of_size in track["sizes"].items():
             for name, identity in of_size["data"].items():
-                assert identity == recipe_hash(recipes[name, size]), (track["id"], size, name)
+                made = recipe_hash(recipes[name, size])
+                # records of older recipes compete among themselves until they are made anew
+                assert identity == made or (identity in OLDER and of_size["scored"]), (track["id"], size, name)
+                assert made not in OLDER
 
 
 def test_the_projects_definition_pins_the_images_of_its_records():

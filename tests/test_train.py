@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from stemjax import batches, checkpoint, datasets, train
+from stemjax import batches, checkpoint, datasets, parallel, train
 from stemjax.denoisers import from_config, to_config
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DnCNN
@@ -140,6 +140,35 @@ def test_a_method_with_its_own_update_goes_on_bitwise(data, tmp_path):
         path: int(leaf) for path, leaf in state.items() if path.startswith("['optimiser']") and leaf.dtype.kind == "i"
     }
     assert {path.split("'")[3] for path in counts} == {"first", "second"} and set(counts.values()) == {8}
+
+
+def test_averaged_weights_are_the_mean_over_steps(data):
+    """Against the weights of the same training without averaging, mean by mean."""
+    plain, averaged = small_run(data), small_run(data, averaging=0.6)
+    assert averaged.hash != plain.hash
+    arrays = IMAGING.device_arrays(data, plain.selection.images(data, "train"))
+    mesh, key = parallel.batch_mesh(1), jax.random.key(0)
+    states = [train.initial_state(run) for run in (plain, averaged)]
+    steps = [train.make_step(run, data.band, mesh) for run in (plain, averaged)]
+    mean = jax.device_get(states[0]["variables"])
+    for number in range(1, 25):
+        states = [step(state, arrays, key)[0] for step, state in zip(steps, states, strict=True)]
+        keep = min(0.6, number / (number + 10))
+        mean = jax.tree.map(lambda a, v: keep * a + (1 - keep) * v, mean, jax.device_get(states[0]["variables"]))  # noqa: B023
+    for a, b in zip(jax.tree.leaves(mean), jax.tree.leaves(states[1]["average"]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_a_run_with_averaged_weights_goes_on_bitwise_and_gives_the_mean(data, tmp_path):
+    run = small_run(data, averaging=0.9)
+    whole = train.train(run, data, tmp_path / "whole").folder
+    while train.train(run, data, tmp_path / "parts", time_limit=0.0).stopped:
+        pass
+    assert final_digest(whole) == final_digest(tmp_path / "parts" / run.hash)
+    state = checkpoint.Checkpointer(whole / "checkpoints", read_only=True).restore(train.initial_state(run))[1]
+    _, variables, info = train.load_run(whole)
+    assert info["step"] == run.steps
+    assert checkpoint.digest(variables) == checkpoint.digest(state["average"]) != checkpoint.digest(state["variables"])
 
 
 @pytest.mark.parametrize("rule", ["adam", "rmsprop"])

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
+import tyro
+
 from stemjax.cli.arguments import Flag, Folder, MaybeCount, named
 
 
@@ -13,6 +15,9 @@ def pt_ceo2(
     size: Literal["smoke", "cpu", "gpu"] = "smoke",
     cell: Annotated[float, named("ANGSTROM")] = 50.1,
     surface: Flag = False,
+    structure: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, named("NAME")] = (),
+    thickness: Annotated[int | None, named("ANGSTROM")] = None,
+    tilt: Annotated[tuple[int, int] | None, named("DEGREES DEGREES")] = None,
     workers: MaybeCount = None,
 ) -> int:
     """Simulate Pt nanoparticles on CeO2 with abTEM: exit waves, column positions and manifest. Stopped, it continues.
@@ -22,9 +27,20 @@ def pt_ceo2(
         size: smoke is 10 exit waves in seconds, cpu 285 in minutes, gpu the paper's whole grid of 855.
         cell: Side of the square cell. Default: 50.1.
         surface: The 44 structures with atoms removed from or added to the surface instead.
+        structure: This structure instead, by a name as the paper's authors give it; as often as you like.
+            PtNp2-S3_2-S5_2 is PtNp2 without 2 atoms at the left ends of its third and its first row.
+        thickness: Thickness of the support of these structures: 30, 40, 50 or 60. Default: 40.
+        tilt: Their tilt about x and about y. Default: 3 -1.
         workers: Processes. Default: one per core.
     """
     make = _from_checkout("simulation.make")
+    if structure:
+        if surface:
+            raise ValueError("--surface is a set of structures of its own: leave it out, or --structure")
+        work = make.plan_of_names(structure, thickness or 40, (tilt,) if tilt else make.SURFACE_TILTS, cell)
+        return _stoppable(lambda: make.make(out, work, workers), "exit waves")
+    if thickness or tilt:
+        raise ValueError("--thickness and --tilt are of structures named by --structure: leave them out")
     name = "pt-ceo2-surface" if surface else "pt-ceo2"
     return _stoppable(lambda: make.make_pt_ceo2(out, size, workers, cell, name=name), "exit waves")
 

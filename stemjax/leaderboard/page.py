@@ -13,6 +13,7 @@ from stemjax.leaderboard.entries import Ranking
 from stemjax.leaderboard.pictures import compare_html
 from stemjax.leaderboard.plots import plots_html
 from stemjax.leaderboard.record_pages import record_articles
+from stemjax.older_recipes import remark
 
 _OPEN = 3  # rankings of a track that are unfolded; the others wait in one line each
 _FILTERS = {
@@ -137,6 +138,9 @@ def _section(
             blocks.append(f'<p class="none" data-size="{size}">{text}</p>')
             continue
         says = escape(track.sizes[size]["says"])
+        named = [{"name": name, "recipe_hash": digest} for name, digest in track.sizes[size]["data"].items()]
+        if said := remark([{"data_set": data} for data in named]):
+            says = f"{says}. {escape(said).removesuffix('.')}"
         blocks.append(f'<p class="note" data-size="{size}"><b>Size {size}:</b> {says}.</p>')
         blocks += [board_html(ranking) for ranking in of_size[:_OPEN]]
         blocks += [_folded(ranking) for ranking in of_size[_OPEN:]]

@@ -6,10 +6,12 @@ plots, ``results/figures/<name>.<size>.<plot>.png``. (Pictures of images are mad
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from stemjax import records
 from stemjax.files import write_whole
+from stemjax.older_recipes import of_one_recipe, remark
 from stemjax.tables.ablation import ablation, shipped_network
 from stemjax.tables.atoms import sbd_dose, sbd_figure_5_3, sbd_figure_5_4
 from stemjax.tables.autoencoder import autoencoder_figure_4, autoencoder_figure_6
@@ -101,7 +103,10 @@ def render(results: str | Path, only: str = "") -> dict[Path, bytes]:
         for size in records.SIZES:
             chosen = [record for record in found if (record["experiment"], record["size"]) == (name, size)]
             if chosen and not (is_published and size == "smoke"):
-                table = _made(name, make, chosen, records.load_scores(results / "records", chosen))
+                kept = of_one_recipe(chosen)
+                table = _made(name, make, kept, records.load_scores(results / "records", kept))
+                if said := remark(kept, len(chosen) - len(kept)):
+                    table = replace(table, notes=(said, *table.notes))
                 contents[results / "tables" / f"{name}.{size}.md"] = table.markdown().encode()
                 contents[results / "tables" / f"{name}.{size}.csv"] = table.csv().encode()
                 for plot, draw in table.plots.items():

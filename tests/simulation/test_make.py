@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ import pytest
 
 pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)")
 
-from simulation.make import ALL_TILTS, make_pt_ceo2, plan  # noqa: E402
-from simulation.structures import columns  # noqa: E402
+from simulation.make import ALL_TILTS, make, make_pt_ceo2, plan, plan_of_names  # noqa: E402
+from simulation.structures import PARTICLES, columns  # noqa: E402
 from stemjax.datasets import open_data_set, verify  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,19 @@ def test_the_sizes_are_one_recipe():
     assert all(set(few) <= set(tilts[structure]) for structure, few in small.tasks)
     assert sum(len(tilts) for _, tilts in plan("pt-ceo2-surface", "gpu").tasks) == 44
     assert plan("pt-ceo2", "gpu", 107).multislice.pixels >= 512 * 107 / 50.1
+
+
+def test_structures_by_name_are_a_data_set_of_their_own(tmp_path):
+    work = plan_of_names(["PtNp2-S3_2-S5_2"], tilts=((3, -1),))
+    assert "PtNp2-S3_2-S5_2" in work.tasks[0][0].name and work.recipe()["platinum"]["rows"].keys() == {"PtNp2"}
+    coarse = replace(work, multislice=plan("pt-ceo2", "smoke").multislice)
+    data = make(tmp_path / "named", coarse, workers=1, progress=False)
+    (item,) = data.items
+    assert (item["particle"], item["thickness_angstrom"], item["tilt_deg"]) == ("PtNp2", 40, [3, -1])
+    platinum = data.truth[data.truth["species"] == b"Pt"]
+    assert platinum["count"].sum() == sum(map(sum, PARTICLES["PtNp2"].lengths())) - 4
+    with pytest.raises(ValueError, match="name each structure once"):
+        plan_of_names(["PtNp2", "PtNp2"])
 
 
 def test_smoke_is_sound_and_complete(smoke):
