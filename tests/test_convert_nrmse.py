@@ -7,6 +7,7 @@ from experiments import convert_nrmse
 from experiments.workspace import Workspace
 from stemjax import records
 from stemjax.batches import Imaging
+from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.evaluate import ImageSet, scores
 from stemjax.hrtem_movies import HrtemImaging
 from stemjax.movies import FrameList, GrapheneImaging
@@ -110,6 +111,21 @@ def test_an_earlier_nrmse_is_no_score_of_now(tmp_path):
         read = records.load_scores(tmp_path, listed)
         assert "nrmse" in read[new][0] and "nrmse" not in read[old][0]
     assert "nrmse" in records.standing(every)[0]["scores"] and "nrmse" in records.stored_scores(tmp_path, found[old])[0]
+
+
+def test_a_row_is_known_by_its_clearest_label(tmp_path):
+    """The filter of "size 3" has a standard deviation of 3: no record is edited, and its repetition supersedes it."""
+    rows, filtered = some_scores(), SpaceTimeGaussian(3.0, 3.0)
+    old, new = (f"Gaussian filter, 3-D, {size}" for size in ("size 3", "sigma 3"))
+    first = records.append(tmp_path, a_record(rows, method=old, denoiser=filtered, tuning=None), rows)
+    (stored,) = records.load(tmp_path)
+    assert stored["method"] == old and [r["method"] for r in records.current([stored])] == [new]
+    again = records.append(tmp_path, a_record(rows, method=new, denoiser=filtered, tuning=None), rows)
+    other = SpaceTimeGaussian(0.8, 0.8, window=3)
+    window = "Gaussian filter, 3-D, window 3"
+    third = records.append(tmp_path, a_record(rows, method=window, denoiser=other, tuning=None), rows)
+    every = records.load(tmp_path)
+    assert every[1]["supersedes"] == first and [r["id"] for r in records.current(every)] == [again, third]
 
 
 def test_what_is_derived_supersedes_what_stands(tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from stemjax.leaderboard.entries import Ranking
+from stemjax.records.contract import RELABELLED
 
 FOLDER = "figures/leaderboard"
 KINDS = {"image": "Image", "residual": "Residual", "spectrum": "Fourier transform"}
@@ -86,7 +87,9 @@ def read(results: Path, current: set[str], origins: dict[str, str]) -> list[dict
 
 def _current(one: dict, measured: set[str], origins: dict[str, str]) -> dict:
     """A set without the pictures of superseded records."""
-    rows = [row for row in one["rows"] if not row["record"] or origins[row["record"]] in measured]
+    named = [row | {"method": RELABELLED.get(row["method"], row["method"])} for row in one["rows"]]
+    one = one | {"rows": named}
+    rows = [row for row in named if not row["record"] or origins[row["record"]] in measured]
     gone = [row["method"] for row in one["rows"] if row not in rows]
     said = (
         f" Left out until they are made again, since their records are superseded: {', '.join(gone)}." if gone else ""

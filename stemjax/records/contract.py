@@ -1,4 +1,7 @@
-"""Which scores of a record mean what the metrics mean now: an old one takes on no new meaning, it is left out."""
+"""What records of before mean now: scores whose metric has changed are left out, rows have their clearest label.
+
+No record is edited. An old score takes on no new meaning; a row that has a clearer name is the same row.
+"""
 
 from collections.abc import Iterable
 
@@ -6,6 +9,17 @@ from stemjax.metrics.image import METRICS_VERSION
 
 # Version of the metrics -> endings of the scores that mean something else from then on.
 CHANGED = {2: ("nrmse",)}
+
+# Labels that said too little -> those of the same rows now. A "size" could have been that of a window.
+RELABELLED = {
+    f"Gaussian filter, {old}": f"Gaussian filter, {new}"
+    for old, new in {
+        "2-D, size 3": "2-D, sigma 3",
+        "3-D, size 3": "3-D, sigma 3",
+        "size 3": "sigma 3",
+        "size 8": "sigma 8",
+    }.items()
+}
 
 
 def outdated(record: dict, names: Iterable[str]) -> set[str]:
@@ -16,7 +30,11 @@ def outdated(record: dict, names: Iterable[str]) -> set[str]:
 
 
 def comparable(record: dict) -> dict:
-    """A record without the scores that meant something else: what tables and rankings see. It keeps its id."""
+    """A record as tables and rankings see it: by its label of now, without scores that meant something else.
+
+    It keeps its id.
+    """
+    record = record | {"method": RELABELLED.get(record["method"], record["method"])}
     if not (gone := outdated(record, record["scores"])):
         return record
     kept = {name: value for name, value in record["scores"].items() if name not in gone}

@@ -8,6 +8,7 @@ from itertools import pairwise
 from stemjax.datasets import canonical_json, recipe_hash
 from stemjax.metrics.image import METRICS_VERSION, PROTOCOLS
 from stemjax.records.code import are_trees
+from stemjax.records.contract import RELABELLED
 from stemjax.records.scores import RANGES, intervals, means, scores_text
 
 SCHEMA_VERSION = 2  # 1 had no `conditions`
@@ -73,8 +74,9 @@ def record_id(record: dict) -> str:
 
 def identity(record: dict) -> tuple:
     """What the record measured: see `IDENTITY`. The draft of version 1, version 0, is the same as version 1."""
-    versioned = record | {"benchmark_version": max(record["benchmark_version"], 1)}
-    return tuple(versioned.get(name, {}) for name in IDENTITY)
+    now = {"benchmark_version": max(record["benchmark_version"], 1)}
+    now |= {"method": RELABELLED.get(record["method"], record["method"])}
+    return tuple((record | now).get(name, {}) for name in IDENTITY)
 
 
 def is_submission(record: dict) -> bool:
