@@ -81,10 +81,10 @@ def test_figure_4_has_a_verdict_under_both_readings_of_size_3():
         return [note for note in wcvd_figure_2(*made_up(entries)).notes if "Figure 4" in note]
 
     first, second = verdicts(sigma)
-    assert "standard deviation of 3" in first and "pt, fails (Gaussian filter, 3-D, sigma 3 +2.79 [" in first
+    assert "standard deviation of 3" in first and "pt, fails (Gaussian filter, 3-D, sigma 3 less WCVD: +2.79 [" in first
     assert "window of 3" in second and "untested" in second
     first, second = verdicts(sigma + window)
-    assert "fails" in first and "pt, shows (Gaussian filter, 3-D, window 3 -3.23 [" in second
+    assert "fails" in first and "pt, shows (Gaussian filter, 3-D, window 3 less WCVD: -3.23 [" in second
     assert all("untested" in verdict for verdict in verdicts([]))
 
 

@@ -109,7 +109,7 @@ def upsnr_of_movies(row: Row, score: str = "umse") -> tuple[np.ndarray, np.ndarr
 def _figure_4(parts: dict[str, dict[str, Row]]) -> Iterator[str]:
     """Whether WCVD has the highest uPSNR, as in the paper, under either reading of the size of its Gaussian filters."""
     for reading, filters in READINGS.items():
-        begin = f"The paper's Figure 4, WCVD has the highest uPSNR, its Gaussian filters of size 3 read as {reading}: "
+        begin = f"Figure 4 of the paper (WCVD has the highest uPSNR), with its Gaussian filters of {reading}: "
         if all(WCVD in rows and set(filters) <= set(rows) for rows in parts.values()):
             yield begin + "; ".join(f"{kind}, {_highest(rows, filters)}" for kind, rows in parts.items()) + "."
         else:
@@ -119,24 +119,25 @@ def _figure_4(parts: dict[str, dict[str, Row]]) -> Iterator[str]:
 def _highest(rows: dict[str, Row], filters: tuple[str, ...]) -> str:
     """Whether this kind "shows" or "fails" to show it, or leaves it "open", and which method comes nearest or is ahead.
 
-    Methods of the paper, on the movies in which both have an estimate; with an interval over movies where it has one.
+    Methods of the paper, on the movies in which both have an estimate. Where these are too few for an interval, their
+    own values stand for it.
     """
     others = [*filters, "Noise2Void", "UDVD", "WCID", *(name for name in rows if name.startswith("Autoencoder"))]
-    own, ahead, none = upsnr_of_movies(rows[WCVD])[0], {}, []
+    own, ahead, ends, none = upsnr_of_movies(rows[WCVD])[0], {}, [], []
     for name in (name for name in others if name in rows):
         difference = upsnr_of_movies(rows[name])[0] - own
         usable = np.flatnonzero(np.isfinite(difference))
         if len(usable):
-            ahead[name] = estimate(difference[usable], usable)
+            ahead[name] = _, low, high = estimate(difference[usable], usable)
+            ends.append((np.min(difference[usable]), np.max(difference[usable])) if low is None else (low, high))
         else:
             none.append(name)
     if not ahead:
         return "untested: no other method has a uPSNR"
     best = max(ahead, key=lambda name: ahead[name][0])
-    ends = [(mean if low is None else low, mean if high is None else high) for mean, low, high in ahead.values()]
     word = "fails" if any(low > 0 for low, _ in ends) else "shows" if all(high < 0 for _, high in ends) else "open"
     text = printed(dict(zip(("d", "d_low", "d_high"), ahead[best], strict=True)), "d", "+.2f")
-    return f"{word} ({best} {text} dB from it" + f"; no uPSNR of {', '.join(none)}" * bool(none) + ")"
+    return f"{word} ({best} less WCVD: {text} dB" + f"; none of {', '.join(none)}" * bool(none) + ")"
 
 
 def _of_movies(row: Row, name: str) -> np.ndarray:
