@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import experiments
 from experiments.workspace import Workspace
-from stemjax import batches, datasets, parallel, presets
+from stemjax import batches, datasets, memory, parallel, presets
 from stemjax.denoisers import to_config
 from stemjax.networks.weights import parameter_count
 from stemjax.train import Run
@@ -85,6 +85,7 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="NAME", help="the networks of one experiment alone")
     parser.add_argument("--ship", action="store_true", help="train the network that ships with stemjax instead")
     options = parser.parse_args()
+    memory.keep_freed_memory()  # before any data set is made or opened: JAX may begin there
     parallel.enable_compilation_cache()
     workspace = Workspace.for_size(options.size, options.time_limit)
     try:

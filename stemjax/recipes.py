@@ -70,7 +70,7 @@ _LIMIT = batches.Imaging(sampling=0.2496, counts=16 * batches.VACUUM_COUNTS, mar
 FINE_TRAINING = {
     "imaging": _LIMIT,
     "crops": batches.Crops(size=128, count=2, render=512),
-    "optimiser": Optimiser(learning_rate=2e-3, schedule="cosine", warmup=200, clip=1.0),
+    "optimiser": Optimiser(learning_rate=2e-3, schedule="cosine", warmup=500, clip=1.0),
     "steps": 75_000,
     "validate_every": 500,
     "validation_per_unit": 6,
