@@ -23,13 +23,13 @@ def correlate(x: jax.Array, kernel: jax.Array, stride: int = 1, dilation: int = 
     So there the derivative by the kernel is written as convolutions of padded parts of the batch. It is the same to
     rounding, and derivatives of any order and in both directions follow from it, which a `custom_vjp` would forbid.
     """
-    return _correlate(x, kernel, stride, dilation, border)
+    return plain(x, kernel, stride, dilation, border)
 
 
 @partial(correlate.defjvp, symbolic_zeros=True)
 def _derivative(stride, dilation, border, primals, tangents):
     x, kernel = primals
-    by_kernel = _correlate_parts if jax.default_backend() == "cpu" else _correlate
+    by_kernel = _correlate_parts if jax.default_backend() == "cpu" else plain
     terms = []
     if not isinstance(tangents[0], SymbolicZero):
         terms.append(correlate(tangents[0], kernel, stride, dilation, border))
@@ -38,7 +38,19 @@ def _derivative(stride, dilation, border, primals, tangents):
     return correlate(x, kernel, stride, dilation, border), sum(terms[1:], terms[0])
 
 
-def _correlate(x: jax.Array, kernel: jax.Array, stride: int, dilation: int, border: int) -> jax.Array:
+def correlate_inside(x: jax.Array, kernel: jax.Array, stride: int = 1, dilation: int = 1) -> jax.Array:
+    """Cross-correlation of padded images: only where the whole kernel lies inside, [B, H, W, C] -> fewer pixels.
+
+    On a CPU with zeros around, and what they reach cut off: a convolution that pads has no large work space, and takes
+    half the time of one that does not.
+    """
+    border = dilation * (kernel.shape[0] // 2)
+    if stride > 1 or not border or jax.default_backend() != "cpu":
+        return correlate(x, kernel, stride, dilation, 0)
+    return correlate(x, kernel, stride, dilation, border)[:, border:-border, border:-border]
+
+
+def plain(x: jax.Array, kernel: jax.Array, stride: int, dilation: int, border: int) -> jax.Array:
     """The convolution as one operation, which pads too."""
     return lax.conv_general_dilated(
         x,
@@ -54,5 +66,5 @@ def _correlate_parts(x: jax.Array, kernel: jax.Array, stride: int, dilation: int
     """The same, padded before it, in parts of the batch: its gradient by the kernel is a sum over them."""
     x = jnp.pad(x, ((0, 0), (border, border), (border, border), (0, 0)))
     size = -(-len(x) // PARTS)
-    parts = [_correlate(x[i : i + size], kernel, stride, dilation, 0) for i in range(0, len(x), size)]
+    parts = [plain(x[i : i + size], kernel, stride, dilation, 0) for i in range(0, len(x), size)]
     return jnp.concatenate(parts)

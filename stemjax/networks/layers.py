@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from stemjax.networks.convolution import DIMENSION_NUMBERS, correlate
+from stemjax.networks.convolution import DIMENSION_NUMBERS, correlate, correlate_inside
 
 EPSILON = 1e-5
 MOMENTUM = 0.1
@@ -61,12 +61,9 @@ class Conv(nn.Module):
         kernel = self.param("kernel", init, shape).astype(x.dtype)
         border = self.dilation * (self.kernel // 2)
         if self.padding == "replicate":
-            # on a CPU zeros around the copies, cropped again, cost less than a convolution without padding
-            outside = border if self.stride == 1 and jax.default_backend() == "cpu" else 0
-            x, border = replicate_pad(x, border), outside
-        y = correlate(x, kernel, self.stride, self.dilation, border)
-        if self.padding == "replicate" and border:
-            y = y[:, border:-border, border:-border]
+            y = correlate_inside(replicate_pad(x, border), kernel, self.stride, self.dilation)
+        else:
+            y = correlate(x, kernel, self.stride, self.dilation, border)
         if self.bias:
             y = y + self.param("bias", init, (self.features,)).astype(x.dtype)
         return y
