@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from stemjax.metrics import bootstrap
 from stemjax.tables.n2v import estimate, printed
-from stemjax.tables.noise2atom import restarts
+from stemjax.tables.noise2atom import older_weights, restarts
 from stemjax.tables.rows import Row, gather, ranks
 from stemjax.tables.table import Grid, Table
 
@@ -172,7 +172,8 @@ SIZES = {  # of the networks of size gpu
 
 def _common(found: list[dict], gathered: dict[str, dict[str, Row]]) -> list[str]:
     rows = [row for part in gathered.values() for row in part.values()]
-    notes = [MEDIAN] * any(row.method.startswith(("Autoencoder", "Bottleneck")) for row in rows)
+    notes = older_weights(found)
+    notes += [MEDIAN] * any(row.method.startswith(("Autoencoder", "Bottleneck")) for row in rows)
     notes += [f"{name} at full size: {SIZES[name]}." for name in SIZES if any(row.method == name for row in rows)]
     notes += restarts(found)
     if any("css" in row.scores for row in rows):
