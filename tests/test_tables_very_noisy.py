@@ -4,7 +4,9 @@ import pytest
 
 from experiments import noise2atom_figure_5 as figure_5
 from stemjax.denoisers import to_config
+from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.noise2atom import Noise2Atom
+from stemjax.networks.bottleneck import BottleneckAutoencoder
 from stemjax.records.rebuild import PLAIN
 from stemjax.records.schema import identity
 from stemjax.tables.noise2atom import noise2atom_figure_1, noise2atom_figure_4, noise2atom_figure_5
@@ -159,6 +161,20 @@ def test_inverted_trainings_and_those_that_learnt_nothing_are_counted():
     assert "Background even, cycles 5 : 1: 1 of 3 trainings inverted, 1 learnt nothing." in table.notes
     assert "Background gradient, cycles 5 : 1: 0 of 1 training inverted, 0 learnt nothing." in table.notes
     assert table.notes[0].endswith("the paper weighs them alike. To be recorded anew.")
+
+
+def test_the_channels_of_an_autoencoder_are_those_of_its_record():
+    found, scores = made_up(every({"film": "film-20nm"}))
+    said = "Autoencoder with 16 channels at its bottleneck: the paper has 64 by default. To be recorded anew."
+    for channels, notes in ((16, [said]), (64, [])):
+        found[-1]["denoiser"] = to_config(MultiResolutionAutoencoder(BottleneckAutoencoder(channels), "mse"))
+        for make in (noise2atom_figure_3, autoencoder_figure_9):
+            table = make(found, scores)
+            assert table.grids[0].rows[-1][0] == f"Autoencoder, {channels} channels"
+            assert table.data[-1]["method"] == "Autoencoder"
+            assert [note for note in table.notes if "at its bottleneck" in note] == notes
+    found[-1]["method"] = "Bottleneck of 64 channels"
+    assert autoencoder_figure_3(found, scores).grids[0].rows[-1][0] == "Bottleneck of 64 channels"
 
 
 # ---------------------------------------------------------------------------------------------------- older weights
