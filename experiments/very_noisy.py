@@ -33,10 +33,11 @@ IMAGING = HaadfImaging()
 FINDER = AdatomFinder(sigma=0.45, separation=1.8)  # columns of a cluster are 2.3 Å apart at least
 TOLERANCE, MARGIN = 1.0, 2.0  # Å
 BESIDE = 2.5  # Å from a column of a cluster, within which a find is none of a single atom
+ABSOLUTE = "Autoencoder, absolute error"  # the paper's objective: at half an electron per pixel it draws black
 NETWORKS = {
     "Noise2Void": "noise2void-single",
     "Noise2Self": "noise2self",
-    "Autoencoder, absolute error": "autoencoder",
+    ABSOLUTE: "autoencoder",
     "Autoencoder": "autoencoder",
     "Noise2Atom": "noise2atom",
 }
@@ -67,9 +68,9 @@ def trained(
     return Trained(run, *workspace.trained(run, data, f"{label}, seed {seed}"))
 
 
-def autoencoder(size: str) -> MultiResolutionAutoencoder:
-    """The autoencoder with a squared error: at half an electron per pixel the paper's absolute one draws black."""
-    return replace(presets.find_preset("autoencoder").at(size), objective="mse")
+def with_absolute_error(size: str) -> MultiResolutionAutoencoder:
+    """The autoencoder with the objective of its paper; that of the preset is a squared error."""
+    return replace(presets.find_preset("autoencoder").at(size), objective="mae")
 
 
 def supervised(size: str, workspace: Workspace) -> Trained:
@@ -96,7 +97,7 @@ def learnt(label: str, network: Trained) -> Method:
 def networks(size: str, workspace: Workspace) -> Iterator[Method]:
     """Every network, trained if it is not yet."""
     for label, preset in NETWORKS.items():
-        denoiser = autoencoder(size) if label == "Autoencoder" else None
+        denoiser = with_absolute_error(size) if label == ABSOLUTE else None
         yield learnt(label, trained(preset, size, workspace, label, denoiser))
     yield learnt(SUPERVISED, supervised(size, workspace))
 

@@ -5,8 +5,9 @@
 WCVD with a single subnet of kernel 3, 5 or 7, and the ensemble of the three, trained alike on movies of Pt on CeO2 and
 tested on unseen ones, each without a low-pass filter and with the two that the authors name: the divisor 3 of their
 code and 7 of their paper. A blind kernel of K pixels is a comb in Fourier space whose first zero lies near 1 / K cycles
-per pixel, so what passes beyond is no signal. The picture is the radial mean of the spectra's magnitude. Expect at size
-`cpu` 4.6 dB of kernel 3 and 10.1 dB of kernel 7 and of the ensemble, and 13.0 dB of these behind the divisor 7.
+per pixel, so what passes beyond is no signal: in the paper the dark bands move inwards as the kernel grows. The picture
+is the radial mean of the spectra's magnitude. Expect at size `cpu` 4.6 dB of kernel 3 and 10.1 dB of kernel 7 and of
+the ensemble, and 13.0 dB of these behind the divisor 7.
 
 Reference: Lee et al., Figure S3.
 """

@@ -3,6 +3,7 @@
 import pytest
 
 import experiments
+from experiments import very_noisy
 from experiments.workspace import SMOKE, Workspace
 from stemjax import tables
 
@@ -22,3 +23,12 @@ def test_an_unknown_experiment_is_refused():
 def test_smoke_never_reaches_the_published_results():
     assert Workspace.for_size("smoke").results.is_relative_to(SMOKE)
     assert Workspace.for_size("cpu").results.name == "results"
+
+
+def test_the_autoencoder_stands_with_both_objectives(monkeypatch):
+    monkeypatch.setattr(very_noisy, "trained", lambda preset, size, workspace, label, denoiser=None: (preset, denoiser))
+    monkeypatch.setattr(very_noisy, "supervised", lambda size, workspace: None)
+    monkeypatch.setattr(very_noisy, "learnt", lambda label, network: (label, network))
+    trained = dict(very_noisy.networks("cpu", None))
+    assert trained["Autoencoder"] == ("autoencoder", None)  # that of the preset
+    assert trained["Autoencoder, absolute error"][1].objective == "mae"

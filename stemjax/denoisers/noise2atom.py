@@ -69,7 +69,8 @@ class Noise2Atom:
     Notes
     -----
     **Failure.** Nothing in the objective says that atoms are bright: dark holes serve the critic's purpose as long as
-    F paints them back. The paper counts one training in ten; `experiments/noise2atom_figure_5.py` counts here.
+    F paints them back. The paper counts one training in ten; `experiments/noise2atom_figure_5.py` counts here, with
+    the weights of the paper and with those that stood here before, 5 : 1 for the two cycles.
     `contrast` finds it; it stands in the log of a training (``contrast``), in the loss, and `warnings` says so of an
     image. The presets `restart`.
 
@@ -77,8 +78,8 @@ class Noise2Atom:
     filter is the Gaussian of the paper instead of a quarter of a disc with scrambled values. Of the paper: the critic's
     loss has the clean images in its real part and is differentiated by its input. Crops are drawn one by one, not one
     place of adjacent frames. Paper and program disagree about the batch (6; 3). The two cycles are one update, as in
-    the program. Where the filter reaches beyond the
-    image there are zeros, as in the program. The paper has no restarts; after one the optimisers go on as they were.
+    the program. Where the filter reaches beyond the image there are zeros, as in the program. The paper has no
+    restarts; after one the optimisers go on as they were.
 
     **Unit.** The clean domain has no counts: the brightest atom of an image is 1, the background 0. So each denoised
     image is given the gain and offset that bring it nearest to its noisy one, which needs no truth; noise that a

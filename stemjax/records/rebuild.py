@@ -25,6 +25,7 @@ CLASSES = (
 # others (turned images, single pixels) is made again by its experiment alone.
 PLAIN = {"input_psnr_db", "trained_at_psnr_db", "frames", "threshold", "noise_draw", "dose_e_per_angstrom2"}
 PLAIN |= {"tested_on", "trained_on", "training_images", "kind", "part", "film"}
+PLAIN |= {"background", "cycles"}
 PLAIN |= {"crop_px", "network", "width", "objective", "times_crops"}
 PLAIN |= {"features", "layers", "low_pass_divisor", "reference"}
 AS_RECORDED = "trained on, as recorded"  # the condition `frames` of images whose noise the training saw

@@ -239,8 +239,9 @@ def _notes_5_8(rows: dict[str, Row]) -> Iterator[str]:
     yield (
         f"{SBD}: supervised, fresh noise in every step, its batch size and learning rate tuned; the networks of Table "
         "5.1, mean over their seeds. Of the blind-spot networks the scale of the last layer at the start (1 or 0.1) "
-        "was chosen by hand on validation images, with their truth. The paper's Figure 5.8 prints no figures; those "
-        "published for the other rows are of other images and a lower dose."
+        "was chosen by hand on validation images, with their truth. The paper's Figure 5.8 is a curve without figures "
+        "that reaches the supervised network once there are enough images; figures published for the other rows are of "
+        "other images and a lower dose."
     )
 
 
