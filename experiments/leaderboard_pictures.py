@@ -46,7 +46,8 @@ def run(size: str, workspace: Workspace, again: bool = False) -> None:
     listing = folder / "pictures.json"
     before = _load(listing)
     kept = [one for one in before if one["size"] != size]
-    found = records.current(records.load(workspace.results / "records"))
+    every = records.load(workspace.results / "records")
+    found, origins = records.current(every), records.origins(every)
     definition = benchmark.read(workspace.results)
     candidates = competing(definition, found)
     values = records.load_scores(workspace.results / "records", candidates)
@@ -55,7 +56,7 @@ def run(size: str, workspace: Workspace, again: bool = False) -> None:
         wanted = ranking.board.id in PICTURED.get(ranking.track.id, ())
         if ranking.size != size or not ranking.entries or not wanted:
             continue
-        old = None if again else _unchanged(before, ranking)
+        old = None if again else _unchanged(before, ranking, origins)
         made.append(old or _set(ranking, values, workspace))
     text = json.dumps([*kept, *made], ensure_ascii=False, indent=1) + "\n"
     write_whole(listing, lambda stream: stream.write(text.encode()))
@@ -63,12 +64,12 @@ def run(size: str, workspace: Workspace, again: bool = False) -> None:
     leaderboard.write(workspace.results)
 
 
-def _unchanged(before: list[dict], ranking: Ranking) -> dict | None:
-    """The set that was made of the very records of a ranking."""
+def _unchanged(before: list[dict], ranking: Ranking, origins: dict[str, str]) -> dict | None:
+    """The set that was made of the very records of a ranking, or of those that they were derived from."""
     place = (ranking.track.id, ranking.board.id, ranking.size)
-    wanted = {None, *(entry.records[0]["id"] for entry in ranking.entries)}
+    wanted = {None, *(origins[entry.records[0]["id"]] for entry in ranking.entries)}
     found = (one for one in before if (one["track"], one["board"], one["size"]) == place)
-    return next((one for one in found if {row["record"] for row in one["rows"]} == wanted), None)
+    return next((one for one in found if {origins.get(row["record"]) for row in one["rows"]} == wanted), None)
 
 
 def _set(ranking: Ranking, values: dict, workspace: Workspace) -> dict:

@@ -36,6 +36,7 @@ from stemjax.metrics.profiles import dip_percent, line_profile, values_at
 NAME = "n2v_figure_4"
 TIMES = {"smoke": "1 min", "cpu": "5 min on 2 cores, beside the trainings", "gpu": "not measured"}
 APART, JITTER = 3.4, 0.15  # Å
+PLANTED = "planted pairs"  # the condition `frames` of their records
 DEEPEST = 200.0  # %: of a pair that hardly rises, whose dip can be anything, no more is counted
 PAIRS, FRAMES = 4, 8  # pairs in a frame, frames to each movie
 BETWEEN, EDGE = 12.0, 5.0  # from pair to pair, and from a pair to the frame's edge [Å]
@@ -56,7 +57,7 @@ def run(size: str, workspace: Workspace) -> None:
     data = workspace.au_graphene(size)
     for level, rows, methods in sweep(NAME, size, workspace, data):
         atoms, conditions = adatoms(data, rows.test), {"input_psnr_db": level}
-        planted = plant(data, rows.test)
+        planted = plant(data, rows.test.imaging, rows.test.clean.shape[1:3])
         on_pairs = Recorder(NAME, size, workspace, data, planted.images)
         clean_snr = _snr(rows.test.clean, rows.test, atoms)
         clean_dips, clean_heights = measure(planted.images.clean, planted)
@@ -76,7 +77,7 @@ def run(size: str, workspace: Workspace) -> None:
                 | {"adf_dip_error_percent": np.abs(dip - clean).mean(), "adf_weaker_height": weak.mean()}
                 for dip, clean, weak in zip(found, clean_dips, weaker, strict=True)
             ]
-            method.record(on_pairs, denoised, extra, conditions=conditions | {"frames": "planted pairs"})
+            method.record(on_pairs, denoised, extra, conditions=conditions | {"frames": PLANTED})
             drawn[method.label] = denoised[0], found[0]
         _draw(on_pairs, planted, drawn, clean_dips[0], level)
     tables.write(workspace.results, NAME)
@@ -101,9 +102,8 @@ def measure(frames: np.ndarray, planted: Planted) -> tuple[np.ndarray, np.ndarra
 
 
 # ---------------------------------------------------------------------------------------------------- planting
-def plant(data: datasets.DataSet, test: ImageSet) -> Planted:
+def plant(data: datasets.DataSet, imaging: movies.GrapheneImaging, pixels: tuple[int, int]) -> Planted:
     """Frames of pairs in the geometry of the test movies: rotation, blur, library, and the drift of their frames."""
-    imaging, pixels = test.imaging, test.clean.shape[1:3]
     libraries = movies.read_libraries(data, [data.manifest["frame"]["channels"].index(c) for c in imaging.channels])
     chosen = graphene.Frames(session=("a",), per_unit=FRAMES).images(data, "test")
     drift = movies.read_motion(data, chosen)[2]

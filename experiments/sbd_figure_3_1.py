@@ -60,6 +60,13 @@ def _sweeps() -> Iterator[tuple[dict, float, float]]:
 def _turned(data, images, imaging: batches.Imaging, scale: float, angle: float, side: int) -> ImageSet:
     """The middle of every cell, `side` pixels wide, at another pixel size and orientation."""
     imaging = replace(imaging, sampling=imaging.sampling * scale)
+    clean = turned_clean(data, images, imaging, angle, side)
+    noisy = batches.noisy_images(clean, imaging, batches.TEST_NOISE)
+    return ImageSet(clean, noisy, images, images.names(data), imaging)
+
+
+def turned_clean(data, images, imaging: batches.Imaging, angle: float, side: int) -> np.ndarray:
+    """The clean images [M, side, side, 1] at the pixel size of the imaging, turned by an angle [degrees]."""
 
     @jax.jit
     def render(wave, defocus):
@@ -69,6 +76,4 @@ def _turned(data, images, imaging: batches.Imaging, scale: float, angle: float, 
 
     waves = data.waves(images.item)
     clean = [np.asarray(render(wave, defocus)) for wave, defocus in zip(waves, images.defocus, strict=True)]
-    clean = imaging.counts * np.stack(clean)[..., None]
-    noisy = batches.noisy_images(clean, imaging, batches.TEST_NOISE)
-    return ImageSet(clean, noisy, images, images.names(data), imaging)
+    return imaging.counts * np.stack(clean)[..., None]

@@ -38,7 +38,8 @@ from stemjax.few_images import OneMovie
 from stemjax.hrtem_movies import IMAGING, ClipCrops, HrtemImaging
 from stemjax.metrics.image import contracts
 from stemjax.metrics.unsupervised import umse
-from stemjax.tables.sbd_movie import AVERAGE, EARLY, LAST, SBD, SBD_NARROW, SBD_OTHERS, SIZE_3, SPACE_TIME
+from stemjax.tables.sbd_movie import AVERAGE, EARLY, LAST, SBD, SBD_NARROW, SBD_OTHERS, SPACE_TIME
+from stemjax.tables.wcvd import SIGMA_3, WINDOW_3
 from stemjax.train import Run, initial_state
 
 NAME = "sbd_movie"
@@ -117,7 +118,8 @@ def methods(
     tunable = {"sigma_time": LENGTHS, "sigma": SpaceTimeGaussian.tunable["sigma"]}
     denoiser, how = tune(SpaceTimeGaussian(1.0, 0.0), validation, tunable=tunable, denoise=denoise_of(validation))
     yield Method(SPACE_TIME, denoiser, {}, how), tuned
-    yield Method(SIZE_3, PAPER_FILTERS[SIZE_3]), nothing
+    for label in (SIGMA_3["3-D"], WINDOW_3["3-D"]):
+        yield Method(label, PAPER_FILTERS[label]), nothing
     yield Method(AVERAGE, TimeAverage()), nothing
     yield from networks(size, workspace, data, imaging)
 

@@ -194,6 +194,18 @@ def test_pictures_of_superseded_records_are_left_out_and_said(results, tmp_path)
     assert "their records are superseded: Gaussian filter." in html and html.count(f'<img src="{pictures.FOLDER}/') == 2
 
 
+def test_pictures_of_derived_records_stay_and_their_records_say_how_they_came(results, tmp_path):
+    folder = copy_of(results, tmp_path)
+    record = next(r for r in records.load(folder / "records") if r["method"] == "Gaussian filter")
+    rows = records.stored_scores(folder / "records", record)
+    records.append(folder / "records", records.derived_record(record, rows, "SSIM taken again"), rows)
+    rendered = leaderboard.render(folder)
+    html = rendered[folder / "index.html"].decode()
+    assert "superseded" not in html and html.count(f'<img src="{pictures.FOLDER}/') == 3
+    page = rendered[folder / "leaderboard" / "pt-ceo2.html"].decode()
+    assert f"<dt>Derived<dd>SSIM taken again (record {record['id'][:16]}" in page
+
+
 def test_it_reads_without_javascript(browser, results):
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()

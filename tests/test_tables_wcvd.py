@@ -69,6 +69,25 @@ def test_every_kind_has_its_grid_and_what_it_says_of_upsnr():
     assert "no intervals" in few.caption and "[" not in few.grids[0].rows[3][1]
 
 
+def test_figure_4_has_a_verdict_under_both_readings_of_size_3():
+    """WCVD has an error of 0.19 by uMSE; a filter of 0.1 is ahead of it, one of 0.4 is not."""
+    sigma = [("Gaussian filter, 2-D, sigma 3", 0.4), ("Gaussian filter, 3-D, sigma 3", 0.1)]
+    window = [("Gaussian filter, 2-D, window 3", 0.5), ("Gaussian filter, 3-D, window 3", 0.4)]
+    methods = [m for m in METHODS if m != "UDVD"]  # which is ahead, too
+
+    def verdicts(filters):
+        entries = [(m, {"tested_on": "pt"}, rows_of(m)) for m in methods]
+        entries += [(m, {"tested_on": "pt"}, rows_of(m, umse=umse, umse_overlap=umse)) for m, umse in filters]
+        return [note for note in wcvd_figure_2(*made_up(entries)).notes if "Figure 4" in note]
+
+    first, second = verdicts(sigma)
+    assert "standard deviation of 3" in first and "pt, fails (Gaussian filter, 3-D, sigma 3 +2.79 [" in first
+    assert "window of 3" in second and "untested" in second
+    first, second = verdicts(sigma + window)
+    assert "fails" in first and "pt, shows (Gaussian filter, 3-D, window 3 -3.23 [" in second
+    assert all("untested" in verdict for verdict in verdicts([]))
+
+
 def test_a_network_under_the_bars_fails_the_gate():
     entries = [(m, {"tested_on": "pt"}, rows_of(m, psnr_db=-5.0 if m == "UDVD" else None)) for m in METHODS]
     notes = wcvd_figure_2(*made_up(entries)).notes

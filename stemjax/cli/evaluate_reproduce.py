@@ -21,7 +21,7 @@ def reproduce_record(name: str, data: Path, runs: Path, results: Path, train: bo
     from stemjax.records import rebuild
     from stemjax.records.reproduce import NEAR, reproduce
 
-    record = find_record(records.load(results / "records"), name, results)
+    record = records.comparable(find_record(records.load(results / "records"), name, results))
     if records.is_submission(record):
         raise ValueError(f"record {record['id'][:16]} is a submission: its predictions are with {_authors(record)}")
     print(_what(record))

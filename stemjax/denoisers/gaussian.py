@@ -36,9 +36,12 @@ class Gaussian:
         return convolve_symmetric(noisy, gaussian_weights(self.sigma))
 
 
-def gaussian_weights(sigma: float) -> np.ndarray:
-    """Half of the normalised kernel [radius + 1], its middle first; for a `sigma` of 0 the middle alone."""
-    distance = np.arange(int(4.0 * sigma + 0.5) + 1)
+def gaussian_weights(sigma: float, window: int = 0) -> np.ndarray:
+    """Half of the normalised kernel [radius + 1], its middle first; for a `sigma` of 0 the middle alone.
+
+    It has `window` taps where that is given, an odd number, and otherwise ends at 4 sigma.
+    """
+    distance = np.arange((window // 2 if window and sigma else int(4.0 * sigma + 0.5)) + 1)
     weights = np.exp(-0.5 * (distance / (sigma or 1.0)) ** 2)
     return weights / (2 * weights.sum() - weights[0])
 

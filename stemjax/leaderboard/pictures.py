@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from stemjax.leaderboard.entries import Ranking
+from stemjax.records.contract import RELABELLED
 
 FOLDER = "figures/leaderboard"
 KINDS = {"image": "Image", "residual": "Residual", "spectrum": "Fourier transform"}
@@ -51,13 +52,15 @@ def _grey(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip(np.round(255 * (values - low) / (high - low)), 0, 255).astype(np.uint8)
 
 
-def read(results: Path, current: set[str], every: set[str]) -> list[dict]:
+def read(results: Path, current: set[str], origins: dict[str, str]) -> list[dict]:
     """The sets of pictures in a results folder, checked; those of superseded records are left out, which `says` tells.
 
     Parameters
     ----------
-    current, every : set of str
-        Ids of the current records, and of all.
+    current : set of str
+        Ids of the current records.
+    origins : dict
+        Of all records (`records.origins`): one that was derived from another measured the same images as that one.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def read(results: Path, current: set[str], every: set[str]) -> list[dict]:
         return []
     sets, problems = json.loads((folder / "pictures.json").read_text("utf-8")), []
     for row in (row for one in sets for row in one["rows"]):
-        if row["record"] and row["record"] not in every:
+        if row["record"] and row["record"] not in origins:
             problems.append(f"picture of {row['method']}: there is no record {row['record'][:16]}")
         for kind in KINDS:
             path = folder / row["image"].replace("-image.png", f"-{kind}.png")  # as the page finds it
@@ -78,12 +81,15 @@ def read(results: Path, current: set[str], every: set[str]) -> list[dict]:
     if problems:
         advice = "make the pictures again (python -m experiments.leaderboard_pictures)"
         raise ValueError("\n".join([f"{folder}: {advice}", *problems]))
-    return [kept for one in sets if len((kept := _current(one, current))["rows"]) > 1]
+    measured = {origins[name] for name in current}
+    return [kept for one in sets if len((kept := _current(one, measured, origins))["rows"]) > 1]
 
 
-def _current(one: dict, current: set[str]) -> dict:
+def _current(one: dict, measured: set[str], origins: dict[str, str]) -> dict:
     """A set without the pictures of superseded records."""
-    rows = [row for row in one["rows"] if not row["record"] or row["record"] in current]
+    named = [row | {"method": RELABELLED.get(row["method"], row["method"])} for row in one["rows"]]
+    one = one | {"rows": named}
+    rows = [row for row in named if not row["record"] or origins[row["record"]] in measured]
     gone = [row["method"] for row in one["rows"] if row not in rows]
     said = (
         f" Left out until they are made again, since their records are superseded: {', '.join(gone)}." if gone else ""

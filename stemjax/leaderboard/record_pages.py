@@ -33,6 +33,7 @@ def _article(record: dict, score: str, rows: list[dict]) -> str:
     facts = {
         "Record": f'<a href="#{record["id"][:16]}" class="hash">{record["id"]}</a>',
         "Command": f"<code>{escape(record['command'])}</code>",
+        **({"Derived": _derived(record)} if "derived" in record else {}),
         "Scores": _scores(record),
         "Data set": f"{escape(data['name'])}, recipe {_hash(data['recipe_hash'])}, split {record['split']}",
         "Conditions": escape(conditions) or "–",
@@ -60,6 +61,13 @@ def _article(record: dict, score: str, rows: list[dict]) -> str:
         f'<article class="record" id="{record["id"][:16]}"><h2>{escape(record["method"])}{seed}</h2>'
         f'<span class="size">size {record["size"]}</span><dl class="facts">{listed}</dl>{table}</article>\n'
     )
+
+
+def _derived(record: dict) -> str:
+    """How scores came from those of the record before, whose measurement command, code and hardware are of."""
+    how, earlier = record["derived"], record["supersedes"][:16]
+    text = f"{how['how']} (record {earlier}; {how['time_utc']}, commit {how['code']['commit'] or 'unknown'})"
+    return f"{escape(text)}, by <code>{escape(how['command'])}</code>"
 
 
 def _scores(record: dict) -> str:

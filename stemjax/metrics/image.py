@@ -10,14 +10,19 @@ protocol  images, and what is done to them              data range
 ``movie`` one frame in counts, unchanged                given: max - min of the clean movie
 ========= ============================================= =======================================
 
-PSNR and SSIM are scikit-image's (SSIM: uniform 7 x 7 window, sample covariance, K1 0.01, K2 0.03). NRMSE is the root
-mean square error over the range of the clean image (of the clean movie under ``movie``), after the same preparation.
+PSNR, SSIM and NRMSE are scikit-image's (SSIM: uniform 7 x 7 window, sample covariance, K1 0.01, K2 0.03; NRMSE: its
+default, "euclidean"). Under every protocol NRMSE is the root mean square error over the root mean square of the clean
+image (under ``movie``, of the frame), after the same preparation. It depends on the offset of the image, as PSNR does
+not: divided by the data range, the error would be 10^(-PSNR/20), which says nothing that PSNR does not say.
 """
 
 import numpy as np
 from skimage.metrics import normalized_root_mse, peak_signal_noise_ratio, structural_similarity
 
 PROTOCOLS = ("sbd", "stem", "photo", "glyph", "movie")
+# Of what the scores mean. 1: NRMSE over the range of the clean image (of the clean movie under ``movie``). 2: over its
+# root mean square. A record says which; `records.comparable` knows what changed.
+METRICS_VERSION = 2
 
 
 def score(
@@ -52,7 +57,8 @@ def score(
     Raises
     ------
     ValueError
-        If shapes differ, a value is NaN or infinite, the protocol is unknown, or an option of another one is given.
+        If shapes differ, a value is NaN or infinite, the protocol is unknown, or an option of another one is given; or
+        if the clean image has no scale to measure an error by: constant under ``stem``, zero everywhere under others.
 
     Notes
     -----
@@ -60,20 +66,26 @@ def score(
     """
     true, test = np.asarray(image_true, np.float32), np.asarray(image_test, np.float32)
     _check(true, test, protocol, dose_scale, clamp, data_range)
-    if protocol == "sbd":
-        true, test = (image / np.float32(dose_scale) * np.float32(255) for image in (true, test))
-        if clamp:
-            true, test = np.clip(true, 0, 255), np.clip(test, 0, 255)
-        return _scores(true, test, 255.0)
-    if protocol == "stem":
-        if true.ndim == 2:
-            return _scores(true, test, _span(true))
-        channels = [_scores(true[..., c], test[..., c], _span(true[..., c])) for c in range(true.shape[-1])]
+    if protocol == "stem" and true.ndim == 3:
+        channels = [score(true[..., c], test[..., c], protocol) for c in range(true.shape[-1])]
         return {name: float(np.mean([channel[name] for channel in channels])) for name in channels[0]}
-    if protocol == "movie":
-        scores = _scores(true, test, data_range)
-        return scores | {"nrmse": float(np.sqrt(np.mean((true - test) ** 2, dtype=float)) / data_range)}
-    return _scores(true, test, 1.0)
+    true, data_range = prepared(true, protocol, dose_scale=dose_scale, clamp=clamp, data_range=data_range)
+    return _scores(true, _scaled(test, protocol, dose_scale, clamp), data_range)
+
+
+def prepared(
+    image_true: np.ndarray,
+    protocol: str,
+    *,
+    dose_scale: float = 1.0,
+    clamp: bool = True,
+    data_range: float | None = None,
+) -> tuple[np.ndarray, float]:
+    """The clean image as it is compared, float32, and the data range; parameters as of `score`, one channel."""
+    true = _scaled(np.asarray(image_true, np.float32), protocol, dose_scale, clamp)
+    if protocol == "stem":
+        return true, _span(true)
+    return true, {"sbd": 255.0, "movie": data_range}.get(protocol, 1.0)
 
 
 def contracts(contract: dict, clean: np.ndarray, unit: np.ndarray) -> list[dict]:
@@ -94,13 +106,22 @@ def contracts(contract: dict, clean: np.ndarray, unit: np.ndarray) -> list[dict]
     return [contract | {"data_range": ranges[movie]} for movie in unit.tolist()]
 
 
+def _scaled(image: np.ndarray, protocol: str, dose_scale: float, clamp: bool) -> np.ndarray:
+    if protocol != "sbd":
+        return image
+    image = image / np.float32(dose_scale) * np.float32(255)
+    return np.clip(image, 0, 255) if clamp else image
+
+
 def _scores(true: np.ndarray, test: np.ndarray, data_range: float) -> dict[str, float]:
     channel_axis = -1 if true.ndim == 3 else None
     same = np.array_equal(true, test)  # whose ratio to an error of zero would warn
+    if not same and not true.any():
+        raise ValueError("the clean image is zero everywhere, so NRMSE has no scale for it: leave it out")
     return {
         "psnr_db": float("inf") if same else float(peak_signal_noise_ratio(true, test, data_range=data_range)),
         "ssim": float(structural_similarity(true, test, data_range=data_range, channel_axis=channel_axis)),
-        "nrmse": 0.0 if same else float(normalized_root_mse(true, test, normalization="min-max")),
+        "nrmse": 0.0 if same else float(normalized_root_mse(true, test, normalization="euclidean")),
     }
 
 

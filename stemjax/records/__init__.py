@@ -5,11 +5,13 @@
     results/records/index.txt              the id of every record, so that a missing one is noticed
 
 The id of a record is the sha256 of its canonical JSON without the id, and the record holds the sha256 of its scores:
-any edit shows. A correction is a new record that names the one it supersedes.
+any edit shows. A correction is a new record that names the one it supersedes. Where a metric changes, records of before
+keep their scores and what these meant: `current` and `load_scores` leave them out of tables and rankings.
 """
 
 from stemjax.records.code import code_version, commit_of
-from stemjax.records.making import new_record
+from stemjax.records.contract import comparable
+from stemjax.records.making import derived_record, new_record
 from stemjax.records.schema import (
     BENCHMARK_VERSION,
     CARD_CLASS,
@@ -21,7 +23,18 @@ from stemjax.records.schema import (
     is_submission,
     record_id,
 )
-from stemjax.records.store import append, audit, current, load, load_scores, scores_path
+from stemjax.records.store import (
+    append,
+    append_all,
+    audit,
+    current,
+    load,
+    load_scores,
+    origins,
+    scores_path,
+    standing,
+    stored_scores,
+)
 
 __all__ = [
     "BENCHMARK_VERSION",
@@ -31,15 +44,21 @@ __all__ = [
     "RANGES",
     "SIZES",
     "append",
+    "append_all",
     "audit",
     "code_version",
     "commit_of",
+    "comparable",
     "current",
+    "derived_record",
     "find_faults",
     "is_submission",
     "load",
     "load_scores",
     "new_record",
+    "origins",
     "record_id",
     "scores_path",
+    "standing",
+    "stored_scores",
 ]

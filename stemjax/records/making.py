@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stemjax.datasets import recipe_hash
 from stemjax.denoisers import to_config
+from stemjax.metrics.image import METRICS_VERSION
 from stemjax.records.code import code_version
 from stemjax.records.schema import BENCHMARK_VERSION, MACHINE_PATH, SCHEMA_VERSION, digest
 from stemjax.records.scores import intervals, means, rounded, scores_text
@@ -73,6 +74,7 @@ def new_record(
     return {
         "schema_version": SCHEMA_VERSION,
         "benchmark_version": BENCHMARK_VERSION,
+        "metrics_version": METRICS_VERSION,
         "experiment": experiment,
         "method": method,
         "conditions": conditions or {},
@@ -100,9 +102,34 @@ def new_record(
         "hardware": _hardware(),
         "wall_s": wall_s,
         "compile_s": compile_s,
-        "command": _command(),
-        "time_utc": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "command": command(),
+        "time_utc": time_utc(),
         "supersedes": supersedes,
+    }
+
+
+def derived_record(record: dict, scores: list[dict], how: str) -> dict:
+    """A record without its id that supersedes another, with other scores computed from its; everything else stays.
+
+    Parameters
+    ----------
+    record : dict
+        The one that it supersedes.
+    scores : list of dict
+        Its rows, with what changed; they mean what the metrics mean now.
+    how : str
+        What was computed, and from what. It stands in `derived`, beside command, code and time of this computation;
+        those of the measurement stay where they are.
+    """
+    rows, bare = rounded(scores), {name: value for name, value in record.items() if name != "id"}
+    now = {"how": how, "command": command(), "code": code_version(), "time_utc": time_utc()}
+    return bare | {
+        "metrics_version": METRICS_VERSION,
+        "scores": means(rows),
+        "scores_sha256": digest(scores_text(rows)),
+        "interval": intervals(rows),
+        "derived": now,
+        "supersedes": record["id"],
     }
 
 
@@ -132,6 +159,11 @@ def _hardware() -> dict:
     return {"cpu": cpu, "cores": cores, "devices": dict(sorted(devices.items()))}
 
 
-def _command() -> str:
+def time_utc() -> str:
+    """Now."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def command() -> str:
     """The command line, with paths of this machine cut to their last part."""
     return MACHINE_PATH.sub(lambda found: Path(found[0]).name, shlex.join(sys.orig_argv))

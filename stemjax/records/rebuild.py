@@ -12,14 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax import batches, columns, datasets, haadf, hrtem_movies, movies, noise, optics
+from stemjax import batches, columns, datasets, haadf, hrtem_movies, movies, noise, optics, render_atoms, synthetic
 from stemjax.denoisers import from_config
 from stemjax.evaluate import ImageSet, denoise_all, denoise_movies, scores
 from stemjax.train import load_run
 
 CLASSES = (
     *(batches.Imaging, movies.GrapheneImaging, hrtem_movies.HrtemImaging, haadf.HaadfImaging),
-    *(noise.Poisson, noise.Gaussian, noise.Dose, noise.PoissonGaussian, optics.Optics),
+    *(noise.Poisson, noise.Gaussian, noise.FixedGaussian, noise.Dose, noise.PoissonGaussian, optics.Optics),
+    *(synthetic.LatticeImaging, render_atoms.Lattice),
 )
 # Conditions that say nothing about the images beyond what imaging, noise draw and names of images say. A record with
 # others (turned images, single pixels) is made again by its experiment alone.

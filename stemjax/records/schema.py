@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from stemjax.datasets import canonical_json, recipe_hash
-from stemjax.metrics.image import PROTOCOLS
+from stemjax.metrics.image import METRICS_VERSION, PROTOCOLS
 from stemjax.records.code import are_trees
+from stemjax.records.contract import RELABELLED
 from stemjax.records.scores import RANGES, intervals, means, scores_text
 
 SCHEMA_VERSION = 2  # 1 had no `conditions`
@@ -53,6 +54,10 @@ _SCHEMA = {
     "time_utc": _TEXT,
     "supersedes": (str, type(None)),
 }
+# Fields that records did not have from the beginning: the version of what the scores mean (1 where it is missing; see
+# `metrics.image`), and how scores were computed from those of the record that this one supersedes.
+_LATER = {"metrics_version": _COUNT, "derived": (dict,)}
+_OF_DERIVED = {"how", "command", "code", "time_utc"}
 MACHINE_PATH = re.compile(r"""(?<![^\s=:,;'"(\[])(?:/(?!/)|~/|[A-Za-z]:[\\/])[^\s=:,;'")\]]+""")
 
 
@@ -69,8 +74,9 @@ def record_id(record: dict) -> str:
 
 def identity(record: dict) -> tuple:
     """What the record measured: see `IDENTITY`. The draft of version 1, version 0, is the same as version 1."""
-    versioned = record | {"benchmark_version": max(record["benchmark_version"], 1)}
-    return tuple(versioned.get(name, {}) for name in IDENTITY)
+    now = {"benchmark_version": max(record["benchmark_version"], 1)}
+    now |= {"method": RELABELLED.get(record["method"], record["method"])}
+    return tuple((record | now).get(name, {}) for name in IDENTITY)
 
 
 def is_submission(record: dict) -> bool:
@@ -85,13 +91,13 @@ def find_faults(record: dict, rows: list[dict]) -> list[str]:
 
 def faults_of_form(record: dict) -> list[str]:
     """What is wrong with a record without its id, as far as it alone can tell."""
-    different = sorted(set(_SCHEMA) ^ set(record))
+    different = sorted(set(_SCHEMA) ^ (set(record) - set(_LATER)))
     if different:
         return [f"{name}: {'missing' if name in _SCHEMA else 'unknown field'}" for name in different]
     mistyped = [
         f"{name}: {record[name]!r} is not {' or '.join(t.__name__ for t in types)}"
-        for name, types in _SCHEMA.items()
-        if not isinstance(record[name], types) or isinstance(record[name], bool)
+        for name, types in (_SCHEMA | _LATER).items()
+        if name in record and (not isinstance(record[name], types) or isinstance(record[name], bool))
     ]
     if mistyped:
         return mistyped
@@ -110,6 +116,8 @@ def faults_of_form(record: dict) -> list[str]:
         "supersedes has 64 hexadecimal digits": record["supersedes"] is None or _is_hex(record["supersedes"], 64),
         "each tuned value is one of those tried, and has a score": _is_tuning(record["tuning"]),
         "the learning curve is finite and goes forward": _is_curve(record["learning_curve"]),
+        f"metrics_version is 1 to {METRICS_VERSION}": 1 <= record.get("metrics_version", 1) <= METRICS_VERSION,
+        f"derived says {', '.join(sorted(_OF_DERIVED))}, and supersedes what it is derived from": _is_derived(record),
         "counts and times are not negative": min(record["images"], record["parameters"], *seconds) >= 0,
     }
     problems = [f"it is not so that {claim}" for claim, holds in claims.items() if not holds]
@@ -126,6 +134,10 @@ def faults_of_scores(record: dict, rows: list[dict]) -> list[str]:
     stated = record["scores"], record["interval"], record["scores_sha256"]
     is_told = stated == (means(rows), intervals(rows), digest(scores_text(rows)))
     return [] if is_told else ["its scores are not those of the images"]
+
+
+def _is_derived(record: dict) -> bool:
+    return "derived" not in record or (set(record["derived"]) == _OF_DERIVED and record["supersedes"] is not None)
 
 
 def _are_scalars(conditions: dict) -> bool:

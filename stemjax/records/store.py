@@ -5,12 +5,13 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from stemjax.datasets import canonical_json
 from stemjax.files import write_whole
+from stemjax.records.contract import comparable, outdated
 from stemjax.records.schema import faults_of_form, find_faults, identity, record_id
 from stemjax.records.scores import read_scores, rounded, scores_text
 
@@ -21,13 +22,28 @@ def scores_path(folder: Path, record_id: str) -> Path:
 
 
 def load_scores(folder: str | Path, records: list[dict]) -> dict[str, list[dict]]:
-    """Scores of each record by its id: one row per image, as in `new_record`."""
-    return {record["id"]: read_scores(scores_path(folder, record["id"]).read_text("utf-8")) for record in records}
+    """Scores of each record by its id: one row per image, as in `new_record`, without those `outdated`."""
+    found = {}
+    for record in records:
+        rows = stored_scores(folder, record)
+        gone = outdated(record, rows[0])
+        found[record["id"]] = [{name: x for name, x in row.items() if name not in gone} for row in rows]
+    return found
+
+
+def stored_scores(folder: str | Path, record: dict) -> list[dict]:
+    """Every score of a record as it was made, also what means something else now."""
+    return read_scores(scores_path(folder, record["id"]).read_text("utf-8"))
 
 
 # ---------------------------------------------------------------------------------------------------- adding
 def append(folder: str | Path, record: dict, scores: list[dict]) -> str:
-    """Add a record and its scores; a current record that measured the same thing is superseded.
+    """Add a record and its scores; a current record that measured the same thing is superseded. See `append_all`."""
+    return append_all(folder, [(record, scores)])[0]
+
+
+def append_all(folder: str | Path, added: Iterable[tuple[dict, list[dict]]]) -> list[str]:
+    """Add records, each with its scores; a current record that measured the same thing is superseded.
 
     Safe at any moment: scores, record and index are each whole or absent, and writers wait for each other.
 
@@ -35,42 +51,52 @@ def append(folder: str | Path, record: dict, scores: list[dict]) -> str:
     ----------
     folder : path
         For example ``results/records``.
-    record : dict
-        From `new_record`.
-    scores : list of dict
-        The same as given there.
+    added : pairs of record and scores
+        From `new_record` or `derived_record`, and the same scores as given there.
 
     Returns
     -------
-    str
-        The record's id.
+    list of str
+        The ids of the records.
 
     Raises
     ------
     ValueError
-        If something in the record is missing, impossible or names a path of this machine, or if the records that are
-        there were altered.
+        If something in a record is missing, impossible or names a path of this machine, if there is no such record to
+        supersede or another one does, or if the records that are there were altered. Nothing was added then, or the
+        records before the one that the message names.
     """
-    folder, rows = Path(folder), rounded(scores)
-    problems = find_faults(record, rows)
-    if problems:
-        raise ValueError(f"record of {record.get('method')!r} refused: {'; '.join(problems)}")
+    folder, pairs, ids = Path(folder), [(record, rounded(scores)) for record, scores in added], []
+    for record, rows in pairs:
+        if problems := find_faults(record, rows):
+            raise ValueError(f"record of {record.get('method')!r} refused: {'; '.join(problems)}")
     (folder / "scores").mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         _finish(folder)
         present = load(folder)
-        if record["supersedes"] is None:
-            same = [r["id"] for r in current(present) if identity(r) == identity(record)]
-            record = record | {"supersedes": same[-1] if same else None}
-        elif record["supersedes"] not in {r["id"] for r in present}:
-            raise ValueError(f"there is no record {record['supersedes'][:16]} for {record['method']!r} to supersede")
-        new_id = record_id(record)
-        if new_id in {r["id"] for r in present}:
-            raise ValueError(f"record {new_id[:16]} ({record['method']}) is there already")
-        _write_text(scores_path(folder, new_id), scores_text(rows))
-        _add_line(folder / f"{record['experiment']}.jsonl", canonical_json(record | {"id": new_id}))
-        _add_line(folder / "index.txt", _index_line(record | {"id": new_id}))
-    return new_id
+        for record, rows in pairs:
+            record = record | {"supersedes": _superseded_by(record, present)}
+            new_id = record_id(record)
+            if new_id in {r["id"] for r in present}:
+                raise ValueError(f"record {new_id[:16]} ({record['method']}) is there already")
+            _write_text(scores_path(folder, new_id), scores_text(rows))
+            _add_line(folder / f"{record['experiment']}.jsonl", canonical_json(record | {"id": new_id}))
+            _add_line(folder / "index.txt", _index_line(record | {"id": new_id}))
+            present.append(record | {"id": new_id})
+            ids.append(new_id)
+    return ids
+
+
+def _superseded_by(record: dict, present: list[dict]) -> str | None:
+    """Id of the record that a new one supersedes: the one that it names, or the current one of the same thing."""
+    if record["supersedes"] is None:
+        same = [r["id"] for r in standing(present) if identity(r) == identity(record)]
+        return same[-1] if same else None
+    if record["supersedes"] not in {r["id"] for r in present}:
+        raise ValueError(f"there is no record {record['supersedes'][:16]} for {record['method']!r} to supersede")
+    if "derived" in record and record["supersedes"] not in {r["id"] for r in standing(present)}:
+        raise ValueError(f"record {record['supersedes'][:16]} ({record['method']}) is superseded already")
+    return record["supersedes"]
 
 
 @contextmanager
@@ -140,7 +166,7 @@ def load(folder: str | Path) -> list[dict]:
     for record in records:
         if (earlier := record.get("supersedes")) and earlier not in seen:
             problems.append(f"record {earlier[:16]}: missing, though record {record['id'][:16]} supersedes it")
-    for record in [] if problems else current(records):  # the form of older ones may have been another
+    for record in [] if problems else standing(records):  # the form of older ones may have been another
         problems += [f"record {record['id'][:16]} ({seen[record['id']]}): {f}" for f in faults_of_form(_bare(record))]
     if problems:
         advice = "bring back the committed files; a correction is a new record that supersedes the old one"
@@ -156,19 +182,33 @@ def audit(folder: str | Path) -> list[str]:
     ValueError
         As `load`.
     """
-    found = current(load(folder))
-    scores = load_scores(folder, found)
     return [
         f"{folder}: record {record['id'][:16]} ({record['method']}): {fault}"
-        for record in found
-        for fault in find_faults(_bare(record), scores[record["id"]])
+        for record in standing(load(folder))
+        for fault in find_faults(_bare(record), stored_scores(folder, record))
     ]
 
 
-def current(records: list[dict]) -> list[dict]:
-    """The records that no other supersedes."""
+def standing(records: list[dict]) -> list[dict]:
+    """The records that no other supersedes, as they were made."""
     superseded = {record.get("supersedes") for record in records}
     return [record for record in records if record["id"] not in superseded]
+
+
+def current(records: list[dict]) -> list[dict]:
+    """The records that no other supersedes, each without the scores that mean something else now (`comparable`)."""
+    return [comparable(record) for record in standing(records)]
+
+
+def origins(records: list[dict]) -> dict[str, str]:
+    """Id of every record -> id of the one that measured: its own, or the one that it was derived from."""
+    before, found = {record["id"]: record["supersedes"] for record in records if "derived" in record}, {}
+    for record in records:
+        origin = record["id"]
+        while origin in before:
+            origin = before[origin]
+        found[record["id"]] = origin
+    return found
 
 
 def _lines(path: Path) -> tuple[list[str], str]:

@@ -54,11 +54,29 @@ def n2v_table_s1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     unseen = parts[levels[0], "unseen"]
     notes = (
         *verdicts,
-        "Published figures are of other movies, with BF frames of 6 dB and an NRMSE of another, unknown convention.",
+        "Published figures are of other movies, with BF frames of 6 dB.",
+        _nrmse_note(unseen),
         *common_notes(unseen, found),
     )
     title = f"Table S1 of {SOURCE}, regenerated at size {found[0]['size']}"
     return Table(title, caption(unseen), tuple(grids), notes, data)
+
+
+def _nrmse_note(rows: dict[str, Row]) -> str:
+    """What NRMSE adds to PSNR: the range of the clean frames over their root mean square, here and as published."""
+    published, here = [], []
+    for channel in CHANNELS:
+        of_channel = PUBLISHED["table_s1"][channel].values()
+        ratios = [figure["nrmse"] / 10 ** (-figure["psnr"] / 20) for figure in of_channel]
+        published.append(f"{min(ratios):.2f} to {max(ratios):.2f} in {channel.upper()}")
+        if f"{channel}_nrmse" in (noisy := rows["Noisy"].scores):
+            ratio = np.mean(noisy[f"{channel}_nrmse"] / 10 ** (-noisy[f"{channel}_psnr_db"] / 20))
+            here.append(f"{ratio:.2f} in {channel.upper()}")
+    note = (
+        "NRMSE over 10^(-PSNR/20) is the range of a clean frame over its root mean square, which depends on how bright "
+        f"the background is: {' and '.join(published)} in the published table"
+    )
+    return f"{note}, {' and '.join(here)} here." if here else f"{note}."
 
 
 def _figures(row: Row, channel: str, network: Row) -> dict:
@@ -71,7 +89,7 @@ def _figures(row: Row, channel: str, network: Row) -> dict:
         "psnr_db": psnr,
         "psnr_db_low": ends[0],
         "psnr_db_high": ends[1],
-        **{name: row.mean(f"{channel}_{name}") for name in ("ssim", "nrmse")},
+        **{name: row.mean_or_blank(f"{channel}_{name}") for name in ("ssim", "nrmse")},
         "network_ahead_db": ahead[0],
         "network_ahead_db_low": ahead[1],
         "network_ahead_db_high": ahead[2],
@@ -87,7 +105,7 @@ def _channel_grid(heading: str, chosen: list[dict]) -> Grid:
     published = any("published_psnr" in figure for figure in chosen)
     lines = []
     for figure in chosen:
-        cells = [printed(figure, "psnr_db", ".2f"), f"{figure['ssim']:.3f}", f"{figure['nrmse']:.3f}"]
+        cells = [printed(figure, "psnr_db", ".2f"), f"{figure['ssim']:.3f}", printed(figure, "nrmse", ".3f")]
         cells += [printed(figure, "network_ahead_db", "+.2f"), _seeds(figure)]
         if published:
             cells += [f"{figure[name]:g}" if (name := f"published_{score}") in figure else "" for score in SCORES]
@@ -106,7 +124,7 @@ def _frames_grid(level: float, chosen: list[dict]) -> Grid:
         for channel in CHANNELS:
             own = of[NETWORK, channel]
             line += [f"{of[bar, channel]['psnr_db']:.2f}" for bar in BARS]
-            line += [printed(own, "psnr_db", ".2f"), f"{own['ssim']:.3f}", f"{own['nrmse']:.3f}"]
+            line += [printed(own, "psnr_db", ".2f"), f"{own['ssim']:.3f}", printed(own, "nrmse", ".3f")]
         lines.append(tuple(line))
     names = ("noisy [dB]", "constant [dB]", "PSNR [dB]", "SSIM", "NRMSE")
     columns = (f"{NETWORK} on frames, noise of {level:g} dB", *(f"{c.upper()} {n}" for c in CHANNELS for n in names))
@@ -190,8 +208,8 @@ def caption(rows: dict[str, Row], noise: str = "in each channel") -> str:
         f"Data set {record['data_set']['name']}, recipe {record['data_set']['recipe_hash']}; unseen: {len(row.units)} "
         f"frames of {len(set(row.units))} movies that no method saw. Gaussian noise {noise}. Scores by protocol "
         f"`{record['protocol']}`: each channel by itself, unclamped, its data range the maximum minus the minimum of "
-        "the clean frame; NRMSE is the root mean square error over that range. Means over movies"
-        + ("; fewer than 10 movies: no intervals." if few else " with 95 % intervals.")
+        "the clean frame; NRMSE is the root mean square error over the root mean square of the clean frame. Means over "
+        "movies" + ("; fewer than 10 movies: no intervals." if few else " with 95 % intervals.")
     )
 
 

@@ -81,7 +81,7 @@ def _sweep(row: Row, rows: dict[str, Row], channel: str) -> dict:
         "gain_db_low": gain_low,
         "gain_db_high": gain_high,
         "gain_ratio": ratio,
-        **{name: row.mean(f"{channel}_{name}") for name in ("ssim", "nrmse")},
+        **{name: row.mean_or_blank(f"{channel}_{name}") for name in ("ssim", "nrmse")},
     }
 
 

@@ -34,6 +34,10 @@ class Row:
         """Mean over units of a score."""
         return float(np.mean(list(bootstrap.unit_means(self.scores[name], self.units).values())))
 
+    def mean_or_blank(self, name: str) -> float | str:
+        """Mean over units of a score; an empty text where not every record of the row has it (`records.comparable`)."""
+        return self.mean(name) if name in self.scores else ""
+
 
 def gather(found: list[dict], scores: dict[str, list[dict]]) -> dict[str, Row]:
     """One row per method, from current records of one experiment and size.
@@ -60,9 +64,8 @@ def _row(method: str, group: list[dict], scores: dict[str, list[dict]]) -> Row:
     for one, other in zip(group, group[1:], strict=False):
         if _seed(one) == _seed(other):
             raise ValueError(_unlike(one, other, f"of the same method and seed ({method}, seed {one['seed']})"))
-    of_seeds = {
-        name: np.array([[row[name] for row in scores[record["id"]]] for record in group]) for name in group[0]["scores"]
-    }
+    common = [name for name in group[0]["scores"] if all(name in record["scores"] for record in group)]
+    of_seeds = {name: np.array([[row[name] for row in scores[record["id"]]] for record in group]) for name in common}
     averaged = {name: values.mean(axis=0) for name, values in of_seeds.items()}
     seed_means = tuple(record["scores"]["psnr_db"] for record in group)
     units = tuple(row["unit"] for row in scores[group[0]["id"]])

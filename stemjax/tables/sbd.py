@@ -92,7 +92,8 @@ def _figures(method: str, row: Row | None, published: dict, ranked: dict | None)
     figures |= {
         "parameters": row.records[0]["parameters"],
         "field_of_view_px": _or_empty(row.records[0]["field_of_view"]),
-        **{name: round(row.mean(name), 6) for name in ("psnr_db", "ssim", "nrmse")},
+        **{name: round(row.mean(name), 6) for name in ("psnr_db", "ssim")},
+        "nrmse": round(nrmse, 6) if (nrmse := row.mean_or_blank("nrmse")) != "" else "",
         "psnr_db_low": round(estimate[1], 6) if estimate else "",
         "psnr_db_high": round(estimate[2], 6) if estimate else "",
         "seeds": len(row.records) if trained else "",

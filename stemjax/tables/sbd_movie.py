@@ -10,13 +10,13 @@ from stemjax.tables.n2v import estimate, printed
 from stemjax.tables.rows import Row, gather
 from stemjax.tables.sbd import PUBLISHED
 from stemjax.tables.table import Grid, Table
+from stemjax.tables.wcvd import SIGMA_3, WINDOW_3
 
 SOURCE = PUBLISHED["citation"].partition(",")[0]
 NOISY, CONSTANT, AVERAGE = "Noisy", "Constant", "Time average"
 SPACE_TIME = "Gaussian filter, space and time"
-SIZE_3 = "Gaussian filter, 3-D, size 3"  # of Lee et al.
 SBD, SBD_NARROW, SBD_OTHERS = "SBD + UNet", "SBD + UNet, target conditions", "SBD + UNet, other structures"
-OVER_TIME = (SPACE_TIME, SIZE_3, AVERAGE, "UDVD", "WCVD")  # that look at several frames
+OVER_TIME = (SPACE_TIME, SIGMA_3["3-D"], WINDOW_3["3-D"], AVERAGE, "UDVD", "WCVD")  # that look at several frames
 EARLY, LAST = "Blind-spot network, early stopping", "Blind-spot network, last weights"
 
 

@@ -113,6 +113,23 @@ def test_the_gaussian_is_that_of_scipy(sigma, sigma_time):
     np.testing.assert_allclose(filtered, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(("sigma", "sigma_time"), [(0.8, 0.8), (0.8, 0.0)])
+def test_a_window_has_as_many_taps(sigma, sigma_time):
+    """Of three taps, the middle one exp(1 / (2 sigma^2)) times as heavy as either side, along every axis filtered."""
+    denoiser, impulse = SpaceTimeGaussian(sigma, sigma_time, window=3), np.zeros((1, 9, 9, 9, 1), "f4")
+    impulse[0, 4, 4, 4] = 1
+    side = 1 / (2 + np.exp(0.5 / sigma**2))
+    line = np.array([0, side, 1 - 2 * side, side, 0])
+    along = line if sigma_time else np.array([0, 0, 1, 0, 0])
+    expected = np.einsum("t,y,x->tyx", along, line, line)
+    response = np.asarray(denoiser.denoise({}, impulse))[0, ..., 0]
+    np.testing.assert_allclose(response[2:7, 2:7, 2:7], expected, atol=1e-6)
+    assert response.sum() == pytest.approx(1, abs=1e-5)
+    assert denoiser.frames == ((1, 1) if sigma_time else (0, 0))
+    with pytest.raises(ValueError, match="no middle"):
+        SpaceTimeGaussian(window=4)
+
+
 def test_the_gaussian_looks_as_far_as_its_kernel():
     denoiser, noisy = SpaceTimeGaussian(1.0, 0.7), movie(12, 8, 8, 1)
     assert denoiser.frames == (3, 3) and SpaceTimeGaussian(1.0, 0.0).frames == (0, 0)

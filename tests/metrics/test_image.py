@@ -52,9 +52,39 @@ def test_psnr_and_nrmse_have_their_closed_forms(protocol, span):
     options = {"data_range": span} if protocol == "movie" else {}
     scores = score(true, true + np.float32(0.05), protocol, **options)
     assert scores["psnr_db"] == pytest.approx(20 * np.log10(span / 0.05), abs=1e-3)
-    assert scores["nrmse"] == pytest.approx(0.05 / (span if protocol == "movie" else 0.5), rel=1e-3)
+    # Of the clean image the root mean square is sqrt(0.3125), whatever its range.
+    assert scores["nrmse"] == pytest.approx(0.05 / np.sqrt(0.3125), rel=1e-3)
     same = score(true, true, protocol, **options)
     assert same == {"psnr_db": np.inf, "ssim": pytest.approx(1), "nrmse": 0}
+
+
+@pytest.mark.parametrize("protocol", ["stem", "movie", "photo", "glyph"])
+def test_nrmse_depends_on_the_offset_as_psnr_does_not(protocol):
+    """An error of 0.05 on 0.25 and 0.75, then on 1.25 and 1.75: one PSNR, and another part of the image."""
+    true = np.tile(np.float32([0.25, 0.75]), (16, 8))
+    options = {"data_range": 0.5} if protocol == "movie" else {}
+    scores = [score(image, image + np.float32(0.05), protocol, **options) for image in (true, true + 1)]
+    assert scores[1]["psnr_db"] == pytest.approx(scores[0]["psnr_db"], abs=1e-4)
+    assert [s["nrmse"] for s in scores] == pytest.approx([0.05 / 0.3125**0.5, 0.05 / 2.3125**0.5], rel=1e-4)
+    assert scores[1]["nrmse"] != pytest.approx(10 ** (-scores[1]["psnr_db"] / 20), rel=0.1)
+
+
+def test_nrmse_under_sbd_is_of_the_clamped_image():
+    """Clean 0.5 and 1.5, clamped to 0.5 and 1; the error of 0.1 is left where nothing is clamped."""
+    true = np.tile(np.float32([0.5, 1.5]), (16, 8))
+    error = np.sqrt(0.1**2 / 2) / np.sqrt((0.5**2 + 1) / 2)
+    assert score(true, true - np.float32(0.1), "sbd")["nrmse"] == pytest.approx(error, rel=1e-4)
+    assert score(8 * true, 8 * true - np.float32(0.8), "sbd", dose_scale=8.0)["nrmse"] == pytest.approx(error, rel=1e-4)
+    raw = score(true, true - np.float32(0.1), "sbd", clamp=False)["nrmse"]
+    assert raw == pytest.approx(0.1 / np.sqrt((0.5**2 + 1.5**2) / 2), rel=1e-4)
+
+
+def test_a_clean_image_of_zeros_has_no_nrmse():
+    black, grey = np.zeros((16, 16)), np.full((16, 16), 0.1)
+    for protocol in ("sbd", "photo", "glyph"):
+        with pytest.raises(ValueError, match="zero everywhere"):
+            score(black, grey, protocol)
+        assert score(black, black, protocol)["nrmse"] == 0
 
 
 def test_stem_takes_each_channel_by_its_own_range(images):
