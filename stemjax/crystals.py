@@ -194,7 +194,7 @@ def _beyond(bounds: tuple, y: Array, x: Array) -> Array:
 
 # ---------------------------------------------------------------------------------------------------- background
 def _amorphous(chance: Iterator, key: Array, size: int, atoms: Array) -> Array:
-    """White noise behind a filter, [size, size]: grains of a film; stronger and of any size where there are no atoms."""
+    """Filtered white noise [size, size], the grains of a film; without atoms it is stronger and may be coarser."""
     fy, fx = jnp.fft.fftfreq(size)[:, None], jnp.fft.rfftfreq(size)
     square = fy**2 + fx**2
     grain = _log_between(next(chance), 1.0, jnp.where(atoms, 12.0, 40.0))  # px

@@ -225,7 +225,9 @@ def sample_counts(key: Array, rate: Array) -> Array:
     bits_key, normal_key = jax.random.split(key)
     bits = jax.random.bits(bits_key, rate.shape, jnp.uint32)
     counts = _redo(rate <= HIGH_RATE, lambda low: _invert(bits, low, HIGH_RATE, HIGH_RATE_TERMS), rate, rate)
-    return _redo(rate > HIGH_RATE, lambda high: _bent_normal(jax.random.normal(normal_key, rate.shape), high), rate, counts)
+    return _redo(
+        rate > HIGH_RATE, lambda high: _bent_normal(jax.random.normal(normal_key, rate.shape), high), rate, counts
+    )
 
 
 def _bent_normal(z: Array, rate: Array) -> Array:

@@ -130,26 +130,25 @@ def statistics(noisy: jax.Array) -> dict[str, jax.Array]:
     for _ in range(ROUNDS):
         kept = jnp.clip(noisy, mean - FAR * spread, mean + FAR * spread)
         mean, spread = jnp.mean(kept, (1, 2), keepdims=True), jnp.std(kept, (1, 2), keepdims=True)
-    kept = jnp.clip(noisy, mean - FAR * spread, mean + FAR * spread)
+    varies = jnp.max(noisy, (1, 2), keepdims=True) > jnp.min(noisy, (1, 2), keepdims=True)
+    safe = jnp.where(varies & (spread > 0), spread, 1)
+    z = jnp.clip(without_faults((noisy - mean) / safe), -FAR, FAR)
     height, width = noisy.shape[1:3]
     down, right = (jnp.asarray(np.hanning(side + 2)[1:-1], jnp.float32) for side in (height, width))
     window = down[:, None] * right
-    varies = jnp.max(noisy, (1, 2), keepdims=True) > jnp.min(noisy, (1, 2), keepdims=True)
-    spread = jnp.where(varies, spread, 0)
-    safe = jnp.where(spread > 0, spread, 1)
-    spectrum = jnp.fft.rfft2((kept - mean) / safe * window[..., None], axes=(1, 2))
+    spectrum = jnp.fft.rfft2(z * window[..., None], axes=(1, 2))
     rows = np.flatnonzero(np.abs(np.fft.fftfreq(height)) >= CORNER)
     columns = np.flatnonzero(np.abs(np.fft.rfftfreq(width)) >= CORNER)
     corner = spectrum[:, rows[0] : rows[-1] + 1, columns[0] :]
     power = jnp.median(jnp.abs(corner) ** 2, (1, 2), keepdims=True) / np.log(2) / jnp.sum(window**2)
-    noise = jnp.where(spread > 0, jnp.clip(jnp.sqrt(power), LEAST, 1) * safe, 0)
+    noise = jnp.where(varies & (spread > 0), jnp.clip(jnp.sqrt(power), LEAST, 1) * safe, 0)
     return {"mean": mean, "spread": safe, "noise": noise}
 
 
 def without_faults(z: jax.Array) -> jax.Array:
     """Images [B, H, W, C] of root mean square 1 about 0, hot and dead pixels replaced by the mean of those around."""
     height, width = z.shape[1:3]
-    padded = jnp.pad(z, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    padded = jnp.pad(z, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
     places = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]
     around = [padded[:, i : i + height, j : j + width] for i, j in places]
     most, least, mean = (function(around) for function in (_largest, _smallest, lambda them: sum(them) / len(them)))
