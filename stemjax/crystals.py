@@ -102,29 +102,27 @@ def _columns(chance: Iterator, seed: Array, place: Array, bounds: tuple, shown: 
 
     y, x = place + _displacement(chance, place)
 
-    def add(term: Array, total: Array) -> Array:
+    def add(number: Array, total: Array) -> Array:
+        term, neighbour = number // 9, number % 9  # a column of a cell; the pixel's own cell and the eight around it
         lattice, column = term // count, term % count
         (a, b), (c, d) = cells[lattice]  # pixels (y, x) = cell @ place in the cell
         volume = a * d - b * c
         v, u = y - origins[lattice, 0], x - origins[lattice, 1]
-        row = jnp.round((d * v - b * u) / volume - sites[column, 0])
-        line = jnp.round((a * u - c * v) / volume - sites[column, 1])
-        sign = jnp.where(side_by_side, 1.0 - 2.0 * lattice, 0.0)
-        for i in (-1, 0, 1):
-            for j in (-1, 0, 1):
-                n, m = row + i + sites[column, 0], line + j + sites[column, 1]
-                down, right = a * n + b * m + origins[lattice, 0], c * n + d * m + origins[lattice, 1]
-                bits = _hash((row + i).astype(jnp.int32), (line + j).astype(jnp.int32), term, seed)
-                rank, up, left = (bits >> 20) / 4096, (bits >> 10 & 1023) / 1024 - 0.5, (bits & 1023) / 1024 - 0.5
-                dy, dx = y - down - 2 * disorder * up, x - right - 2 * disorder * left
-                wave = jnp.exp(-((across[0] * dy + across[1] * dx) ** 2 + (along[0] * dy + along[1] * dx) ** 2) / 4)
-                weight = (rank >= vacant) * (1 - uneven * rank)
-                weight *= (_signed(boundary, down, right) * sign >= 0) & (_beyond(bounds, down, right) < 0)
-                weight *= 1 + height * (_signed(step, down, right) > 0)
-                total += bright[column] * weight * (wave**2 + halo * wave)
-        return total
+        row = jnp.round((d * v - b * u) / volume - sites[column, 0]) + neighbour // 3 - 1
+        line = jnp.round((a * u - c * v) / volume - sites[column, 1]) + neighbour % 3 - 1
+        n, m = row + sites[column, 0], line + sites[column, 1]
+        down, right = a * n + b * m + origins[lattice, 0], c * n + d * m + origins[lattice, 1]
+        bits = _hash(row.astype(jnp.int32), line.astype(jnp.int32), term, seed)
+        rank, up, left = (bits >> 20) / 4096, (bits >> 10 & 1023) / 1024 - 0.5, (bits & 1023) / 1024 - 0.5
+        dy, dx = y - down - 2 * disorder * up, x - right - 2 * disorder * left
+        wave = jnp.exp(-((across[0] * dy + across[1] * dx) ** 2 + (along[0] * dy + along[1] * dx) ** 2) / 4)
+        weight = (rank >= vacant) * (1 - uneven * rank)
+        side = jnp.where(side_by_side, 1.0 - 2.0 * lattice, 0.0)
+        weight *= (_signed(boundary, down, right) * side >= 0) & (_beyond(bounds, down, right) < 0)
+        weight *= 1 + height * (_signed(step, down, right) > 0)
+        return total + bright[column] * weight * (wave**2 + halo * wave)
 
-    return jax.lax.fori_loop(0, jnp.where(shown, lattices * count, 0), add, jnp.zeros_like(y))
+    return jax.lax.fori_loop(0, jnp.where(shown, 9 * lattices * count, 0), add, jnp.zeros_like(y))
 
 
 def _cell(chance: Iterator, length: Array) -> Array:
