@@ -15,6 +15,7 @@ import numpy as np
 from stemjax.checkpoint import digest
 from stemjax.denoisers import from_config, missing_package
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
+from stemjax.denoisers.blind import Blind
 from stemjax.denoisers.bm3d import BM3D
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
@@ -42,7 +43,7 @@ from stemjax.networks.laine import LaineNetwork
 from stemjax.networks.noise2atom import Critic, Generator
 from stemjax.networks.self2self import Self2SelfUNet
 from stemjax.networks.udvd import UDVDNetwork
-from stemjax.recipes import autoencoder_run, clip_run, fine_run, n2v_run, noise2atom_run, sbd_run, wcvd_run
+from stemjax.recipes import atoms_run, autoencoder_run, clip_run, fine_run, n2v_run, noise2atom_run, sbd_run, wcvd_run
 from stemjax.train import Run, load_run
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -126,6 +127,12 @@ PRESETS = {
         "UNet whose channels double at every scale, on counts summed 4 x 4, trained for hours, supervised",
         SBD,
         recipe=fine_run,
+    ),
+    "atoms": Preset(
+        Blind(N2VUNet(depth=4, width=16, first_kernel=3, channels_out=1)),
+        "One network for images of atoms of any kind, dose and unit; takes the noise from the image, supervised",
+        "-",
+        recipe=atoms_run,
     ),
     "noise2void": Preset(
         Noise2Void(N2VUNet()), "Noise2Void, two channels together, self-supervised", N2V, _dense(2), n2v_run

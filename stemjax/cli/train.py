@@ -49,6 +49,7 @@ def train(
     from stemjax.denoisers import with_settings
     from stemjax.haadf import HaadfImaging
     from stemjax.movies import Frames
+    from stemjax.stills import StillImaging
     from stemjax.synthetic import LatticeImaging
 
     chosen = presets.find_preset(preset)
@@ -74,8 +75,9 @@ def train(
     run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed)
     wanted = {"stem": "au-graphene", "movie": "movies pt"}.get(run.imaging.protocol, "pt-ceo2")
     wanted = "haadf-pt" if isinstance(run.imaging, HaadfImaging) else wanted
+    wanted = "atoms" if isinstance(run.imaging, StillImaging) else wanted
     given = "movies pt" if data_set.name.startswith("movies") else "pt-ceo2" if data_set.band else "au-graphene"
-    given = data_set.name if data_set.name in ("haadf-pt", "lattice") else given
+    given = data_set.name if data_set.name in ("haadf-pt", "lattice", "atoms") else given
     if (given, wanted) == ("lattice", "haadf-pt"):  # noisy movies of the same kind of microscope
         run, wanted = replace(run, imaging=LatticeImaging(), selection=Frames(session=("lattice",))), "lattice"
     if given != wanted:
