@@ -29,7 +29,7 @@ from stemjax.denoisers.constant import Constant
 from stemjax.evaluate import image_set
 from stemjax.figures import Panel
 from stemjax.figures_montage import montage
-from stemjax.glyphs import STROKES, GlyphImaging, Glyphs, open_glyphs
+from stemjax.glyphs import CHARACTERS, STROKES, GlyphImaging, Glyphs, open_glyphs
 from stemjax.movies import MovieCrops
 from stemjax.networks.bottleneck import BottleneckAutoencoder
 from stemjax.photographs import Photographs
@@ -38,7 +38,6 @@ from stemjax.train import Run
 NAME = "autoencoder_figure_4"
 TIMES = {"smoke": "2 min", "cpu": "20 min on one core, 3 trainings", "gpu": "not measured"}
 USES_FONT = True  # `--font` chooses it
-CHARACTERS = {"smoke": 40, "cpu": 4000, "gpu": 20_902}  # the paper has 38,631
 SEEDS = {"smoke": (0,), "cpu": (0,), "gpu": (0,)}
 # The paper: 200 times through all characters, in batches of 16. Size cpu goes 5 times through its own.
 CROPS = {"smoke": MovieCrops(64, 2), "cpu": MovieCrops(64, 8), "gpu": MovieCrops(64, 16)}

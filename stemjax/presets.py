@@ -6,6 +6,7 @@ A new method is one file in `denoisers/` and one line here; the contract tests f
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,8 @@ def find_preset(name: str) -> Preset:
         If there is none; the message lists them.
     """
     if name not in PRESETS:
-        raise ValueError(f"no model named {name!r}; there are {', '.join(PRESETS)}, or give a run's folder")
+        near = "".join(f": did you mean {one!r}?" for one in get_close_matches(name, PRESETS, 1))
+        raise ValueError(f"no model named {name!r}{near or ';'} there are {', '.join(PRESETS)}, or give a run's folder")
     return PRESETS[name]
 
 

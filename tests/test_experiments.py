@@ -16,8 +16,10 @@ def test_every_experiment_is_described_and_has_a_table(name):
 
 
 def test_an_unknown_experiment_is_refused():
-    with pytest.raises(ValueError, match="no experiment named 'sbd'; there are sbd_table_5_1"):
-        experiments.load("sbd")
+    with pytest.raises(ValueError, match="'sbd_table_51': did you mean 'sbd_table_5_1'. there are sbd_table_5_1"):
+        experiments.load("sbd_table_51")
+    with pytest.raises(ValueError, match="no experiment named 'resnet'; there are sbd_table_5_1"):
+        experiments.load("resnet")
 
 
 def test_smoke_never_reaches_the_published_results():

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from stemjax.cli.arguments import Count, Flag, Folder, Settings, named
+from stemjax.cli.arguments import Count, Flag, Folder, MaybeCount, Settings, named
 
 IMAGED = "imaging."  # beginning of a setting of the data's imaging
 
@@ -17,6 +17,7 @@ def train(
     data: Folder,
     size: Literal["smoke", "cpu", "gpu"] = "cpu",
     set: Settings = (),
+    steps: MaybeCount = None,
     seed: Count = 0,
     time_limit: Annotated[float | None, named("SECONDS")] = None,
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs"),
@@ -35,6 +36,7 @@ def train(
         set: A setting of the model, as often as you like: noise2atom --set flatten=true, autoencoder --set
             network.bottleneck=4; or of the noise and the imaging of a data set: imaging.gradient=1. A wrong one gets
             the list.
+        steps: Steps of the training, in place of those of the size; another number is another run.
         seed: Seed of everything random.
         time_limit: Seconds after which to save and stop.
         runs: Folder of the runs; each is a folder named by the hash of its configuration.
@@ -55,10 +57,13 @@ def train(
     chosen = presets.find_preset(preset)
     if not hasattr(chosen.denoiser, "init"):
         raise ValueError(f"{preset} is a filter, with nothing to train: use it as it is, or train another model")
+    if steps is not None and steps < 1:
+        raise ValueError("--steps must be at least 1")
     if _is_recorded(data) and getattr(chosen.denoiser, "self_supervised", False):
-        if (precision, rematerialise, wandb) != ("float32", False, False):
-            raise ValueError(f"{data}: --precision, --rematerialise and --wandb are for data sets: leave them out")
-        training = Training(preset, set, None, size, None, seed, runs, time_limit, axes, None, None)
+        for option, is_given in {"precision": precision != "float32", "rematerialise": rematerialise}.items():
+            if is_given:
+                raise ValueError(f"{data}: --{option} is for data sets: leave it out")
+        training = Training(preset, set, None, size, steps, seed, runs, time_limit, axes, None, None, wandb)
         return _end(training.run(data))
     if axes and _has_data_set(data):
         raise ValueError(f"{data}: --axes is for images of your own: leave it out")
@@ -72,7 +77,8 @@ def train(
     imaging = [setting.removeprefix(IMAGED) for setting in set if setting.startswith(IMAGED)]
     of_model = [setting for setting in set if not setting.startswith(IMAGED)]
     denoiser = _with_options(preset, with_settings(chosen.at(size), of_model), precision, rematerialise)
-    run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed)
+    changes = {"steps": steps} if steps else {}
+    run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed, **changes)
     wanted = {"stem": "au-graphene", "movie": "movies pt"}.get(run.imaging.protocol, "pt-ceo2")
     wanted = "haadf-pt" if isinstance(run.imaging, HaadfImaging) else wanted
     wanted = "atoms" if isinstance(run.imaging, StillImaging) else wanted

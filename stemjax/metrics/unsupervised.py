@@ -20,6 +20,7 @@ Wang et al. 2020 ("Noise2Atom") for CSS.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 
@@ -123,7 +124,7 @@ def umse(
     Raises
     ------
     ValueError
-        If there are too few frames or the movies do not fit together.
+        If there are too few frames, some are copies of each other, or the movies do not fit together.
     """
     errors, frames = _errors(noisy, denoised, window, overlap, tile)
     low, high = map(float, np.percentile(_resampled(errors, seed), [2.5, 97.5]))
@@ -193,6 +194,7 @@ def _errors(noisy, denoised, window, overlap: bool, tile: int) -> tuple[np.ndarr
     if noisy.shape != denoised.shape or noisy.ndim != 3:
         raise ValueError(f"noisy {noisy.shape} and denoised {denoised.shape} must have one shape, [T, H, W]")
     chosen = references(len(noisy), window, overlap)
+    _refuse_copies(noisy)
     total = np.zeros(noisy.shape[1:])
     for t, *others in chosen:
         a, b, c = noisy[others]
@@ -203,6 +205,17 @@ def _errors(noisy, denoised, window, overlap: bool, tile: int) -> tuple[np.ndarr
         np.add.reduceat(np.add.reduceat(x, starts[0], 0), starts[1], 1) for x in (total, np.ones_like(total))
     )
     return np.stack([sums.ravel(), pixels.ravel()], -1), len(chosen)
+
+
+def _refuse_copies(noisy: np.ndarray) -> None:
+    """Raise ValueError if two frames [T, H, W] are the same, noise and all; frames of one value say nothing."""
+    first: dict[bytes, int] = {}
+    for number, frame in enumerate(noisy):
+        if np.ptp(frame) and (other := first.setdefault(sha256(frame.tobytes()).digest(), number)) != number:
+            raise ValueError(
+                f"frames {other} and {number} are copies of each other, but it needs noise that is independent from "
+                "frame to frame: give the movie as it was recorded"
+            )
 
 
 def _mean(errors: np.ndarray) -> float:

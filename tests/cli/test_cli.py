@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -258,9 +260,31 @@ def test_settings_of_the_model(micrograph, tmp_path, capsys):
         assert said in line
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_picture_is_denoised_like_the_same_numbers_in_a_tiff(tmp_path, capsys, dtype):
+    from skimage import io
+
+    counts = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (20, 24)).astype(dtype)
+    io.imsave(tmp_path / "photo.png", counts, check_contrast=False)
+    tifffile.imwrite(tmp_path / "same.tif", counts)
+    for name in ("photo.png", "same.tif"):
+        assert main(["denoise", str(tmp_path / name), "--model", "gaussian", "--png", "--format", "npy"]) == 0
+    made = [np.load(tmp_path / f"{name}_denoised.npy") for name in ("photo", "same")]
+    np.testing.assert_array_equal(*made)
+    io.imsave(tmp_path / "colours.png", np.zeros((8, 8, 3), np.uint8), check_contrast=False)
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    capsys.readouterr()
+    for name, said in {"colours": "looks like RGB", "no": "cannot be read as an image", "lost": "no such file"}.items():
+        assert main(["denoise", str(tmp_path / f"{name}.png"), "--model", "gaussian"]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert line.startswith(f"error: {tmp_path / name}.png: ") and said in line
+
+
 def test_unknown_model_and_model_without_weights(micrograph, capsys):
     assert main(["denoise", str(micrograph), "--model", "resnet"]) == 2
-    assert "no model named 'resnet'" in capsys.readouterr().err
+    assert "no model named 'resnet'; there are" in capsys.readouterr().err
+    assert main(["denoise", str(micrograph), "--model", "noise2viod"]) == 2
+    assert "no model named 'noise2viod': did you mean 'noise2void'? there are" in capsys.readouterr().err
     assert main(["denoise", str(micrograph), "--model", "sbd-unet-6x128"]) == 2
     assert "has no weights of its own" in capsys.readouterr().err
     assert main(["denoise", "--model", "gaussian"]) == 2
@@ -348,6 +372,31 @@ def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status)
     dose = ["--set", "imaging.noise.electrons_per_pixel=2"]
     assert main(["train", "noise2atom", "--data", str(tmp_path), "--size", "smoke", *dose]) == status
     assert learnt_from[0].imaging == LatticeImaging(Dose(2.0)) and learnt_from[0].selection.session == ("lattice",)
+
+
+def test_no_records_make_no_tables(tmp_path, capsys):
+    for option in ([], ["--check"]):
+        assert main(["tables", "--results", str(tmp_path), *option]) == 2
+        said = f"error: {tmp_path}: no records here, so no tables; `stemjax experiment run NAME` makes some\n"
+        assert capsys.readouterr().err == said
+
+
+def test_the_help_of_models_says_that_some_have_no_weights(capsys):
+    assert main(["models", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert '"train first" has no weights' in said and "Any name will do" not in said
+
+
+def test_every_verb_has_the_same_default_size():
+    """Which run-all alone has not: all experiments at size cpu take many hours."""
+    found = {}
+    for verb in cli.VERBS:
+        command = getattr(import_module(f"stemjax.cli.{verb.replace('-', '_')}"), verb.replace("-", "_"))
+        for name, function in command.items() if isinstance(command, dict) else [("", command)]:
+            if "size" in (parameters := signature(function).parameters):
+                found[f"{verb} {name}".strip()] = parameters["size"].default
+    assert found.pop("experiment run-all") == "smoke"
+    assert len(found) > 10 and set(found.values()) == {"cpu"}
 
 
 def test_simulate_outside_a_checkout(monkeypatch, tmp_path, capsys):

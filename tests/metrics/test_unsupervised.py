@@ -87,6 +87,18 @@ def test_movies_that_do_not_fit_together_are_refused():
         umse(recorded(), recorded()[:5])
 
 
+def test_frames_that_are_copies_of_each_other_are_refused():
+    """Their noise is the same, so that b - c would say that there is none."""
+    movie = recorded()
+    movie[7] = movie[3]
+    with pytest.raises(
+        ValueError, match="frames 3 and 7 are copies of each other, but it needs noise that is independ"
+    ):
+        umse(movie, np.broadcast_to(SCENE, movie.shape))
+    dark = np.zeros((6, 64, 64))  # equal frames that hold nothing: that the frames do not suffice is said already
+    assert umse(dark, dark).verdict.startswith("insufficient frames")
+
+
 def test_css_is_one_for_a_constant_and_low_for_noise():
     noise = np.random.default_rng(0).uniform(size=(5, 32, 32))
     assert css(np.full((4, 8, 8), 0.5)) == pytest.approx(1)
