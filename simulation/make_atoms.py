@@ -44,6 +44,8 @@ FINEST = 0.05  # Å/px
 COARSEST = 0.28  # Å/px of exit waves: an image holds nothing beyond about 1/Å, and the cell is no larger
 DEFOCUS = (0.0, 200.0)  # Å
 MARGIN = 2.0  # Å at the edges of the cell of an exit wave, where the lattice does not fit
+FAINTEST = 0.05  # range of a still, in parts of its mean
+TRIES = 20  # to find a place that is not fainter, such as vacuum
 ENLARGED = 2.5  # times, at most, that frames of movies are enlarged
 
 
@@ -89,10 +91,7 @@ def make_atoms(out: str | Path, data: str | Path, size: str = "smoke", progress:
         raise ValueError(f"no data set {NAME!r} of size {size!r}; sizes: {', '.join(PLANS)}")
     out, plan = Path(out), PLANS[size]
     sources = {name: _source(Path(data), name, size) for name in SOURCES}
-    hashes = {name: source.recipe_hash for name, source in sources.items()}
-    recipe = {"name": NAME, "version": RECIPE_VERSION, "plan": asdict(plan), "sources": hashes, "kinds": list(KINDS)}
-    numbers = {"fine": FINE, "finest": FINEST, "coarsest": COARSEST, "margin": MARGIN, "enlarged": ENLARGED}
-    recipe = json.loads(json.dumps(recipe | numbers | {"doses": DOSES, "defocus": DEFOCUS, "optics": asdict(Optics())}))
+    recipe = _recipe(plan, sources)
     identity = datasets.recipe_hash(recipe)
     with locked(out):
         refuse_other_recipe(out, identity)
@@ -104,6 +103,26 @@ def make_atoms(out: str | Path, data: str | Path, size: str = "smoke", progress:
             reason = error.strerror or str(error) or "is the disk full?"
             raise OSError(f"{out}: cannot write ({reason}); mend that and run again to continue") from error
     return datasets.open_data_set(out, identity)
+
+
+def _recipe(plan: Plan, sources: dict[str, datasets.DataSet]) -> dict:
+    """Everything that decides what is in the files, as a JSON value."""
+    recipe = {
+        "name": NAME,
+        "version": RECIPE_VERSION,
+        "plan": asdict(plan),
+        "sources": {name: source.recipe_hash for name, source in sources.items()},
+        "kinds": list(KINDS),
+        "doses": DOSES,
+        "optics": asdict(Optics()),
+        "defocus_angstrom": DEFOCUS,
+        "sampling_angstrom": (FINEST, COARSEST),
+        "margin_angstrom": MARGIN,
+        "fine_pixels": FINE,
+        "enlarged": ENLARGED,
+        "faintest": FAINTEST,
+    }
+    return json.loads(json.dumps(recipe))
 
 
 def _source(data: Path, name: str, size: str) -> datasets.DataSet:
@@ -158,7 +177,7 @@ def _drawn(generators: list, atoms: bool, side: int) -> Found:
     """Drawn images; one that is nearly constant has no PSNR, so it is drawn again."""
     for generator in generators:
         clean = np.ones(1)
-        while np.ptp(clean) < 0.02:
+        while np.ptp(clean) < FAINTEST:
             key = int(generator.integers(2**31))
             clean = np.asarray(crystals.draw(jax.random.key(key), side, atoms))
         yield clean, {"unit": f"drawn-{key}"}
@@ -196,7 +215,7 @@ def _of_movies(generators: list, source: datasets.DataSet, items: list[int], ima
 
 
 def piece(generator, frame: np.ndarray, side: int, steps: tuple[float, float]) -> tuple[np.ndarray, float]:
-    """A square of a clean image, turned at random and with pixels of another size, by splines of third order.
+    """A square of a clean image that shows something, turned at random and with pixels of another size.
 
     Parameters
     ----------
@@ -210,6 +229,15 @@ def piece(generator, frame: np.ndarray, side: int, steps: tuple[float, float]) -
     -------
     (float64 [side, side], step)
     """
+    for _ in range(TRIES):
+        clean, step = _square(generator, frame, side, steps)
+        if np.ptp(clean) > FAINTEST * abs(clean.mean()):
+            break
+    return clean, step
+
+
+def _square(generator, frame: np.ndarray, side: int, steps: tuple[float, float]) -> tuple[np.ndarray, float]:
+    """Any square of a clean image, by splines of third order."""
     room = min(frame.shape) - 1.0
     step = min(np.exp(generator.uniform(*np.log(steps))), room / side)
     reach = room / side / step  # |cos| + |sin| of the angle may be as large
