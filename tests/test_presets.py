@@ -122,12 +122,11 @@ def test_damaged_weights_are_not_used(stored):
     assert refused >= 20
 
 
-def test_the_shipped_network_is_what_its_record_says():
-    if not (presets.WEIGHTS / f"{presets.SHIPPED}.json").is_file():
-        pytest.skip("the shipped network's weights are not in this checkout")
-    denoiser, variables, info = presets.load_model(presets.SHIPPED)
-    assert denoiser == presets.PRESETS[presets.SHIPPED].denoiser
-    assert (presets.WEIGHTS / f"{presets.SHIPPED}.npz").stat().st_size < 1.5e6
+@pytest.mark.parametrize("name", sorted(path.stem for path in presets.WEIGHTS.glob("*.json")))
+def test_a_shipped_network_is_what_its_description_says(name):
+    denoiser, variables, info = presets.load_model(name)
+    assert denoiser in (presets.PRESETS[name].denoiser, presets.PRESETS[name].cpu)
+    assert (presets.WEIGHTS / f"{name}.npz").stat().st_size < 4.5e6
     assert {"run", "seed", "digest"} <= set(info)
     expected = jax.eval_shape(denoiser.init, jax.random.key(0), np.zeros((1, 64, 64, 1), np.float32))
     assert jax.tree.map(np.shape, variables) == jax.tree.map(lambda leaf: leaf.shape, dict(expected))

@@ -18,6 +18,7 @@ def train(
     size: Literal["smoke", "cpu", "gpu"] = "cpu",
     set: Settings = (),
     steps: MaybeCount = None,
+    start_from: Annotated[str | None, named("MODEL")] = None,
     seed: Count = 0,
     time_limit: Annotated[float | None, named("SECONDS")] = None,
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs"),
@@ -37,6 +38,8 @@ def train(
             network.bottleneck=4; or of the noise and the imaging of a data set: imaging.gradient=1. A wrong one gets
             the list.
         steps: Steps of the training, in place of those of the size; another number is another run.
+        start_from: Start with the weights of this model, a name from `stemjax models` or a run's folder, in place of
+            random ones. Needs a data set made by `stemjax simulate`.
         seed: Seed of everything random.
         time_limit: Seconds after which to save and stop.
         runs: Folder of the runs; each is a folder named by the hash of its configuration.
@@ -45,7 +48,7 @@ def train(
         wandb: Mirror the log to Weights & Biases; offline without an account.
         axes: What the axes of images of your own mean, e.g. HWC for a folder of RGB images.
     """
-    from stemjax import datasets, presets
+    from stemjax import checkpoint, datasets, presets
     from stemjax.cli.denoise_train import Training
     from stemjax.cli.training import train_and_report
     from stemjax.denoisers import with_settings
@@ -60,7 +63,8 @@ def train(
     if steps is not None and steps < 1:
         raise ValueError("--steps must be at least 1")
     if _is_recorded(data) and getattr(chosen.denoiser, "self_supervised", False):
-        for option, is_given in {"precision": precision != "float32", "rematerialise": rematerialise}.items():
+        of_data_sets = {"precision": precision != "float32", "rematerialise": rematerialise, "start-from": start_from}
+        for option, is_given in of_data_sets.items():
             if is_given:
                 raise ValueError(f"{data}: --{option} is for data sets: leave it out")
         training = Training(preset, set, None, size, steps, seed, runs, time_limit, axes, None, None, wandb)
@@ -91,8 +95,26 @@ def train(
             f"{data}: {preset} does not learn from {data_set.name}; `stemjax simulate {wanted}` makes data"
         )
     run = replace(run, imaging=with_settings(run.imaging, imaging))
+    initial = _weights(start_from, run.denoiser) if start_from else None
+    run = replace(run, initial=checkpoint.digest(initial)) if start_from else run
     print(f"training {preset} ({size}) in {runs / run.hash}", flush=True)
-    return _end(train_and_report(run, data_set, runs, wandb, time_limit=time_limit))
+    return _end(train_and_report(run, data_set, runs, wandb, initial=initial, time_limit=time_limit))
+
+
+def _weights(model: str, denoiser: Any) -> dict:
+    """The variables of a model whose network is that of a denoiser.
+
+    Raises
+    ------
+    ValueError
+        If it has another network.
+    """
+    from stemjax import presets
+
+    found, variables, _ = presets.load_model(model)
+    if getattr(found, "network", None) != denoiser.network:
+        raise ValueError(f"--start-from {model}: its network is another one than that of the model to be trained")
+    return variables
 
 
 def _end(outcome: Any) -> int:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from stemjax import checkpoint
 from stemjax.cli import main
 from stemjax.cli.training import _wandb_log
 from stemjax.train import load_run
@@ -106,3 +107,27 @@ def test_only_the_option_that_was_given_is_blamed(movie, tmp_path, wandb, capsys
 def test_no_steps_are_refused(movie, tmp_path, capsys):
     assert train("noise2void-single", movie, tmp_path, "--steps", 0) == 2
     assert "--steps must be at least 1" in capsys.readouterr().err
+
+
+def test_a_training_starts_from_the_weights_of_another_and_they_may_ship(tmp_path, monkeypatch, capsys):
+    """The way on from shipped weights, where the run that they are from is lost."""
+    from experiments import zoo
+    from stemjax import presets
+
+    data = make_toy(tmp_path / "data").folder
+    assert train("sbd-dncnn", data, tmp_path, "--steps", 2) == 0
+    first = the_run(tmp_path)
+    monkeypatch.setattr(presets, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(zoo, "DATA", zoo.DATA | {"sbd-dncnn": "pt-ceo2"})
+    with pytest.raises(ValueError, match="a training of another method than sbd-unet-fine"):
+        zoo.ship_run("sbd-unet-fine", first)
+    zoo.ship_run("sbd-dncnn", first)
+    _, shipped, info = presets.load_model("sbd-dncnn")
+    assert info["run"] == first.name and info["data_set"]["name"] == "pt-ceo2"
+    capsys.readouterr()
+    assert train("sbd-dncnn", data, tmp_path, "--steps", 1, "--start-from", "sbd-dncnn") == 0
+    (second,) = (folder for folder in first.parent.iterdir() if folder != first)
+    run, variables, _ = load_run(second)
+    assert run.initial == checkpoint.digest(shipped)
+    assert train("sbd-unet-4x32", data, tmp_path, "--start-from", str(first)) == 2
+    assert "its network is another one than that of the model to be trained" in capsys.readouterr().err
