@@ -23,6 +23,7 @@ from experiments.workspace import Workspace
 from stemjax import figures, parallel, tables
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.wcvd import WCVD
+from stemjax.evaluate import fitted_scores
 from stemjax.files import write_whole
 from stemjax.metrics.spectrum import power_spectrum
 from stemjax.networks import BlindEnsemble
@@ -42,14 +43,15 @@ def run(size: str, workspace: Workspace) -> None:
     clean = radial(test.clean)
     lines = {"Clean": clean, "Noisy": radial(test.noisy)}
     for method in (Method(NOISY), Method(BLANK, Constant())):
-        method.record(rows, method.denoise(test), [{}] * len(test))
+        denoised = method.denoise(test)
+        method.record(rows, denoised, fitted_scores(denoised, test))
     for label, kernels in KERNELS.items():
         denoiser = WCVD(BlindEnsemble(kernels=kernels))
         learnt = hrtem.trained("wcvd", size, workspace, label, denoiser, **hrtem.SHORT[size])
         for divisor in DIVISORS:
             method = Method(label, replace(denoiser, low_pass=divisor), learnt.variables, trained=learnt)
             denoised = method.denoise(test)
-            method.record(rows, denoised, [{}] * len(test), conditions={"low_pass_divisor": divisor})
+            method.record(rows, denoised, fitted_scores(denoised, test), conditions={"low_pass_divisor": divisor})
             if not divisor:
                 lines[label] = radial(denoised)
     tables.write(workspace.results, NAME)
