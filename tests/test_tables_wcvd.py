@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from stemjax.tables.wcvd import misranked, upsnr_of_movies, wcvd_figure_2, wcvd_figure_s3, wcvd_figure_s12, wcvd_sweep
+from stemjax.tables.wcvd import misranked, upsnr_of_movies, wcvd_figure_2
+from stemjax.tables.wcvd_drift import wcvd_figure_s12
+from stemjax.tables.wcvd_kernels import wcvd_figure_s3, wcvd_sweep
 from tests.test_tables_n2v import template
 
 MOVIES, FRAMES, PEAK = 12, 3, 10.0
