@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax import datasets, figures_groups
+from stemjax import datasets, figures, figures_groups
 from stemjax.evaluate import ImageSet
-from stemjax.files import write_whole
 from stemjax.metrics.profiles import line_profile, michelson_contrast
 
 WIDTH = 25  # px across a scan, as in the paper
@@ -101,6 +100,5 @@ def draw_scans(
         f"Distance along a row of columns [Å]; {across}; contrast of the clean frame {contrast:.2f}",
         "Reading",
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda stream: stream.write(picture))
+    figures.write(picture, path)
     return line

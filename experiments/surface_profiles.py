@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from experiments.regions import Scene
-from stemjax import datasets, figures_groups
+from stemjax import datasets, figures, figures_groups
 from stemjax.evaluate import ImageSet
-from stemjax.files import write_whole
 from stemjax.metrics import atoms
 from stemjax.metrics.profiles import line_profile
 
@@ -105,5 +104,4 @@ def draw(row: SurfaceRow, clean: np.ndarray, shown: dict[str, np.ndarray], path:
     }
     labels = "x [Å]; grey lines: true columns", "Electrons per pixel"
     picture = figures_groups.profiles(place, true, titled, *labels, marks=row.columns[:, 1], columns=columns)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda stream: stream.write(picture))
+    figures.write(picture, path)

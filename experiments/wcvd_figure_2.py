@@ -35,7 +35,6 @@ from experiments.workspace import Workspace
 from stemjax import datasets, figures, parallel, tables
 from stemjax.evaluate import ImageSet, fitted_scores
 from stemjax.figures_montage import montage
-from stemjax.files import write_whole
 from stemjax.metrics.spectrum import frequency_scan, power_spectrum
 from stemjax.metrics.unsupervised import umse
 
@@ -128,7 +127,7 @@ def _histogram(test: ImageSet, workspace: Workspace, size: str, kind: str) -> No
     line = figures.Line(((edges[:-1] + edges[1:]) / 2).tolist(), (count / len(values)).tolist())
     picture = figures.lines({hrtem.KINDS[kind]: line}, "Reading", "Part of the pixels")
     path = workspace.results / "figures" / f"{NAME}.{size}.histogram_{kind}.png"
-    write_whole(path, lambda stream: stream.write(picture))
+    figures.write(picture, path)
 
 
 def _spectra(data: datasets.DataSet, test: ImageSet, shown: dict, workspace: Workspace, size: str, kind: str) -> None:
@@ -147,4 +146,4 @@ def _spectra(data: datasets.DataSet, test: ImageSet, shown: dict, workspace: Wor
         series[label] = figures.Line(scans[0][0][1:].tolist(), np.log10(np.maximum(magnitude, 1e-12)).tolist())
     picture = figures.lines(series, "Spatial frequency [1/Å]", "log10 of the magnitude")
     path = workspace.results / "figures" / f"{NAME}.{size}.bragg_{kind}.png"
-    write_whole(path, lambda stream: stream.write(picture))
+    figures.write(picture, path)

@@ -24,7 +24,6 @@ from stemjax import figures, parallel, tables
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.wcvd import WCVD
 from stemjax.evaluate import fitted_scores
-from stemjax.files import write_whole
 from stemjax.metrics.spectrum import power_spectrum
 from stemjax.networks import BlindEnsemble
 
@@ -59,7 +58,7 @@ def run(size: str, workspace: Workspace) -> None:
     series = {label: figures.Line(frequency.tolist(), values.tolist()) for label, values in lines.items()}
     picture = figures.lines(series, "Spatial frequency [cycles/px]", "log10 of the magnitude")
     path = workspace.results / "figures" / f"{NAME}.{size}.spectra.png"
-    write_whole(path, lambda stream: stream.write(picture))
+    figures.write(picture, path)
 
 
 def radial(frames: np.ndarray) -> np.ndarray:
