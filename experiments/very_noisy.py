@@ -17,10 +17,9 @@ from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.pgure_svt import PgureSvt
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.denoisers.supervised import Supervised
-from stemjax.evaluate import ImageSet, image_set, tune, unit_mean
+from stemjax.evaluate import ImageSet, fitted_scores, image_set, tune, unit_mean
 from stemjax.haadf import HaadfImaging
 from stemjax.metrics.adatoms import AdatomFinder, best_threshold, compare_adatoms
-from stemjax.metrics.image import contracts, score
 from stemjax.metrics.unsupervised import css
 from stemjax.movies import Frames
 from stemjax.recipes import N2V_TRAINING
@@ -157,7 +156,7 @@ def threshold(method: Method, data: datasets.DataSet, validation: ImageSet) -> t
 
 
 def scores(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best: float) -> list[dict]:
-    """Of every frame: its single atoms against the true ones; CSS of its movie, scaled to [0, 1]; `fitted_psnr`."""
+    """Of every frame: its single atoms against the true ones; CSS of its movie, scaled to [0, 1]; `fitted_scores`."""
     truth, sampling = atoms(data, test), data.manifest["frame"]["sampling_angstrom"]
     finding = test.clean.shape[1:3], sampling, TOLERANCE, MARGIN
     found = [
@@ -171,23 +170,4 @@ def scores(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best: f
         value = css((one - one.min()) / span if span else np.zeros_like(one)) if len(rows) > 1 else 1.0
         for row in rows:
             found[row]["css"] = value
-    fitted = zip(found, fitted_psnr(denoised, test), strict=True)
-    return [of_frame | {"fitted_psnr_db": psnr_db} for of_frame, psnr_db in fitted]
-
-
-def fitted_psnr(denoised: np.ndarray, test: ImageSet) -> list[float]:
-    """PSNR [dB] of every frame after the gain and offset of its movie that bring it nearest to the noisy frames.
-
-    For methods whose range is not that of the counts. The fit does not see the truth; its gain is not below 0, so that
-    an inverted movie becomes a constant. Noise that a method leaves is in both, and draws the gain towards 1: the fit
-    flatters nobody for it.
-    """
-    each, found = contracts(test.imaging.contract(), test.clean, test.images.unit), np.zeros(len(test))
-    for movie in dict.fromkeys(test.images.unit.tolist()):
-        rows = np.flatnonzero(test.images.unit == movie)
-        mean, level = denoised[rows].mean(dtype=float), test.noisy[rows].mean(dtype=float)
-        covariance = np.mean((denoised[rows] - mean) * (test.noisy[rows] - level), dtype=float)
-        gain = max(covariance / max(denoised[rows].var(dtype=float), 1e-30), 0.0)
-        for row in rows:
-            found[row] = score(test.clean[row], gain * (denoised[row] - mean) + level, **each[row])["psnr_db"]
-    return found.tolist()
+    return [of_frame | more for of_frame, more in zip(found, fitted_scores(denoised, test), strict=True)]

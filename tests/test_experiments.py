@@ -3,7 +3,7 @@
 import pytest
 
 import experiments
-from experiments import very_noisy
+from experiments import hrtem, very_noisy, wcvd_figure_s12
 from experiments.workspace import SMOKE, Workspace
 from stemjax import tables
 
@@ -34,3 +34,11 @@ def test_the_autoencoder_stands_with_both_objectives(monkeypatch):
     trained = dict(very_noisy.networks("cpu", None))
     assert trained["Autoencoder"] == ("autoencoder", None)  # that of the preset
     assert trained["Autoencoder, absolute error"][1].objective == "mae"
+
+
+def test_drift_is_found_after_filters_in_the_plane_and_in_space_and_time():
+    """Both readings of the paper's size 3; those in space and time mix frames, the others do not."""
+    for reading, sigma in (("sigma 3", 3.0), ("window 3", hrtem.WINDOW_SIGMA)):
+        plane = wcvd_figure_s12.GAUSSIANS[f"Gaussian filter, {reading}"]
+        mixed = wcvd_figure_s12.GAUSSIANS[f"Gaussian filter, 3-D, {reading}"]
+        assert (plane.sigma, plane.sigma_time) == (sigma, 0) and (mixed.sigma, mixed.sigma_time) == (sigma, sigma)
