@@ -89,14 +89,17 @@ def profiles(
     marks: Sequence[float] = (),
     columns: int = 4,
 ) -> bytes:
-    """A small plot for every method, its profile over the clean one, all on the scale of the clean one; as PNG.
+    """A small plot for every method, its profile over the clean one and on its scale, as PNG.
+
+    A profile whose mean lies beyond the clean one, since the level of its method is wrong, has a scale of its own, to
+    the right and in its colour.
 
     Parameters
     ----------
     place, true : float [n]
         Along the profile, and the clean profile there.
     shown : dict
-        Title -> the profile [n] that a method has. What lies far beyond the clean one is cut off.
+        Title -> the profile [n] that a method has. Peaks far beyond the clean one are cut off.
     marks : sequence of float
         Places marked by grey lines.
     columns : int
@@ -111,8 +114,15 @@ def profiles(
     for axes, (title, found) in zip(grid.flat, shown.items(), strict=False):
         axes.vlines(marks, *reach, color="#cccccc", linewidth=0.8, zorder=0)
         axes.plot(place, true, color=COLOURS[2], linewidth=1.0, label="clean")
-        axes.plot(place, found, color=COLOURS[1], linewidth=1.2, label="the method")
+        axes.plot([], [], color=COLOURS[1], linewidth=1.2, label="the method")
         axes.set(ylim=reach)
+        drawn = axes
+        if not true.min() <= found.mean() <= true.max():
+            drawn, room = axes.twinx(), max(0.8 * np.ptp(found), 0.01 * np.ptp(true))
+            drawn.set(ylim=(found.min() - room, found.max() + room))
+            drawn.tick_params(labelsize=6, colors=COLOURS[1])
+            drawn.spines[["top", "right"]].set_visible(False)
+        drawn.plot(place, found, color=COLOURS[1], linewidth=1.2)
         axes.set_title(title, fontsize=7)
         axes.tick_params(labelsize=6)
         axes.spines[["top", "right"]].set_visible(False)

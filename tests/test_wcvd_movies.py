@@ -1,13 +1,15 @@
 """The WCVD paper's movies: line scans, the region of the particle, what Figure 2 records, all on toy movies."""
 
+import io
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from experiments import hrtem, line_scans, surface_profiles, wcvd_figure_2
 from experiments.movie_methods import BLANK, NOISY, Method
-from stemjax import datasets, records
+from stemjax import datasets, figures_groups, records
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.evaluate import ImageSet
@@ -66,6 +68,18 @@ def test_scans_are_drawn_25_px_wide_where_a_frame_has_room(tmp_path):
     few, few_test = make_movies(columns=1)
     assert line_scans.draw_scans(few, few_test, b"Pt", shown, tmp_path / "none.png") is None
     assert not (tmp_path / "none.png").exists()
+
+
+def test_a_profile_of_a_wrong_level_is_seen_all_the_same():
+    place = np.arange(50.0)
+    true = 5 + np.sin(place / 3)
+
+    def orange(found: np.ndarray) -> int:
+        picture = figures_groups.profiles(place, true, {"WCVD": found}, "x", "y", columns=1)
+        pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
+        return int((np.abs(pixels - (0xD5, 0x5E, 0)).sum(axis=-1) < 60).sum())
+
+    assert orange(0.1 * true) > 0.7 * orange(0.9 * true) and orange(np.zeros(50)) > 0.3 * orange(0.9 * true)
 
 
 def test_surface_profiles_are_drawn_in_the_same_way(tmp_path):
