@@ -78,5 +78,5 @@ lock:  ## pin the newest versions anew (needs uv)
 	@mv $@.tmp requirements.lock
 
 clean:  ## remove the environment and caches; data, runs and results stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/stemjax-tests"
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

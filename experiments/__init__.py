@@ -6,6 +6,7 @@ belong to the zoo also has `train(size, workspace)`; see `experiments.zoo`.
 """
 
 import importlib
+from difflib import get_close_matches
 
 NAMES = (
     "sbd_table_5_1",
@@ -60,5 +61,6 @@ def load(name: str):
         If there is none of that name; the message lists them.
     """
     if name not in (*NAMES, QUICKSTART):
-        raise ValueError(f"no experiment named {name!r}; there are {', '.join(NAMES)}")
+        near = "".join(f": did you mean {one!r}?" for one in get_close_matches(name, NAMES, 1))
+        raise ValueError(f"no experiment named {name!r}{near or ';'} there are {', '.join(NAMES)}")
     return importlib.import_module(f"experiments.{name}")

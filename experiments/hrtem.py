@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from experiments.movie_methods import BLANK, NOISY, Method, Trained, denoise_movies
 from experiments.workspace import Workspace
@@ -24,6 +25,8 @@ from stemjax.train import Run
 
 KINDS = {"pt": "Pt on CeO2", "au": "Au on carbon", "co": "Co on CeO2"}
 LEARNT_FROM = "pt"
+METAL = {"pt": b"Pt", "au": b"Au", "co": b"Co"}  # of the particles, as in the truth
+REGION = 2.0  # Å around a metal column: neighbours are 2.1 to 2.9 Å apart, so that a particle has no holes
 EVERY = Frames(session=())
 # The paper's Gaussian filters have a "kernel size" of (3, 3, 3), "to match the WCVD model", which sees 3 frames; its
 # Figure S3 has a "filter size (sigma)" of 3. So these are standard deviations in pixels and frames, or windows of 3
@@ -140,3 +143,22 @@ def rows_of_movies(images: ImageSet) -> Iterator[np.ndarray]:
     """The rows of each movie."""
     for movie in dict.fromkeys(images.images.unit.tolist()):
         yield np.flatnonzero(images.images.unit == movie)
+
+
+def particle(data: datasets.DataSet, images: ImageSet, kind: str, rows: np.ndarray) -> np.ndarray:
+    """The signal region of a movie, bool [H, W]: within `REGION` of a true metal column in any of its frames.
+
+    By the truth, since a region that is chosen by the noisy frames holds the pixels that are high in them by chance,
+    and uMSE takes those very frames to compare with.
+
+    Parameters
+    ----------
+    rows : int [T]
+        Of the movie's frames in `images`.
+    """
+    sampling, truth = data.manifest["frame"]["sampling_angstrom"], np.asarray(data.truth)
+    truth = truth[(truth["item"] == images.images.item[rows[0]]) & (truth["species"] == METAL[kind])]
+    truth = truth[np.isin(truth["frame"], images.images.frame[rows])]
+    columns = np.stack([truth["y_angstrom"], truth["x_angstrom"]], axis=-1).astype(float)
+    pixels = np.stack(np.indices(images.clean.shape[1:3]), axis=-1) * sampling
+    return cKDTree(columns).query(pixels, distance_upper_bound=REGION)[0] <= REGION

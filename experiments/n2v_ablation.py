@@ -4,11 +4,11 @@
 
 Every network differs from the standard one of the size in one thing and sees the same crops in the same order. Frames
 of movies that no training saw, with noise of their own. The paper gives no figures for its ablations, only an order:
-depth 4 best of 2 to 4, average pooling above max pooling, the 5 x 5 first block above 3 x 3, and no gain without the
-outer skip, with Xception blocks or with ASPP. One seed: it does not show the spread of trainings.
+depth 4 best of 2 to 4, average pooling better than max pooling, a first block of 5 x 5 better than 3 x 3, and worse
+without the outer skip, with Xception blocks or with ASPP. One seed: it does not show the spread of trainings.
 
 Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution Scanning Transmission Electron Microscopy
-Images", section 2.3.
+Images", section 2.1.2.
 """
 
 from collections.abc import Iterator

@@ -7,8 +7,9 @@ drawn and denoised images, the correlation of low-passed noisy and denoised imag
 is inverted, and the PSNR on validation movies, which no part of the training sees. The paper stops where the cycle is
 below 0.05 and the low-frequency cycle below 0.1; both are in units of half the range of the movie. The network is
 scored on unseen movies. Where that correlation is negative in the first half, the generators are drawn anew, as the
-preset asks for. Expect at size `cpu` two such restarts, after steps 50 and 100, the rule met at step 500, and after
-1000 steps 23.4 dB against 22.3 of a constant.
+preset asks for. Recorded so far at size `cpu` with the cycle weighing five times the low-frequency cycle (see
+`noise2atom_figure_5`): two such restarts, after steps 50 and 100, the rule met at step 500, and after 1000 steps 23.4
+dB against 22.3 of a constant.
 
 Reference: Wang, Henninen, Keller, Erni, "Noise2Atom: unsupervised denoising for scanning transmission electron
 microscopy images", Applied Microscopy 50:23, 2020, Figure 1.

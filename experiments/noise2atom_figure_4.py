@@ -4,9 +4,9 @@
 
 Trainings of equally many steps, without the restarts of the preset, on 1, 10, 50 and 100 noisy frames on 20 nm of
 carbon (size `cpu`: 1, 10, 50 and 128), of as many movies as there are, scored on unseen movies of the same film. The
-paper has CSS alone: 0.45 to 0.48 with 1, 10 and 50 images, 0.69 with 100. Expect at size `cpu` no such order, as one
-training of each says nothing of it: 23.9 dB from 1 image, 22.2 from 10 and from 50, 22.4 from 128, where a constant has
-22.3.
+paper has CSS alone: 0.45 to 0.48 with 1, 10 and 50 images, 0.69 with 100. Recorded so far at size `cpu` with the
+cycle weighing five times the low-frequency cycle (see `noise2atom_figure_5`): no such order, as one training of each
+says nothing of it, 23.9 dB from 1 image, 22.2 from 10 and from 50, 22.4 from 128, where a constant has 22.3.
 
 Reference: Wang, Henninen, Keller, Erni, "Noise2Atom: unsupervised denoising for scanning transmission electron
 microscopy images", Applied Microscopy 50:23, 2020, Figure 4.

@@ -33,7 +33,7 @@ from stemjax import checkpoint, datasets, figures, parallel, presets, recipes, t
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.denoisers.time_average import TimeAverage
-from stemjax.evaluate import ImageSet, image_set, tune
+from stemjax.evaluate import ImageSet, fitted_scores, image_set, tune
 from stemjax.few_images import OneMovie
 from stemjax.hrtem_movies import IMAGING, ClipCrops, HrtemImaging
 from stemjax.metrics.image import contracts
@@ -186,9 +186,9 @@ def _learnt_from(run: Run, simulated: datasets.DataSet, movies: datasets.DataSet
 def _extra(
     method: Method, denoised: np.ndarray, test: ImageSet, average: np.ndarray, surface: list[SurfaceRow]
 ) -> list[dict]:
-    """Of every frame: PSNR against the time average, correlation of the profile; of its movie: what uPSNR needs."""
+    """Of every frame: PSNR fitted and to the time average, correlation of the profile; of its movie: uPSNR's needs."""
     ranges = [contract["data_range"] for contract in contracts(test.imaging.contract(), test.clean, test.images.unit)]
-    found = [{} for _ in range(len(test))]
+    found = fitted_scores(denoised, test)
     for index, row in enumerate(found):
         row["profile_correlation"] = surface[index].correlation(test.clean[index, ..., 0], denoised[index, ..., 0])
         if method.label != AVERAGE:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.regions import Scene
-from stemjax import datasets, figures
+from stemjax import datasets, figures, figures_groups
 from stemjax.evaluate import ImageSet
 from stemjax.metrics import atoms
 from stemjax.metrics.profiles import line_profile
@@ -98,25 +98,10 @@ def _columns(data: datasets.DataSet, images: ImageSet, index: int) -> np.ndarray
 
 def draw(row: SurfaceRow, clean: np.ndarray, shown: dict[str, np.ndarray], path: Path, columns: int = 4) -> None:
     """Write a PNG of the profile through frames [H, W], each over that of the clean one, with the true positions."""
-    from matplotlib.figure import Figure
-
-    lines = -(-len(shown) // columns)
-    figure = Figure(figsize=(2.5 * columns, 1.55 * lines + 0.5), dpi=150, layout="constrained")
-    grid = figure.subplots(lines, columns, sharex=True, squeeze=False)
     place, true = row.along(clean)
-    reach = np.array([true.min(), true.max()]) + np.array([-0.8, 0.8]) * np.ptp(true)
-    for axes, (label, frame) in zip(grid.flat, shown.items(), strict=False):
-        axes.vlines(row.columns[:, 1], *reach, color="#cccccc", linewidth=0.8, zorder=0)
-        axes.plot(place, true, color=figures.COLOURS[2], linewidth=1.0, label="clean")
-        axes.plot(place, row.along(frame)[1], color=figures.COLOURS[1], linewidth=1.2, label="the method")
-        axes.set(ylim=reach)
-        axes.set_title(f"{label}\nr = {row.correlation(clean, frame):.2f}", fontsize=7)
-        axes.tick_params(labelsize=6)
-        axes.spines[["top", "right"]].set_visible(False)
-    for axes in list(grid.flat)[len(shown) :]:
-        axes.set_visible(False)
-    figure.supxlabel("x [Å]; grey lines: true columns", fontsize=8)
-    figure.supylabel("Electrons per pixel", fontsize=8)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=8)
-    figures.save(figure, path)
+    titled = {
+        f"{label}\nr = {row.correlation(clean, frame):.2f}": row.along(frame)[1] for label, frame in shown.items()
+    }
+    labels = "x [Å]; grey lines: true columns", "Electrons per pixel"
+    picture = figures_groups.profiles(place, true, titled, *labels, marks=row.columns[:, 1], columns=columns)
+    figures.write(picture, path)

@@ -17,10 +17,9 @@ from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.pgure_svt import PgureSvt
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.denoisers.supervised import Supervised
-from stemjax.evaluate import ImageSet, image_set, tune, unit_mean
+from stemjax.evaluate import ImageSet, fitted_scores, image_set, tune, unit_mean
 from stemjax.haadf import HaadfImaging
 from stemjax.metrics.adatoms import AdatomFinder, best_threshold, compare_adatoms
-from stemjax.metrics.image import contracts, score
 from stemjax.metrics.unsupervised import css
 from stemjax.movies import Frames
 from stemjax.recipes import N2V_TRAINING
@@ -33,10 +32,11 @@ IMAGING = HaadfImaging()
 FINDER = AdatomFinder(sigma=0.45, separation=1.8)  # columns of a cluster are 2.3 Å apart at least
 TOLERANCE, MARGIN = 1.0, 2.0  # Å
 BESIDE = 2.5  # Å from a column of a cluster, within which a find is none of a single atom
+ABSOLUTE = "Autoencoder, absolute error"  # the paper's objective: at half an electron per pixel it draws black
 NETWORKS = {
     "Noise2Void": "noise2void-single",
     "Noise2Self": "noise2self",
-    "Autoencoder, absolute error": "autoencoder",
+    ABSOLUTE: "autoencoder",
     "Autoencoder": "autoencoder",
     "Noise2Atom": "noise2atom",
 }
@@ -67,9 +67,9 @@ def trained(
     return Trained(run, *workspace.trained(run, data, f"{label}, seed {seed}"))
 
 
-def autoencoder(size: str) -> MultiResolutionAutoencoder:
-    """The autoencoder with a squared error: at half an electron per pixel the paper's absolute one draws black."""
-    return replace(presets.find_preset("autoencoder").at(size), objective="mse")
+def with_absolute_error(size: str) -> MultiResolutionAutoencoder:
+    """The autoencoder with the objective of its paper; that of the preset is a squared error."""
+    return replace(presets.find_preset("autoencoder").at(size), objective="mae")
 
 
 def supervised(size: str, workspace: Workspace) -> Trained:
@@ -96,7 +96,7 @@ def learnt(label: str, network: Trained) -> Method:
 def networks(size: str, workspace: Workspace) -> Iterator[Method]:
     """Every network, trained if it is not yet."""
     for label, preset in NETWORKS.items():
-        denoiser = autoencoder(size) if label == "Autoencoder" else None
+        denoiser = with_absolute_error(size) if label == ABSOLUTE else None
         yield learnt(label, trained(preset, size, workspace, label, denoiser))
     yield learnt(SUPERVISED, supervised(size, workspace))
 
@@ -156,7 +156,7 @@ def threshold(method: Method, data: datasets.DataSet, validation: ImageSet) -> t
 
 
 def scores(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best: float) -> list[dict]:
-    """Of every frame: its single atoms against the true ones; CSS of its movie, scaled to [0, 1]; `fitted_psnr`."""
+    """Of every frame: its single atoms against the true ones; CSS of its movie, scaled to [0, 1]; `fitted_scores`."""
     truth, sampling = atoms(data, test), data.manifest["frame"]["sampling_angstrom"]
     finding = test.clean.shape[1:3], sampling, TOLERANCE, MARGIN
     found = [
@@ -170,23 +170,4 @@ def scores(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best: f
         value = css((one - one.min()) / span if span else np.zeros_like(one)) if len(rows) > 1 else 1.0
         for row in rows:
             found[row]["css"] = value
-    fitted = zip(found, fitted_psnr(denoised, test), strict=True)
-    return [of_frame | {"fitted_psnr_db": psnr_db} for of_frame, psnr_db in fitted]
-
-
-def fitted_psnr(denoised: np.ndarray, test: ImageSet) -> list[float]:
-    """PSNR [dB] of every frame after the gain and offset of its movie that bring it nearest to the noisy frames.
-
-    For methods whose range is not that of the counts. The fit does not see the truth; its gain is not below 0, so that
-    an inverted movie becomes a constant. Noise that a method leaves is in both, and draws the gain towards 1: the fit
-    flatters nobody for it.
-    """
-    each, found = contracts(test.imaging.contract(), test.clean, test.images.unit), np.zeros(len(test))
-    for movie in dict.fromkeys(test.images.unit.tolist()):
-        rows = np.flatnonzero(test.images.unit == movie)
-        mean, level = denoised[rows].mean(dtype=float), test.noisy[rows].mean(dtype=float)
-        covariance = np.mean((denoised[rows] - mean) * (test.noisy[rows] - level), dtype=float)
-        gain = max(covariance / max(denoised[rows].var(dtype=float), 1e-30), 0.0)
-        for row in rows:
-            found[row] = score(test.clean[row], gain * (denoised[row] - mean) + level, **each[row])["psnr_db"]
-    return found.tolist()
+    return [of_frame | more for of_frame, more in zip(found, fitted_scores(denoised, test), strict=True)]

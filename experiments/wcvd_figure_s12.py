@@ -3,15 +3,16 @@
     stemjax experiment run wcvd_figure_s12 --size cpu
 
 The frames of unseen movies of Pt on CeO2 (0.12 electrons per pixel and frame), of gold on carbon and of Co on CeO2,
-whose drift is known, registered as they are, after a Gaussian filter (in both readings of the paper's size 3, a window
-and a standard deviation, and wide), and denoised by WCID, which sees one frame at a time; each against the mean of all
-frames before, against the frame before, and against the mean of all others (not in the paper). A score is the root mean
-square distance from the true path, both less their means; a movie that is refused counts as one that does not drift. A
-method that mixes frames, as WCVD does, puts each frame's noise into its neighbours, where registration finds it again:
-it stands in the table to show that. What no registration can be better than, the Cramér-Rao bound, is noted for each
-kind. Expect at size `cpu` on gold 0.15 px
-after WCID against the mean of all others, where the other references refuse 6 of 10 movies; and every movie of Pt
-refused, whose 256 x 256 pixels hold too few electrons.
+whose drift is known, registered as they are, after a Gaussian filter in the plane (in both readings of the paper's size
+3, a window and a standard deviation, and wide), after one in space and time (in both readings), and denoised by WCID,
+which sees one frame at a time. In the paper drift is left after a Gaussian filter in space and time, and none after
+WCID or a Gaussian filter in the plane. They are registered against the mean of all frames before, against the frame
+before, and against the mean of all others (not in the paper). A score is the root mean square distance from the true
+path, both less their means; a movie that is refused counts as one that does not drift. A method that mixes frames, as a
+filter in space and time and WCVD do, puts each frame's noise into its neighbours, where registration finds it again:
+WCVD stands in the table to show that. What no registration can be better than, the Cramér-Rao bound, is noted for each
+kind. Expect at size `cpu` on gold 0.15 px after WCID against the mean of all others, where the other references refuse
+6 of 10 movies; and every movie of Pt refused, whose 256 x 256 pixels hold too few electrons.
 
 Reference: Lee et al., Figure S12.
 """
@@ -34,6 +35,7 @@ GAUSSIANS = {
     "Gaussian filter, window 3": hrtem.PAPER_FILTERS[WINDOW_3["2-D"]],
     "Gaussian filter, sigma 3": hrtem.PAPER_FILTERS[SIGMA_3["2-D"]],
     "Gaussian filter, sigma 8": SpaceTimeGaussian(8.0, 0.0),
+    **{label: hrtem.PAPER_FILTERS[label] for label in (WINDOW_3["3-D"], SIGMA_3["3-D"])},
 }
 REACH = 1.0  # Å between neighbouring frames: less than half of a column's distance
 

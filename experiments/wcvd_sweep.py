@@ -21,6 +21,7 @@ from experiments.workspace import Workspace
 from stemjax import parallel, tables
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.wcvd import WCVD
+from stemjax.evaluate import fitted_scores
 from stemjax.networks import BlindEnsemble
 
 NAME = "wcvd_sweep"
@@ -35,12 +36,14 @@ def run(size: str, workspace: Workspace) -> None:
     data, test = hrtem.movies(hrtem.LEARNT_FROM, size, workspace)
     rows = Recorder(NAME, size, workspace, data, test)
     for method in (Method(NOISY), Method(BLANK, Constant())):
-        method.record(rows, method.denoise(test), [{}] * len(test))
+        denoised = method.denoise(test)
+        method.record(rows, denoised, fitted_scores(denoised, test))
     for layers, features in product(LAYERS[size], FEATURES[size]):
         label = f"{layers} layers of {features} features"
         denoiser = WCVD(BlindEnsemble(features=features, layers=layers))
         learnt = hrtem.trained("wcvd", size, workspace, label, denoiser, **hrtem.SHORT[size])
         method = Method(label, replace(denoiser, low_pass=0), learnt.variables, trained=learnt)
         conditions = {"layers": layers, "features": features, "low_pass_divisor": 0}
-        method.record(rows, method.denoise(test), [{}] * len(test), conditions=conditions)
+        denoised = method.denoise(test)
+        method.record(rows, denoised, fitted_scores(denoised, test), conditions=conditions)
     tables.write(workspace.results, NAME)

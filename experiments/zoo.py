@@ -3,6 +3,7 @@
     python -m experiments.zoo --size cpu                  train what is missing; stopped, the same command goes on
     python -m experiments.zoo --only sbd_table_3_1        those of one experiment, so that shells share the work
     python -m experiments.zoo --ship                      train the shipped network and write its weights
+    python -m experiments.zoo --ship-run runs/HASH --as sbd-unet-fine   write those of a long training, as they are now
 
 They are trained one by one, by the function `train` of the experiments that have one. An experiment that needs a
 network trains it when it is run; one that finds its runs in `runs/` trains nothing.
@@ -11,17 +12,20 @@ network trains it when it is run; one that finds its runs in `runs/` trains noth
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+import jax
 
 import experiments
 from experiments.workspace import Workspace
-from stemjax import batches, datasets, parallel, presets
+from stemjax import batches, datasets, memory, parallel, presets
 from stemjax.denoisers import to_config
-from stemjax.networks.weights import parameter_count
-from stemjax.train import Run
+from stemjax.train import Run, load_run
 
 # The shipped network meets any contrast, half to twice the dose, and pixels a third smaller or larger.
 SHIPPED_CROPS = batches.Crops(size=128, count=8, render=512, scale=(0.75, 1.35), counts_range=(0.5, 2.0))
 SHIPPED_STEPS = 500
+DATA = {presets.SHIPPED: "pt-ceo2", "sbd-unet-fine": "pt-ceo2", "atoms": "atoms"}  # of the networks that ship
 
 
 def shipped_run(recipe_hash: str) -> Run:
@@ -38,25 +42,37 @@ def shipped_run(recipe_hash: str) -> Run:
 
 
 def ship(workspace: Workspace) -> None:
-    """Train the shipped network and write its weights into the package."""
+    """Train the network that people meet first and write its weights into the package."""
     data = workspace.pt_ceo2("cpu")
     run = shipped_run(data.recipe_hash)
-    variables, info, _ = workspace.trained(run, data, presets.SHIPPED)
-    network = run.denoiser.network
+    workspace.trained(run, data, presets.SHIPPED)
+    ship_run(presets.SHIPPED, workspace.runs / run.hash)
+
+
+def ship_run(name: str, folder: Path) -> None:
+    """Write the best weights of a run so far into the package, as those of a preset; the training may go on.
+
+    Raises
+    ------
+    ValueError
+        If the run is not a training of that preset.
+    """
+    run, variables, info = load_run(folder)
+    found = presets.find_preset(name)
+    if run.denoiser not in (found.denoiser, found.cpu):
+        raise ValueError(f"{folder}: a training of another method than {name}")
     about = {
         "run": run.hash,
         "seed": run.seed,
         "step": info["step"],
-        "parameters": parameter_count(network),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables["params"])),
         "validation_psnr_db": round(info["validation_psnr_db"], 3),
-        "data_set": {"name": data.name, "recipe_hash": data.recipe_hash},
-        "imaging": {"sampling": run.imaging.sampling, "counts": run.imaging.counts},
+        "data_set": {"name": DATA[name], "recipe_hash": run.recipe_hash},
+        "imaging": {key: getattr(run.imaging, key) for key in ("sampling", "counts") if hasattr(run.imaging, key)},
         "training": to_config(run),
     }
-    presets.write_weights(presets.WEIGHTS / presets.SHIPPED, to_config(run.denoiser), variables, about)
-    print(
-        f"{presets.SHIPPED}: {about['parameters']:,} parameters, {about['validation_psnr_db']} dB on validation images"
-    )
+    presets.write_weights(presets.WEIGHTS / name, to_config(run.denoiser), variables, about)
+    print(f"{name}: {about['parameters']:,} parameters, {about['validation_psnr_db']} dB on validation images")
 
 
 def train(size: str, workspace: Workspace, names: Sequence[str]) -> None:
@@ -84,12 +100,17 @@ def main() -> int:
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="save and stop after so long")
     parser.add_argument("--only", default="", metavar="NAME", help="the networks of one experiment alone")
     parser.add_argument("--ship", action="store_true", help="train the network that ships with stemjax instead")
+    parser.add_argument("--ship-run", type=Path, metavar="FOLDER", help="write the best weights of this run so far")
+    parser.add_argument("--as", dest="name", choices=list(DATA), help="the preset that --ship-run is a training of")
     options = parser.parse_args()
+    memory.keep_freed_memory()  # before any data set is made or opened: JAX may begin there
     parallel.enable_compilation_cache()
     workspace = Workspace.for_size(options.size, options.time_limit)
     try:
         if options.ship:
             ship(workspace)
+        elif options.ship_run:
+            ship_run(options.name or parser.error("--ship-run needs --as NAME"), options.ship_run)
         else:
             train(options.size, workspace, [options.only] if options.only else experiments.NAMES)
     except TimeoutError as stopped:

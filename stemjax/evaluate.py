@@ -82,6 +82,44 @@ def scores(denoised: np.ndarray, images: ImageSet, clamp: bool = True) -> list[d
     return rows
 
 
+def fitted_scores(denoised: np.ndarray, movies: ImageSet) -> list[dict]:
+    """PSNR [dB] of every frame after the gain and offset of its movie that bring it nearest to the noisy frames.
+
+        fitted = g (f - mean f) + mean y,   g = max(cov(f, y) / var f, 0)
+
+    with f the denoised and y the noisy frames of a whole movie: for methods whose level or range is not that of the
+    recording, and whose shape may be right all the same. The fit does not see the truth.
+
+    Parameters
+    ----------
+    denoised : float [M, H, W, C]
+        In the unit of the noisy frames.
+    movies : ImageSet
+        Their frames, with the movie of each as its unit.
+
+    Returns
+    -------
+    list of dict
+        ``fitted_psnr_db`` of every frame.
+
+    Notes
+    -----
+    The gain is not below 0, so that an inverted movie becomes a constant. Noise that a method copies from a pixel into
+    the same pixel is in both, and draws the gain towards 1: the fit flatters nobody for it.
+    """
+    unit = movies.images.unit
+    each, found = contracts(movies.imaging.contract(), movies.clean, unit), [{} for _ in range(len(movies))]
+    for movie in dict.fromkeys(unit.tolist()):
+        rows = np.flatnonzero(unit == movie)
+        mean, level = denoised[rows].mean(dtype=float), movies.noisy[rows].mean(dtype=float)
+        covariance = np.mean((denoised[rows] - mean) * (movies.noisy[rows] - level), dtype=float)
+        gain = max(covariance / max(denoised[rows].var(dtype=float), 1e-30), 0.0)
+        for row in rows:
+            fitted = gain * (denoised[row] - mean) + level
+            found[row]["fitted_psnr_db"] = score(movies.clean[row], fitted, **each[row])["psnr_db"]
+    return found
+
+
 def psnr_db(denoised: np.ndarray, images: ImageSet) -> float:
     """Mean PSNR [dB] over structures."""
     return unit_mean(np.array([row["psnr_db"] for row in scores(denoised, images)]), images.images.unit)

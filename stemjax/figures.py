@@ -347,6 +347,11 @@ def encode(figure, full_colour: bool = False) -> bytes:
 
 def save(figure, path: str | Path, full_colour: bool = False) -> None:
     """Write the figure as PNG, whole or not at all; see `encode`."""
-    path, content = Path(path), encode(figure, full_colour)
+    write(encode(figure, full_colour), path)
+
+
+def write(picture: bytes, path: str | Path) -> None:
+    """Write a PNG that is drawn already, whole or not at all, into a folder that is made if it is not there."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda stream: stream.write(content))
+    write_whole(path, lambda stream: stream.write(picture))

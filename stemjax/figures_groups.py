@@ -1,8 +1,10 @@
-"""Plots of several groups side by side: points with bars, box plots."""
+"""Plots of several groups side by side: points with bars, box plots, profiles."""
 
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from stemjax.figures import COLOURS, encode, log_ticks, open_axes
 
@@ -74,4 +76,60 @@ def boxes(groups: dict[str, dict[str, Sequence[float]]], ylabel: str) -> bytes:
         axes.plot([], [], color=colour, linewidth=2, label=method)
     axes.set_xticks(range(len(groups)), [textwrap.fill(group, 14) for group in groups], fontsize=8)
     figure.legend(loc="outside upper center", ncols=min(len(methods), 2), frameon=False, fontsize=8)
+    return encode(figure)
+
+
+def profiles(
+    place: np.ndarray,
+    true: np.ndarray,
+    shown: dict[str, np.ndarray],
+    xlabel: str,
+    ylabel: str,
+    *,
+    marks: Sequence[float] = (),
+    columns: int = 4,
+) -> bytes:
+    """A small plot for every method, its profile over the clean one and on its scale, as PNG.
+
+    A profile whose mean lies beyond the clean one, since the level of its method is wrong, has a scale of its own, to
+    the right and in its colour.
+
+    Parameters
+    ----------
+    place, true : float [n]
+        Along the profile, and the clean profile there.
+    shown : dict
+        Title -> the profile [n] that a method has. Peaks far beyond the clean one are cut off.
+    marks : sequence of float
+        Places marked by grey lines.
+    columns : int
+        Plots in a row.
+    """
+    from matplotlib.figure import Figure
+
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(2.5 * columns, 1.55 * rows + 0.5), dpi=150, layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
+    reach = np.array([true.min(), true.max()]) + np.array([-0.8, 0.8]) * np.ptp(true)
+    for axes, (title, found) in zip(grid.flat, shown.items(), strict=False):
+        axes.vlines(marks, *reach, color="#cccccc", linewidth=0.8, zorder=0)
+        axes.plot(place, true, color=COLOURS[2], linewidth=1.0, label="clean")
+        axes.plot([], [], color=COLOURS[1], linewidth=1.2, label="the method")
+        axes.set(ylim=reach)
+        drawn = axes
+        if not true.min() <= found.mean() <= true.max():
+            drawn, room = axes.twinx(), max(0.8 * np.ptp(found), 0.01 * np.ptp(true))
+            drawn.set(ylim=(found.min() - room, found.max() + room))
+            drawn.tick_params(labelsize=6, colors=COLOURS[1])
+            drawn.spines[["top", "right"]].set_visible(False)
+        drawn.plot(place, found, color=COLOURS[1], linewidth=1.2)
+        axes.set_title(title, fontsize=7)
+        axes.tick_params(labelsize=6)
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in list(grid.flat)[len(shown) :]:
+        axes.set_visible(False)
+    figure.supxlabel(xlabel, fontsize=8)
+    figure.supylabel(ylabel, fontsize=8)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=8)
     return encode(figure)

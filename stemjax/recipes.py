@@ -22,6 +22,7 @@ from stemjax.image_folder import RecordedPatches
 from stemjax.inference import pooling_period
 from stemjax.movies import Frames, GrapheneImaging, MovieCrops
 from stemjax.recordings import RecordedClips, RecordedFrames, RecordedImaging, RecordedMovie, Recording
+from stemjax.stills import StillCrops, StillImaging, Stills
 from stemjax.train import Optimiser, Run
 
 # At a tilt of 4 degrees the wrapped strip of a 60 Å thick model is wider than the 2 Å of the default.
@@ -70,7 +71,7 @@ _LIMIT = batches.Imaging(sampling=0.2496, counts=16 * batches.VACUUM_COUNTS, mar
 FINE_TRAINING = {
     "imaging": _LIMIT,
     "crops": batches.Crops(size=128, count=2, render=512),
-    "optimiser": Optimiser(learning_rate=2e-3, schedule="cosine", warmup=200, clip=1.0),
+    "optimiser": Optimiser(learning_rate=2e-3, schedule="cosine", warmup=500, clip=1.0),
     "steps": 75_000,
     "validate_every": 500,
     "validation_per_unit": 6,
@@ -85,6 +86,24 @@ def fine_run(denoiser, size: str, recipe_hash: str, seed: int = 0, **changes) ->
     """
     short = {} if size != "smoke" else SBD_TRAINING["smoke"] | {"imaging": _LIMIT}
     return Run(denoiser=denoiser, recipe_hash=recipe_hash, seed=seed, **FINE_TRAINING | short | changes)
+
+
+# Trained as long, in the same way.
+ATOMS_TRAINING = FINE_TRAINING | {
+    "imaging": StillImaging(),
+    "selection": Stills(),
+    "crops": StillCrops(size=128, count=2),
+    "validation_per_unit": 16,
+}
+
+
+def atoms_run(denoiser, size: str, recipe_hash: str, seed: int = 0, **changes) -> Run:
+    """The long training of a blind denoiser on images of atoms of any kind, with `changes` to the fields of `Run`.
+
+    150,000 crops: hours on a CPU. `size` is of the data alone: the stills of size gpu are meant.
+    """
+    short = {"crops": StillCrops(size=32), "steps": 20, "validate_every": 10, "validation_per_unit": 1}
+    return Run(denoiser, recipe_hash, seed=seed, **ATOMS_TRAINING | (short if size == "smoke" else {}) | changes)
 
 
 # The paper trains on every other frame of its movies: Adam at 1e-5, 32 epochs of 8475 frames of 512 px. Its batch is

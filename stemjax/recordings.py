@@ -147,7 +147,9 @@ def open_recording(
 
 def read_frames(path: str | Path, axes: str | None = None, stacks: bool = False) -> files.Image:
     """The movie or image of a file, or the images of a folder as a movie, left on the disk."""
-    return files.read_folder(path, axes, stacks) if Path(path).is_dir() else files.read_image(path, axes, mapped=True)
+    if Path(path).is_dir():
+        return files.read_folder(path, axes, stacks)
+    return files.read_file(path, axes)
 
 
 def map_recording(image: files.Image, fill_nonfinite: bool | None = None) -> Recording:

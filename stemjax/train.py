@@ -20,7 +20,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from stemjax import batches, checkpoint, datasets, parallel
+from stemjax import batches, checkpoint, datasets, memory, parallel
 from stemjax.denoisers import from_config, to_config
 from stemjax.files import write_whole
 from stemjax.journal import Journal, read_journal
@@ -273,6 +273,7 @@ def train(
         If the run's folder is in use, or none of its checkpoints is sound.
     """
     begin = time.monotonic()
+    memory.keep_freed_memory()  # before the first array, unless JAX has begun already
     if data.recipe_hash != run.recipe_hash:
         raise ValueError(f"{data.folder}: recipe {data.recipe_hash}, but the run is for {run.recipe_hash}")
     given = "" if initial is None else checkpoint.digest(initial)
@@ -355,8 +356,7 @@ def _exhausted(run: Run, progress: Progress) -> bool:
 
 def _restore(run: Run, newest: checkpoint.Checkpointer, initial: dict | None) -> tuple[dict, Progress]:
     state = initial_state(run, initial)
-    found = newest.restore(state)
-    if found is None:
+    if (found := newest.restore(state)) is None:
         return state, Progress()
     _, state, progress = found
     return state, Progress(**progress)

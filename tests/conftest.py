@@ -1,10 +1,7 @@
 """What all tests share. They run on the CPU unless JAX_PLATFORMS says otherwise, which must be set before JAX loads."""
 
-import atexit
 import fcntl
 import os
-import shutil
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,10 +10,10 @@ import pytest
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-# Compiled programs are kept for this run of the tests alone: its processes, and the ones they start, share them.
+# Compiled programs are kept in a cache of the tests' own: all processes share them, and the next run finds them.
+# They are known by program, flags and versions, so an old one is never taken for a new one; `make clean` removes them.
 if "STEMJAX_CACHE" not in os.environ:
-    _CACHE = tempfile.mkdtemp(prefix="stemjax-tests-")
-    atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
+    _CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "stemjax-tests")
     os.environ |= {
         "STEMJAX_CACHE": _CACHE,
         "JAX_COMPILATION_CACHE_DIR": _CACHE,

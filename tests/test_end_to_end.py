@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from stemjax import batches, datasets, presets, records
+from stemjax import batches, datasets, presets, records, tables
 from stemjax.cli import main
 from stemjax.denoisers.supervised import Supervised
 from stemjax.evaluate import denoise_all, image_set
@@ -75,4 +75,8 @@ def test_from_atoms_to_a_table(data, tmp_path, monkeypatch, capsys):
     assert main(["tables", "--results", str(workspace.results), "--check"]) == 0
     table = (workspace.results / "tables" / "quickstart.smoke.md").read_text()
     assert table.index("UNet") < table.index("Mean of the noisy image") < table.index("Noisy image")
-    assert f"{trained['scores']['psnr_db']:.2f}" in table
+    assert f"{trained['scores']['psnr_db']:.2f}" in table and "shipped" not in table
+    rows.add_trained("UNet, trained here", run, variables, info, outcome)
+    rows.add("UNet, shipped with stemjax", constant, denoise_all(constant, {}, test.noisy))
+    note = "The one shipped with stemjax, which `stemjax denoise` uses, was trained before, on another data set"
+    assert note in tables.render(workspace.results)[workspace.results / "tables" / "quickstart.smoke.md"].decode()

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax import batches, datasets, evaluate
+from stemjax import batches, datasets, evaluate, movies
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
+from stemjax.hrtem_movies import HrtemImaging
 from stemjax.metrics.image import score
 from tests.toy import UNITS, make_toy
 
@@ -104,3 +105,31 @@ def test_whole_numbers_are_not_refined(test_set, monkeypatch):
 
 def test_nothing_to_tune(test_set):
     assert evaluate.tune(Constant(), test_set) == (Constant(), {})
+
+
+def test_a_fit_takes_away_what_is_level_and_leaves_what_is_shape():
+    """Three frames of two movies: the clean one at another gain and offset of each movie is as good as itself."""
+    rng = np.random.default_rng(0)
+    clean = rng.uniform(1, 3, (6, 32, 32, 1)).astype(np.float32)
+    noisy = rng.poisson(40 * clean).astype(np.float32) / 40
+    images = movies.FrameList(np.repeat([0, 1], 3), np.tile(np.arange(3), 2), np.repeat(["a", "b"], 3))
+    shown = evaluate.ImageSet(clean, noisy, images, [f"f{i}" for i in range(6)], HrtemImaging())
+    gain, offset = (np.repeat(values, 3)[:, None, None, None] for values in ([0.5, 3.0], [7.0, -2.0]))
+
+    def fitted(denoised):
+        return np.array([row["fitted_psnr_db"] for row in evaluate.fitted_scores(denoised, shown)])
+
+    def plain(denoised):
+        return np.array([row["psnr_db"] for row in evaluate.scores(denoised, shown)])
+
+    assert plain(gain * clean + offset).max() < 5 and fitted(gain * clean + offset).min() > 35
+    np.testing.assert_allclose(fitted(noisy), plain(noisy), atol=1e-3)  # nothing to fit
+    blurred = np.repeat(clean[:, ::2], 2, axis=1)  # another shape
+    assert fitted(gain * blurred + offset).max() < 13
+    # One gain per movie, not per frame: a frame that is brighter than the others stays so.
+    uneven = clean + np.float32([0, 0, 1, 0, 0, 1])[:, None, None, None]
+    assert fitted(uneven)[2] < fitted(uneven)[0] < 30
+    # A blank movie, and one with its contrast inverted, are the mean of the noisy frames.
+    level = np.repeat([noisy[:3].mean(), noisy[3:].mean()], 3)[:, None, None, None] * np.ones_like(clean)
+    for worthless in (np.zeros_like(clean), -clean):
+        np.testing.assert_allclose(fitted(worthless), plain(level), atol=1e-4)

@@ -12,10 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A layer may import from itself and from those before it.
 LAYERS = (
-    "files older_recipes noise optics render render_atoms drift metrics datasets batches photographs movies haadf "
-    "synthetic hrtem_movies glyphs few_images recordings image_folder networks denoisers signals checkpoint "
-    "parallel validation journal train inference live evaluate columns records figures figures_montage "
-    "figures_lattice figures_groups tables leaderboard recipes presets cli"
+    "files memory older_recipes noise optics render render_atoms drift metrics datasets batches photographs movies "
+    "haadf synthetic hrtem_movies glyphs few_images camera crystals stills recordings image_folder networks "
+    "denoisers signals checkpoint parallel validation journal train inference live evaluate columns records figures "
+    "figures_montage figures_lattice figures_groups tables leaderboard recipes presets cli"
 ).split()
 # Imported by the CLI alone, inside functions; an experiment may simulate the data set that it lacks, in the same way.
 ON_TOP = {"simulation": ("stemjax.cli", "experiments"), "experiments": ("stemjax.cli",)}

@@ -76,6 +76,8 @@ def test_every_score_has_its_column(tmp_path, name, scores, heading):
     lines = rendered(tmp_path, name)
     column = lines[0].index(heading)
     assert lines[-1][0] == "Noise2Void" and lines[-1][column] == "0.410 [0.410, 0.410]"
+    text = tables.render(tmp_path, name)[tmp_path / "tables" / f"{name}.cpu.md"].decode()
+    assert ("The paper counts 89 % more adatoms" in text) == (name == "n2v_figure_1")
     assert "Clean" not in {line[0] for line in lines}
 
 

@@ -1,11 +1,13 @@
 """Named models: what is found by name, what is refused, and weights that come back as they were stored."""
 
 import json
+from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
 
+from experiments import autoencoder_figure_4, very_noisy
 from stemjax import presets
 from stemjax.denoisers import from_config, to_config
 from stemjax.denoisers.supervised import Supervised
@@ -45,6 +47,23 @@ def test_every_network_of_a_size_sees_the_same_data(size):
 def test_noise2void_takes_as_many_channels_as_its_network():
     dual, single = (presets.find_preset(name).run("cpu", "0" * 16) for name in ("noise2void", "noise2void-single"))
     assert dual.imaging.channels == ("adf", "bf") and single.imaging.channels == ("adf",)
+
+
+@pytest.mark.parametrize("size", ["smoke", "cpu", "gpu"])
+def test_the_autoencoder_has_the_papers_channels_and_an_objective_that_few_counts_survive(size):
+    preset = presets.find_preset("autoencoder").at(size)
+    assert preset.network.bottleneck == 64 and preset.objective == "mse"
+    assert very_noisy.with_absolute_error(size) == replace(preset, objective="mae")
+    assert autoencoder_figure_4.NETWORKS[size].bottleneck == 4  # of characters
+
+
+def test_configurations_of_the_autoencoder_mean_what_they_meant():
+    """Records leave out fields at their defaults: these may not move with the preset."""
+    network = {"class": "bottleneck.BottleneckAutoencoder", "trunk": 32}
+    config = {"class": "autoencoder.MultiResolutionAutoencoder", "network": network}
+    former = from_config(config)
+    assert former.network.bottleneck == 16 and former.objective == "mae"
+    assert to_config(former) == config
 
 
 def test_filters_need_no_weights():
@@ -103,12 +122,11 @@ def test_damaged_weights_are_not_used(stored):
     assert refused >= 20
 
 
-def test_the_shipped_network_is_what_its_record_says():
-    if not (presets.WEIGHTS / f"{presets.SHIPPED}.json").is_file():
-        pytest.skip("the shipped network's weights are not in this checkout")
-    denoiser, variables, info = presets.load_model(presets.SHIPPED)
-    assert denoiser == presets.PRESETS[presets.SHIPPED].denoiser
-    assert (presets.WEIGHTS / f"{presets.SHIPPED}.npz").stat().st_size < 1.5e6
+@pytest.mark.parametrize("name", sorted(path.stem for path in presets.WEIGHTS.glob("*.json")))
+def test_a_shipped_network_is_what_its_description_says(name):
+    denoiser, variables, info = presets.load_model(name)
+    assert denoiser in (presets.PRESETS[name].denoiser, presets.PRESETS[name].cpu)
+    assert (presets.WEIGHTS / f"{name}.npz").stat().st_size < 4.5e6
     assert {"run", "seed", "digest"} <= set(info)
     expected = jax.eval_shape(denoiser.init, jax.random.key(0), np.zeros((1, 64, 64, 1), np.float32))
     assert jax.tree.map(np.shape, variables) == jax.tree.map(lambda leaf: leaf.shape, dict(expected))

@@ -179,7 +179,7 @@ def test_training_for_a_record_ends_with_its_network(monkeypatch, tmp_path):
             workspace.trained(SimpleNamespace(hash=name), None, name)
 
     monkeypatch.setattr(experiments, "load", lambda name: SimpleNamespace(run=run))
-    evaluate_reproduce._train("any", "cpu", tmp_path, SimpleNamespace(folder=tmp_path / "data" / "x"), "b")
+    evaluate_reproduce._train("any", "cpu", tmp_path, tmp_path / "data", "b")
     assert trained == [("a", tmp_path), ("b", tmp_path)]
 
 
@@ -192,8 +192,8 @@ def test_what_cannot_be_made_again_is_said(place, capsys):
     record = records.load(place[0] / "results" / "records")[0]
     with pytest.raises(ValueError, match="'orientation_deg' are not made from a record; run its experiment"):
         rebuild.image_set(record | {"conditions": {"orientation_deg": 30}}, [], None)
-    with pytest.raises(ValueError, match="'PhotographImaging' are not made from a record"):
-        rebuild.imaging_of(record | {"imaging": {"class": "PhotographImaging"}})
+    with pytest.raises(ValueError, match="'NoiselessFrames' are not made from a record"):
+        rebuild.imaging_of(record | {"imaging": {"class": "NoiselessFrames"}})
     assert main(["evaluate", "--reproduce", "123"]) == 2
     assert "first 6 or more hexadecimal digits" in capsys.readouterr().err
 

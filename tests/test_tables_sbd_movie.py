@@ -98,6 +98,25 @@ def test_every_movie_stands_by_itself():
     assert each[SBD][1:3] == ("24.75", "26.75")
 
 
+def test_the_movie_has_a_fitted_column_where_it_is_recorded():
+    parts = [("Noisy", frames_of(1.0, 0.1, fitted_psnr_db=2.0), {"conditions": {"trained_on": "nothing"}})]
+    wide = {name: {"values": [1.0, 9.0], "chosen": 9.0} for name in ("sigma_time", "sigma")}
+    learnt = {"trained_on": "frames", "movie": "m-1", "learnt_frames": 3}
+    for name, facts in {
+        "Constant": {"conditions": {"trained_on": "nothing"}},
+        SPACE_TIME: {"conditions": {"trained_on": "nothing"}, "tuning": wide},
+        AVERAGE: {"conditions": {"trained_on": "nothing"}},
+        "WCVD": {"conditions": learnt, "seed": 0},
+    }.items():
+        more = {"fitted_psnr_db": 21.5} if name == "WCVD" else {}
+        parts.append((name, frames_of(15.0, 0.1, **more), facts))
+    table = table_of(sbd_movie, parts)
+    cells = {row[0]: row[3] for row in table.grids[0].rows}
+    assert table.grids[0].columns[3] == "PSNR, fitted [dB]" and table.grids[0].columns[4] == "SSIM"
+    assert cells["Noisy"] == "2.00" and cells["WCVD"] == "21.50" and cells["Constant"] == ""
+    assert "PSNR, fitted [dB]" not in movie_table().grids[0].columns
+
+
 def test_frames_learnt_from_are_told_from_others():
     columns = movie_table().grids[2]
     assert columns.rows[0] == (EARLY, "22.00", "21.00", "23.75") and len(columns.rows) == 2

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from stemjax.tables.wcvd import misranked, upsnr_of_movies, wcvd_figure_2, wcvd_figure_s3, wcvd_figure_s12, wcvd_sweep
+from stemjax.tables.wcvd import SIGMA_3, WINDOW_3, misranked, upsnr_of_movies, wcvd_figure_2
+from stemjax.tables.wcvd_drift import wcvd_figure_s12
+from stemjax.tables.wcvd_kernels import wcvd_figure_s3, wcvd_sweep
 from tests.test_tables_n2v import template
 
 MOVIES, FRAMES, PEAK = 12, 3, 10.0
@@ -156,3 +158,76 @@ def test_drift_says_how_many_movies_were_registered():
     grid = table.grids[0]
     assert grid.columns[1:3] == ("running: off the true path [px]", "running: registered")
     assert grid.rows[0][1:3] == ("3.00 [3.00, 3.00]", "0 of 12") and grid.rows[1][2] == "12 of 12"
+
+
+def test_filters_in_space_and_time_are_held_against_those_in_the_plane():
+    def table(*methods):
+        conditions = {"kind": "au", "reference": "mean"}
+        rows = [(m, conditions, rows_of("", drift_error_px=error, registered=1.0)) for m, error in methods]
+        return [note for note in wcvd_figure_s12(*made_up(rows)).notes if "The paper's Figure S12" in note]
+
+    window = [("Gaussian filter, window 3", 0.2), ("Gaussian filter, 3-D, window 3", 0.9)]
+    sigma = [("Gaussian filter, sigma 3", 0.5), ("Gaussian filter, 3-D, sigma 3", 0.4)]
+    fails, shows = table(*window, *sigma)
+    assert "standard deviation of 3" in fails and "au, mean: fails (-0.10 [-0.10, -0.10] px)" in fails
+    assert "a window of 3" in shows and "au, mean: shows (+0.70 [+0.70, +0.70] px)" in shows
+    assert table(*window[:1], *sigma[:1]) == []  # as in records from before
+
+
+def test_a_fit_parts_level_from_shape_where_it_is_recorded():
+    """Fitted, WCVD gains 6 of the 10 dB that it is behind, the best row 1 dB."""
+    psnr_db = {"Noisy": (0.0, 0.0), "Constant": (5.0, 5.0), "Gaussian filter, 3-D, tuned": (20.0, 21.0)}
+    psnr_db["WCVD"] = (10.0, 16.0)
+    for kind in ("au", "co", "pt"):
+        entries = [
+            (method, {"tested_on": kind}, rows_of(method, psnr_db=plain, fitted_psnr_db=fitted))
+            for method, (plain, fitted) in psnr_db.items()
+        ]
+        table = wcvd_figure_2(*made_up(entries))
+        assert table.grids[0].columns[1:3] == ("PSNR [dB]", "PSNR, fitted [dB]")
+        assert [row[2] for row in table.grids[0].rows] == ["0.00", "5.00", "21.00", "16.00"]
+        said = [note for note in table.notes if "of shape" in note]
+        assert len(said) == (kind != "pt")
+        if said:
+            assert (
+                f"{kind}: WCVD has 10.05 dB, and 16.00 dB fitted. Gaussian filter, 3-D, tuned, the best row" in said[0]
+            )
+            assert "ahead by +10.00 [+10.00, +10.00] dB: +5.00 [" in said[0] and "and +5.00 [+5.00, +5" in said[0]
+    part = [(m, c, rows if m != "Constant" else rows_of(m)) for m, c, rows in entries]
+    assert [row[2] for row in wcvd_figure_2(*made_up(part)).grids[0].rows][1] == ""
+    ahead = [(m, {"tested_on": "au"}, rows_of(m, psnr_db=1.0, fitted_psnr_db=2.0)) for m in ("Noisy", "Constant")]
+    ahead.append(("WCVD", {"tested_on": "au"}, rows_of("WCVD", psnr_db=10.0, fitted_psnr_db=11.0)))
+    assert any("11.00 dB fitted; no row is better." in note for note in wcvd_figure_2(*made_up(ahead)).notes)
+
+
+def test_the_particle_has_a_upsnr_of_its_own_where_it_is_recorded():
+    """WCVD is ahead on whole frames and behind on the particle."""
+    filters = dict.fromkeys((*SIGMA_3.values(), *WINDOW_3.values()), 0.4)
+    entries = []
+    for method, umse in {"Noisy": 4.1, "Constant": 1.0, "WCVD": 0.19, **filters}.items():
+        region = 0.5 * umse if method in filters else 2 * umse
+        more = {"umse": umse, "umse_overlap": umse, "region_umse": region, "region_mse": region, "region_part": 0.3}
+        entries.append((method, {"tested_on": "pt"}, rows_of(method, **more)))
+    table = wcvd_figure_2(*made_up(entries))
+    assert table.grids[0].columns[6:8] == ("uPSNR of the particle [dB]", "with the truth [dB]")
+    row = {line[0]: line for line in table.grids[0].rows}["WCVD"]
+    value = f"{10 * np.log10(PEAK**2 / 0.38):.2f}"
+    assert row[6:8] == (f"{value} [{value}, {value}]", value)
+    whole = [note for note in table.notes if "Figure 4" in note]
+    there = [note for note in table.notes if "The same in the region of the particle" in note]
+    assert len(whole) == len(there) == 2
+    assert all("pt, shows" in note for note in whole) and all("pt, fails" in note for note in there)
+    assert any("within 2 Å of a true metal column" in note and "30% of pt" in note for note in table.notes)
+
+
+def test_sweeps_have_a_fitted_column_where_it_is_recorded():
+    entries = [("Noisy", {}, rows_of("Noisy", fitted_psnr_db=1.5))]
+    entries += [("4 layers of 3 features", {"layers": 4, "features": 3}, rows_of("", fitted_psnr_db=22.5))]
+    grid = wcvd_sweep(*made_up(entries)).grids[0]
+    assert grid.columns[3] == "PSNR, fitted [dB]" and [line[3] for line in grid.rows] == ["1.50", "22.50"]
+    kernels = [("Noisy", {}, rows_of("Noisy", fitted_psnr_db=1.5))]
+    kernels += [("Kernel 3", {"low_pass_divisor": d}, rows_of("", fitted_psnr_db=20.0 + d)) for d in (0, 3)]
+    table = wcvd_figure_s3(*made_up(kernels))
+    assert table.grids[1].columns == ("PSNR, fitted [dB]", "no low-pass", "divisor 3")
+    assert table.grids[1].rows == (("Noisy", "1.50", ""), ("Kernel 3", "20.00", "23.00"))
+    assert any(note.startswith("Fitted: after the one gain and offset") for note in table.notes)

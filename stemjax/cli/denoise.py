@@ -42,8 +42,8 @@ def denoise(
 ) -> int:
     """Denoise images and movies. X.tif becomes X_denoised.tif, with X_denoised.json that says how it was made.
 
-    Reads .npy and TIFF, and with the extra `files` dm3, dm4, emd, ser, mrc and hspy. The images of a folder, png and
-    jpg too, are taken as one movie, in the order of their names. A file that fails does not stop the others. The frames
+    Reads .npy, TIFF, png, jpg and bmp, and with the extra `files` dm3, dm4, emd, ser, mrc and hspy. The images of a
+    folder are taken as one movie, in the order of their names. A file that fails does not stop the others. The frames
     of a movie are read and written one by one, or a few at a time where the model looks at their neighbours, so it may
     be larger than the memory.
 
@@ -53,7 +53,8 @@ def denoise(
 
     Args:
         paths: Image files, or folders of images, as many as you like.
-        model: Name from `stemjax models`, or folder of a run. Default: the network that comes along.
+        model: Name from `stemjax models` that needs no training, or folder of a run. Default: the network
+            that comes along.
         set: A setting of the model, as often as you like: --model gaussian --set sigma=2. A wrong one gets the list.
         train: Train the model, noise2void by default, on the movie itself first; it needs no clean images. The run's
             folder is kept, for `--model` and `--fine-tune`.

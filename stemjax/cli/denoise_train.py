@@ -22,6 +22,7 @@ class Training:
     axes: str | None
     sampling: float | None
     fill_nonfinite: bool | None  # None: the verb has no such option
+    wandb: bool = False
 
     def run(self, path: Path):
         """Train on a file or folder until the loss on what is held out falls no longer; returns the `train.Outcome`."""
@@ -46,7 +47,7 @@ class Training:
         elif len(movie.movie) == 1 and not learns_from_clips(denoiser):
             held = "a tenth of its pixels held out" if holds_out_pixels(denoiser) else "by which it is judged, too"
         print(f"training on {path}, {held}, in {self.runs / run.hash}", flush=True)
-        return train_and_report(run, movie, self.runs, initial=initial, time_limit=self.time_limit)
+        return train_and_report(run, movie, self.runs, self.wandb, initial=initial, time_limit=self.time_limit)
 
     def _new(self, path: Path, channels: int):
         """The preset's denoiser, for so many channels together."""

@@ -28,7 +28,7 @@ def reproduce_record(name: str, data: Path, runs: Path, results: Path, train: bo
     named = record["data_set"]
     data_set = rebuild.find_data(named["name"], named["recipe_hash"], record["size"], data)
     if record["run"]:
-        _have_run(record, data_set, runs, train)
+        _have_run(record, data, runs, train)
     (scores,) = records.load_scores(results / "records", [record]).values()
     found = reproduce(record, scores, data_set, runs)
     if found.weights is not None:
@@ -113,7 +113,7 @@ def _authors(record: dict) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------- the network
-def _have_run(record: dict, data_set, runs: Path, train: bool) -> None:
+def _have_run(record: dict, data: Path, runs: Path, train: bool) -> None:
     """See to it that the trained network is there; train it, or say which command does."""
     folder = runs / record["run"]
     if (folder / "best").is_dir():
@@ -125,13 +125,14 @@ def _have_run(record: dict, data_set, runs: Path, train: bool) -> None:
             f"{folder}: this network is not here; `{command}` trains it with the others of its table, or --train"
         )
     print(f"{folder}: not here; training it, after those that {experiment} needs before it", flush=True)
-    _train(experiment, size, runs, data_set, record["run"])
+    root = data.parent if (data / "manifest.json").is_file() else data
+    _train(experiment, size, runs, root, record["run"])
     if not (folder / "best").is_dir():
         where = _whereabouts(record["code"])
         raise ValueError(f"{folder}: this version of {experiment} trains other networks; those are of commit {where}")
 
 
-def _train(experiment: str, size: str, runs: Path, data_set, wanted: str) -> None:
+def _train(experiment: str, size: str, runs: Path, data: Path, wanted: str) -> None:
     """The trainings of an experiment, up to the wanted one; its records, if it makes any before, are thrown away."""
     from stemjax.cli.experiment import from_checkout
 
@@ -151,5 +152,5 @@ def _train(experiment: str, size: str, runs: Path, data_set, wanted: str) -> Non
 
     module = experiments.load(experiment)
     with tempfile.TemporaryDirectory() as scratch, contextlib.suppress(Trained):
-        workspace = UntilThere(data=data_set.folder.parent, runs=runs, results=Path(scratch))
+        workspace = UntilThere(data=data, runs=runs, results=Path(scratch))
         getattr(module, "train", module.run)(size, workspace)

@@ -81,7 +81,7 @@ def run_all(size: Size = "smoke") -> int:
     One that takes images of your own is left out, but for size smoke.
 
     Args:
-        size: See `stemjax experiment run`.
+        size: See `stemjax experiment run`. Default: smoke, where other verbs have cpu: all at cpu take many hours.
     """
     experiments, failed = from_checkout(), []
     for name in experiments.NAMES:

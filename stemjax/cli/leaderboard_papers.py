@@ -45,17 +45,19 @@ def cards(
     data: Annotated[Path, named("FOLDER")] = Path("data"),
     results: Annotated[Path, named("FOLDER")] = Path("results"),
 ) -> None:
-    """Write a card and a Croissant description of every data set of the benchmark that is here.
+    """Write a card and a Croissant description of every data set of the benchmark or of a record that is here.
 
     Args:
         data: Folder of simulated data sets, data/NAME-SIZE. Default: data.
         results: Folder with the benchmark; cards go to its folder cards. Default: results.
     """
+    from stemjax import records
     from stemjax.leaderboard import benchmark
     from stemjax.leaderboard import cards as library
 
     definition = benchmark.read(results)
-    found, missing = library.find_data_sets(definition, data)
+    current = records.current(records.load(results / "records"))
+    found, missing = library.find_data_sets(definition, data, current)
     for path in library.write_cards(results, definition, found):
         print(path)
     for text in missing:

@@ -8,9 +8,12 @@ from stemjax.cli.arguments import named
 
 
 def list_() -> None:
-    """List the models: name, parameters, field of view, paper. Any name will do for `stemjax denoise --model NAME`.
+    """List the models: name, weights, parameters, field of view, paper.
 
-    `stemjax models show NAME` tells all about one.
+    The column `weights` says what `stemjax denoise --model NAME` needs. "none needed" is a filter and "included" a
+    trained network: both denoise at once. "train first" has no weights: train it on a data set (`stemjax train NAME
+    --data FOLDER`, then `stemjax denoise FILE --model RUN`); or, if it learns from noisy images alone, on your movie
+    (`stemjax denoise MOVIE --train --model NAME`). `stemjax models show NAME` tells all about one.
     """
     from stemjax.presets import PRESETS
 

@@ -12,7 +12,7 @@ from stemjax.cli.arguments import Flag, Folder, MaybeCount, named
 
 def pt_ceo2(
     out: Folder,
-    size: Literal["smoke", "cpu", "gpu"] = "smoke",
+    size: Literal["smoke", "cpu", "gpu"] = "cpu",
     cell: Annotated[float, named("ANGSTROM")] = 50.1,
     surface: Flag = False,
     structure: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, named("NAME")] = (),
@@ -24,7 +24,8 @@ def pt_ceo2(
 
     Args:
         out: Folder of the data set.
-        size: smoke is 10 exit waves in seconds, cpu 285 in minutes, gpu the paper's whole grid of 855.
+        size: smoke is 10 exit waves in seconds, cpu 285 in minutes, gpu the paper's whole grid of 855. Default: cpu,
+            as of all verbs but `experiment run-all`.
         cell: Side of the square cell. Default: 50.1.
         surface: The 44 structures with atoms removed from or added to the surface instead.
         structure: This structure instead, by a name as the paper's authors give it; as often as you like.
@@ -45,7 +46,7 @@ def pt_ceo2(
     return _stoppable(lambda: make.make_pt_ceo2(out, size, workers, cell, name=name), "exit waves")
 
 
-def au_graphene(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke") -> int:
+def au_graphene(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "cpu") -> int:
     """Simulate movies of Au adatoms on graphene: contrast library by abTEM and adatom positions. Stopped, it continues.
 
     Args:
@@ -56,7 +57,7 @@ def au_graphene(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke") -> 
     return _stoppable(lambda: make.make_au_graphene(out, size), "movies")
 
 
-def haadf_pt(out: Folder, size: Literal["smoke", "cpu", "gpu", "gpu-1024"] = "smoke") -> int:
+def haadf_pt(out: Folder, size: Literal["smoke", "cpu", "gpu", "gpu-1024"] = "cpu") -> int:
     """Simulate HAADF movies of Pt atoms and clusters on carbon: contrast library by abTEM. Stopped, it continues.
 
     Args:
@@ -67,7 +68,7 @@ def haadf_pt(out: Folder, size: Literal["smoke", "cpu", "gpu", "gpu-1024"] = "sm
     return _stoppable(lambda: make.make_haadf_pt(out, size), "movies")
 
 
-def lattice(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke") -> int:
+def lattice(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "cpu") -> int:
     """Make movies of a distorted crystal lattice, in a moment: the drift of each.
 
     Args:
@@ -78,11 +79,23 @@ def lattice(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "smoke") -> int:
     return _stoppable(lambda: make.make_lattice(out, size), "movies")
 
 
+def atoms(out: Folder, data: Folder = Path("data"), size: Literal["smoke", "cpu", "gpu"] = "smoke") -> int:
+    """Render clean images of atoms of many kinds from the data sets that are there, in minutes. Stopped, it continues.
+
+    Args:
+        out: Folder of the data set.
+        data: Folder that holds the data sets pt-ceo2-SIZE, au-graphene-SIZE and haadf-pt-SIZE.
+        size: Also of these data sets. smoke is 112 stills of 64², cpu 688 of 128², gpu 1584 of 160².
+    """
+    make = _from_checkout("simulation.make_atoms")
+    return _stoppable(lambda: make.make_atoms(out, data, size), "stills")
+
+
 def movies(
     kind: Literal["pt", "au", "co", "sbd"],
     /,
     out: Folder,
-    size: Literal["smoke", "cpu", "gpu"] = "smoke",
+    size: Literal["smoke", "cpu", "gpu"] = "cpu",
     workers: MaybeCount = None,
 ) -> int:
     """Simulate HRTEM movies with abTEM: exit waves, drift, changes and column positions. Stopped, it continues.
@@ -134,6 +147,7 @@ simulate = {
     "au-graphene": au_graphene,
     "haadf-pt": haadf_pt,
     "lattice": lattice,
+    "atoms": atoms,
     "movies": movies,
     "held-out": held_out,
     "export-images": export_images,

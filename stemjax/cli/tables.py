@@ -13,9 +13,13 @@ def tables(results: Annotated[Path, named("FOLDER")] = Path("results"), check: F
     Args:
         results: Folder that holds `records`; the tables go to `tables` beside them. Default: results.
         check: Write nothing; exit 1 if a table differs from what the records say.
+
+    Exits 2 if there are no records.
     """
     from stemjax import tables as library
 
+    if not any((results / "records").glob("*.jsonl")):
+        raise OSError(f"{results}: no records here, so no tables; `stemjax experiment run NAME` makes some")
     if check:
         problems = library.check(results)
         for problem in problems:

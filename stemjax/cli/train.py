@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from stemjax.cli.arguments import Count, Flag, Folder, Settings, named
+from stemjax.cli.arguments import Count, Flag, Folder, MaybeCount, Settings, named
 
 IMAGED = "imaging."  # beginning of a setting of the data's imaging
 
@@ -17,6 +17,8 @@ def train(
     data: Folder,
     size: Literal["smoke", "cpu", "gpu"] = "cpu",
     set: Settings = (),
+    steps: MaybeCount = None,
+    start_from: Annotated[str | None, named("MODEL")] = None,
     seed: Count = 0,
     time_limit: Annotated[float | None, named("SECONDS")] = None,
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs"),
@@ -35,6 +37,9 @@ def train(
         set: A setting of the model, as often as you like: noise2atom --set flatten=true, autoencoder --set
             network.bottleneck=4; or of the noise and the imaging of a data set: imaging.gradient=1. A wrong one gets
             the list.
+        steps: Steps of the training, in place of those of the size; another number is another run.
+        start_from: Start with the weights of this model, a name from `stemjax models` or a run's folder, in place of
+            random ones. Needs a data set made by `stemjax simulate`.
         seed: Seed of everything random.
         time_limit: Seconds after which to save and stop.
         runs: Folder of the runs; each is a folder named by the hash of its configuration.
@@ -43,21 +48,26 @@ def train(
         wandb: Mirror the log to Weights & Biases; offline without an account.
         axes: What the axes of images of your own mean, e.g. HWC for a folder of RGB images.
     """
-    from stemjax import datasets, presets
+    from stemjax import checkpoint, datasets, presets
     from stemjax.cli.denoise_train import Training
     from stemjax.cli.training import train_and_report
     from stemjax.denoisers import with_settings
     from stemjax.haadf import HaadfImaging
     from stemjax.movies import Frames
+    from stemjax.stills import StillImaging
     from stemjax.synthetic import LatticeImaging
 
     chosen = presets.find_preset(preset)
     if not hasattr(chosen.denoiser, "init"):
         raise ValueError(f"{preset} is a filter, with nothing to train: use it as it is, or train another model")
+    if steps is not None and steps < 1:
+        raise ValueError("--steps must be at least 1")
     if _is_recorded(data) and getattr(chosen.denoiser, "self_supervised", False):
-        if (precision, rematerialise, wandb) != ("float32", False, False):
-            raise ValueError(f"{data}: --precision, --rematerialise and --wandb are for data sets: leave them out")
-        training = Training(preset, set, None, size, None, seed, runs, time_limit, axes, None, None)
+        of_data_sets = {"precision": precision != "float32", "rematerialise": rematerialise, "start-from": start_from}
+        for option, is_given in of_data_sets.items():
+            if is_given:
+                raise ValueError(f"{data}: --{option} is for data sets: leave it out")
+        training = Training(preset, set, None, size, steps, seed, runs, time_limit, axes, None, None, wandb)
         return _end(training.run(data))
     if axes and _has_data_set(data):
         raise ValueError(f"{data}: --axes is for images of your own: leave it out")
@@ -71,11 +81,13 @@ def train(
     imaging = [setting.removeprefix(IMAGED) for setting in set if setting.startswith(IMAGED)]
     of_model = [setting for setting in set if not setting.startswith(IMAGED)]
     denoiser = _with_options(preset, with_settings(chosen.at(size), of_model), precision, rematerialise)
-    run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed)
+    changes = {"steps": steps} if steps else {}
+    run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed, **changes)
     wanted = {"stem": "au-graphene", "movie": "movies pt"}.get(run.imaging.protocol, "pt-ceo2")
     wanted = "haadf-pt" if isinstance(run.imaging, HaadfImaging) else wanted
+    wanted = "atoms" if isinstance(run.imaging, StillImaging) else wanted
     given = "movies pt" if data_set.name.startswith("movies") else "pt-ceo2" if data_set.band else "au-graphene"
-    given = data_set.name if data_set.name in ("haadf-pt", "lattice") else given
+    given = data_set.name if data_set.name in ("haadf-pt", "lattice", "atoms") else given
     if (given, wanted) == ("lattice", "haadf-pt"):  # noisy movies of the same kind of microscope
         run, wanted = replace(run, imaging=LatticeImaging(), selection=Frames(session=("lattice",))), "lattice"
     if given != wanted:
@@ -83,8 +95,26 @@ def train(
             f"{data}: {preset} does not learn from {data_set.name}; `stemjax simulate {wanted}` makes data"
         )
     run = replace(run, imaging=with_settings(run.imaging, imaging))
+    initial = _weights(start_from, run.denoiser) if start_from else None
+    run = replace(run, initial=checkpoint.digest(initial)) if start_from else run
     print(f"training {preset} ({size}) in {runs / run.hash}", flush=True)
-    return _end(train_and_report(run, data_set, runs, wandb, time_limit=time_limit))
+    return _end(train_and_report(run, data_set, runs, wandb, initial=initial, time_limit=time_limit))
+
+
+def _weights(model: str, denoiser: Any) -> dict:
+    """The variables of a model whose network is that of a denoiser.
+
+    Raises
+    ------
+    ValueError
+        If it has another network.
+    """
+    from stemjax import presets
+
+    found, variables, _ = presets.load_model(model)
+    if getattr(found, "network", None) != denoiser.network:
+        raise ValueError(f"--start-from {model}: its network is another one than that of the model to be trained")
+    return variables
 
 
 def _end(outcome: Any) -> int:

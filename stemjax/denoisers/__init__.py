@@ -9,6 +9,8 @@ a class attribute `requires`.
 
 A configuration is plain JSON: ``{"class": "supervised.Supervised", "network": {"class": "unet.UNet", ...}}`` with the
 fields that differ from their defaults, so a new field with its default changes neither a configuration nor its hash.
+Where a method was mended, that must not be so: a field marked `WRITTEN` is in every configuration, and one without it
+is of the method as it was before, and refused.
 """
 
 import dataclasses
@@ -18,6 +20,7 @@ from collections.abc import Iterator, Sequence
 
 _PACKAGES = ("stemjax.denoisers", "stemjax.networks", "stemjax")
 _FLAX_FIELDS = ("parent", "name")
+WRITTEN = {"written": True}  # metadata of a field that a configuration always names
 
 
 def to_config(denoiser) -> dict:
@@ -26,7 +29,9 @@ def to_config(denoiser) -> dict:
     config = {"class": f"{module}.{type(denoiser).__name__}"}
     for field in dataclasses.fields(denoiser):
         value = getattr(denoiser, field.name)
-        if field.name in _FLAX_FIELDS or not field.init or value == _default(field):
+        if field.name in _FLAX_FIELDS or not field.init:
+            continue
+        if value == _default(field) and not _is_written(field):
             continue
         config[field.name] = _to_plain(value)
     return config
@@ -50,17 +55,31 @@ def from_config(config: dict):
     Raises
     ------
     ValueError
-        If the class or one of its fields is unknown here; the message names it.
+        If the class or one of its fields is unknown here, or the configuration is of a method that was mended since;
+        the message names it.
     """
-    fields = dict(config)
-    module_name, _, class_name = fields.pop("class").rpartition(".")
-    cls = next((c for p in _PACKAGES if (c := _find(f"{p}.{module_name}", class_name))), None)
-    if cls is None:
-        raise ValueError(f"unknown method or network {config['class']!r}; this version of stemjax does not have it")
+    cls, fields = class_of(config), {name: value for name, value in config.items() if name != "class"}
     unknown = set(fields) - {field.name for field in dataclasses.fields(cls)}
     if unknown:
         raise ValueError(f"{config['class']} has no field {sorted(unknown)[0]!r} in this version of stemjax")
+    if missing := [field.name for field in dataclasses.fields(cls) if _is_written(field) and field.name not in fields]:
+        raise ValueError(f"{config['class']} without {missing[0]!r} is from before it was mended: train anew")
     return cls(**{name: _from_plain(value) for name, value in fields.items()})
+
+
+def class_of(config: dict) -> type:
+    """The class of a configuration.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name here.
+    """
+    module_name, _, class_name = config["class"].rpartition(".")
+    cls = next((c for p in _PACKAGES if (c := _find(f"{p}.{module_name}", class_name))), None)
+    if cls is None:
+        raise ValueError(f"unknown method or network {config['class']!r}; this version of stemjax does not have it")
+    return cls
 
 
 def with_settings(chosen, settings: Sequence[str]):
@@ -134,6 +153,10 @@ def _find(module: str, name: str):
     if not module.rpartition(".")[2].isidentifier() or importlib.util.find_spec(module) is None:
         return None
     return getattr(importlib.import_module(module), name, None)
+
+
+def _is_written(field: dataclasses.Field) -> bool:
+    return field.metadata.get("written", False)
 
 
 def _default(field: dataclasses.Field):

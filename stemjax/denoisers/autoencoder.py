@@ -33,7 +33,7 @@ class MultiResolutionAutoencoder:
     ----------
     network : BottleneckAutoencoder
     objective : {"mae", "mse"}
-        Absolute error, as in the paper, or squared error, which asks for the mean.
+        Absolute error, as in the paper, or squared error, which asks for the mean; the preset has that.
 
     Notes
     -----

@@ -166,7 +166,7 @@ def candidates(
     d = jnp.where(toss, GOLDEN, -1 / GOLDEN)
     patches = cut(frames - mean, places, grid)
     moved = h * d[grid.pixels][..., None] * (jnp.arange(length) == column)
-    middle, up, down = (decompose(matrices) for matrices in (patches, patches + moved, patches - moved))
+    middle, up, down = decompose_all(patches, patches + moved, patches - moved)
     first, second = ((weight * d / grid.cover)[grid.pixels] for weight in (variance, variance + noise.sigma**2))
 
     def one(threshold: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -221,6 +221,17 @@ class Decomposed(NamedTuple):
         row = jnp.take(self.vectors, column, axis=1)
         weights = jnp.einsum("pts,ps->pt", self.vectors, kept * row, precision=lax.Precision.HIGHEST)
         return jnp.einsum("pnt,pt->pn", self.matrices, weights, precision=lax.Precision.HIGHEST)
+
+
+def decompose_all(*sets: jax.Array) -> list[Decomposed]:
+    """`decompose` of several sets of matrices, together.
+
+    On a CPU every batched `eigh` waits for threads of XLA's pool. Several that do not need each other's results may run
+    at once, fill the pool, and wait in it for ever: with 2 threads three do. So there must be one of them alone.
+    """
+    whole = decompose(jnp.concatenate(sets))
+    parts = (jnp.split(array, len(sets)) for array in whole)
+    return [Decomposed(*part) for part in zip(*parts, strict=True)]
 
 
 def decompose(matrices: jax.Array) -> Decomposed:

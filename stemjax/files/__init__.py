@@ -6,7 +6,7 @@
 it, and it is imported only when such a file is opened. Nothing is ever unpickled.
 """
 
-from stemjax.files.folder import RESULT, FolderStack, folder_images, natural, read_folder
+from stemjax.files.folder import RESULT, FolderStack, folder_images, natural, read_file, read_folder
 from stemjax.files.image import Image, to_json
 from stemjax.files.reading import (
     READABLE,
@@ -30,6 +30,7 @@ __all__ = [
     "fill_nonfinite",
     "folder_images",
     "natural",
+    "read_file",
     "read_folder",
     "read_image",
     "refuse_nonfinite",

@@ -129,6 +129,23 @@ def natural(name: str) -> list:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
+def read_file(path: str | Path, axes: str | None = None) -> Image:
+    """The image or movie of a file, of a picture (png, jpg, bmp) too, left on the disk where it can be.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read_image`.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in PICTURES or not path.is_file():
+        return read_image(path, axes, mapped=True)
+    image = _read_picture(path, axes)
+    if ALPHA in image.metadata:
+        print(f"warning: {path}: has an {image.metadata[ALPHA]}, which is left out", file=sys.stderr)
+    return replace(image, metadata={})
+
+
 def _read_frames(path: Path, axes: str | None) -> Image:
     """The frames [T, H, W, C] of a file, usually one."""
     image = _read_picture(path, axes) if path.suffix.lower() in PICTURES else read_image(path, axes, mapped=True)
@@ -180,7 +197,7 @@ def _read_picture(path: Path, axes: str | None) -> Image:
     try:
         array = io.imread(path)
     except Exception as error:  # noqa: BLE001  readers of damaged files raise whatever they stumble over
-        fix = "take it out of the folder or save it again"
+        fix = "save it again, or take it out of its folder"
         raise OSError(f"{path}: cannot be read as an image and may be damaged; {fix}") from error
     found = {}
     if path.suffix.lower() in WITH_ALPHA and array.ndim == 3 and array.shape[-1] in (2, 4):

@@ -10,13 +10,13 @@ Reference: Croissant format specification 1.0, MLCommons, http://mlcommons.org/c
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stemjax.datasets import DataSet, file_digest, open_data_set
 from stemjax.files import write_whole
 from stemjax.leaderboard.benchmark import Benchmark, Track
-from stemjax.records.rebuild import SIMULATE
+from stemjax.records.rebuild import MADE, SIMULATE
 
 FOLDER = "cards"
 LICENCE = "https://spdx.org/licenses/BSD-3-Clause.html"
@@ -36,6 +36,10 @@ ABOUT = {
     "and the state and place of every frame.",
     "movies-co": "HRTEM movies of Co nanoparticles on CeO2, with known drift: exit waves by multislice, and the state "
     "and place of every frame.",
+    "movies-sbd": "HRTEM movies of a Pt nanoparticle on CeO2 that stands still and does not change, as in the movie of "
+    "the SBD paper: exit waves by multislice.",
+    "lattice": "Movies of a distorted crystal lattice of no real material, with known drift: the crystal is a function "
+    "of the movie's number, so what is stored is the drift of every frame.",
 }
 LIMITS = (
     "Simulated: no contamination, no beam damage, no inelastic scattering; a perfect detector but for stated noise.",
@@ -45,21 +49,34 @@ LIMITS = (
 )
 
 
-def find_data_sets(definition: Benchmark, root: str | Path) -> tuple[dict[str, DataSet], list[str]]:
-    """The benchmark's data sets below a folder (NAME-SIZE -> data set), and what is missing, one line each."""
-    found, missing = {}, []
+def find_data_sets(
+    definition: Benchmark, root: str | Path, records: Iterable[dict] = ()
+) -> tuple[dict[str, DataSet], list[str]]:
+    """The data sets of the benchmark, and further ones that current `records` name, below a folder.
+
+    Returns
+    -------
+    (dict, list of str)
+        NAME-SIZE -> data set; and what is missing, one line each.
+    """
+    wanted = {}
     for track in definition.tracks:
         for size, facts in track.sizes.items():
             for name, recipe_hash in facts["data"].items():
-                label = f"{name}-{size}"
-                if recipe_hash is None or label in found:
-                    continue
-                if (Path(root) / label / "manifest.json").is_file():
-                    found[label] = open_data_set(Path(root) / label, recipe_hash)
-                    continue
-                command = f"stemjax simulate {SIMULATE.get(name, name)} --size {size} --out {Path(root) / label}"
-                missing += [f"{label}: not here; make it: {command}"]
-    return found, list(dict.fromkeys(missing))
+                if recipe_hash is not None:
+                    wanted.setdefault((name, size), recipe_hash)
+    for record in records:  # those without a folder need no card: nothing of them is stored
+        if (name := record["data_set"]["name"]) not in MADE:
+            wanted.setdefault((name, record["size"]), record["data_set"]["recipe_hash"])
+    found, missing = {}, []
+    for (name, size), recipe_hash in wanted.items():
+        folder = Path(root) / f"{name}-{size}"
+        if (folder / "manifest.json").is_file():
+            found[folder.name] = open_data_set(folder, recipe_hash)
+            continue
+        command = f"stemjax simulate {SIMULATE.get(name, name)} --size {size} --out {folder}"
+        missing += [f"{folder.name}: not here; make it: {command}"]
+    return found, missing
 
 
 def write_cards(results: str | Path, definition: Benchmark, data_sets: dict[str, DataSet]) -> list[Path]:
@@ -101,6 +118,7 @@ def card_of(label: str, data: DataSet, tracks: Sequence[Track]) -> str:
     ]
     if frame := manifest.get("frame"):
         facts.insert(3, f"Frames: {frame['pixels']}² px of {frame['sampling_angstrom']:g} Å")
+    truth = "`truth.npy` holds the true positions: item, frame, x and y in Å, species, number of atoms, surface or not."
     lines = [
         f"# {label}",
         "",
@@ -113,7 +131,7 @@ def card_of(label: str, data: DataSet, tracks: Sequence[Track]) -> str:
         *rows,
         "",
         "What an item has: " + ", ".join(f"`{name}`" for name in data.items[0]) + ".",
-        "`truth.npy` holds the true positions: item, frame, x and y in Å, species, number of atoms, surface or not.",
+        *[truth] * ("truth.npy" in manifest["files"]),
         "",
         "## Limits",
         "",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stemjax.datasets import recipe_hash
-from stemjax.denoisers import from_config
+from stemjax.denoisers import class_of
 from stemjax.leaderboard.benchmark import Benchmark, Board, Track
 from stemjax.leaderboard.published import Published, published_rows
 from stemjax.leaderboard.ranks import Rank, rank_drawn, rank_means
@@ -247,7 +247,7 @@ def family_of(record: dict) -> tuple[str, str]:
         return "reference", "none"
     if record["seed"] is None:
         return "filter", "none"
-    learns_alone = getattr(from_config(config), "self_supervised", False)
+    learns_alone = getattr(class_of(config), "self_supervised", False)
     return "network", "self-supervised" if learns_alone else "supervised"
 
 

@@ -10,6 +10,7 @@ from stemjax.leaderboard.benchmark import Benchmark, Track
 from stemjax.leaderboard.boards import board_html, is_separate, value_text
 from stemjax.leaderboard.data import seeds
 from stemjax.leaderboard.entries import Ranking
+from stemjax.leaderboard.markup import Html, facts_list, markup
 from stemjax.leaderboard.pictures import compare_html
 from stemjax.leaderboard.plots import plots_html
 from stemjax.leaderboard.record_pages import record_articles
@@ -171,29 +172,28 @@ def _folded(ranking: Ranking) -> str:
 
 
 def _facts(definition: Benchmark, track: Track) -> str:
-    data = "<br>".join(
-        f"{size}: {escape(facts['says'])}. "
-        + ", ".join(
-            f"{name} <span class=hash>{digest or 'no data set yet'}</span>" for name, digest in facts["data"].items()
-        )
-        for size, facts in track.sizes.items()
-    )
+    data = []
+    for size, of_size in track.sizes.items():
+        named = [
+            markup("{} <span class=hash>{}</span>", name, digest or "no data set yet")
+            for name, digest in of_size["data"].items()
+        ]
+        data.append(markup("{}: {}. {}", size, of_size["says"], Html(", ".join(named))))
     noise, held_out = track.noise, definition.held_out
-    rules = "<br>".join(f"<b>{rule['title']}</b>: {escape(rule['means'])}" for rule in definition.rules.values())
+    rules = [markup("<b>{}</b>: {}", rule["title"], rule["means"]) for rule in definition.rules.values()]
     facts = {
-        "Data, recipe hash": data,
-        "Noise": f"{escape(noise['model'])}; seed {noise['test_seed']}; "
-        f"on the validation split {noise['validation_seed']}",
-        "Metric": f"protocol <code>{track.protocol}</code>. {escape(track.contract)}",
+        "Data, recipe hash": Html("<br>".join(data)),
+        "Noise": f"{noise['model']}; seed {noise['test_seed']}; on the validation split {noise['validation_seed']}",
+        "Metric": markup("protocol <code>{}</code>. {}", track.protocol, track.contract),
         "Split": f"{track.split}; no method saw these {track.unit}s in training or tuning",
         "Unit of intervals": track.unit,
-        "Rules": f"{rules} Budget: {definition.budget} settings.",
-        "Records": f'<a href="leaderboard/{track.id}.html">all records of this track in full</a>',
+        "Rules": markup("{} Budget: {} settings.", Html("<br>".join(rules)), definition.budget),
+        "Records": markup('<a href="leaderboard/{}.html">all records of this track in full</a>', track.id),
     }
     if held_out["track"] == track.id:
-        version = escape(held_out["later_version"])
+        version = held_out["later_version"]
         facts["Held-out set"] = f"not made yet: its seed will be the first commit after {version}, see below"
-    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
+    listed = facts_list(facts)
     summary = "<summary>Data, noise, metric contract, split, rules</summary>"
     return f'<details class="facts">{summary}<dl class="facts">{listed}</dl></details>'
 
@@ -211,7 +211,7 @@ def _method(definition: Benchmark) -> str:
         "Times": "only those that a benchmark measured with nothing beside it; no record claims a time",
         "Held-out set": f"{h['rule']} {h['limit']} {h['makes']} Command: {h['command']}",
     }
-    listed = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
+    listed = facts_list(facts)
     return f'<section class="track" id="method"><h2>How to read it</h2><dl class="facts">{listed}</dl></section>'
 
 

@@ -1,11 +1,11 @@
 """Every competing record in full, at an address of its own: ``leaderboard/TRACK.html#ID``."""
 
 from collections.abc import Sequence
-from html import escape
 
 from stemjax.datasets import canonical_json
 from stemjax.leaderboard.benchmark import Track
 from stemjax.leaderboard.entries import Ranking
+from stemjax.leaderboard.markup import Html, facts_list, markup
 from stemjax.records import is_submission
 
 
@@ -17,57 +17,61 @@ def record_articles(track: Track, rankings: Sequence[Ranking], scores: dict[str,
             for record in entry.records:
                 if record["id"] not in shown:
                     shown[record["id"]] = _article(record, ranking.score, scores[record["id"]])
-    head = (
-        f'<header class="top"><p><a href="../index.html#{track.id}">Leaderboard</a></p><h1>{escape(track.title)}</h1>'
-        f'<p class="lede">The {len(shown)} records behind this track. An id is the sha256 of the contents: '
-        "whatever is edited shows.</p></header>"
+    head = markup(
+        '<header class="top"><p><a href="../index.html#{}">Leaderboard</a></p><h1>{}</h1>'
+        '<p class="lede">The {} records behind this track. An id is the sha256 of the contents: '
+        "whatever is edited shows.</p></header>",
+        *(track.id, track.title, len(shown)),
     )
     return f'{head}<main id="main">{"".join(shown.values())}</main>'
 
 
-def _article(record: dict, score: str, rows: list[dict]) -> str:
+def _article(record: dict, score: str, rows: list[dict]) -> Html:
+    """One record; its facts are text unless they are marked as HTML."""
     seed = "" if record["seed"] is None else f", training seed {record['seed']}"
-    conditions = ", ".join(f"{name} = {value}" for name, value in record["conditions"].items())
     data, code, hardware = record["data_set"], record["code"], record["hardware"]
     devices = ", ".join(f"{count} × {name}" for name, count in hardware["devices"].items())
+    commit = markup("stemjax {}, commit <span class=hash>{}</span>", code["version"], code["commit"] or "unknown")
+    short, experiment = record["id"][:16], record["experiment"]
     facts = {
-        "Record": f'<a href="#{record["id"][:16]}" class="hash">{record["id"]}</a>',
-        "Command": f"<code>{escape(record['command'])}</code>",
+        "Record": markup('<a href="#{}" class="hash">{}</a>', short, record["id"]),
+        "Command": markup("<code>{}</code>", record["command"]),
         **({"Derived": _derived(record)} if "derived" in record else {}),
         "Scores": _scores(record),
-        "Data set": f"{escape(data['name'])}, recipe {_hash(data['recipe_hash'])}, split {record['split']}",
-        "Conditions": escape(conditions) or "–",
-        "Protocol": escape(record["protocol"]),
-        "Code": f"stemjax {code['version']}, commit <span class=hash>{code['commit'] or 'unknown'}</span>"
-        + (", with uncommitted changes" if code["dirty"] else ""),
+        "Data set": markup("{}, recipe {}, split {}", data["name"], _hash(data["recipe_hash"]), record["split"]),
+        "Conditions": ", ".join(f"{name} = {value}" for name, value in record["conditions"].items()) or "–",
+        "Protocol": record["protocol"],
+        "Code": markup("{}{}", commit, ", with uncommitted changes" if code["dirty"] else ""),
         "Run": _hash(record["run"]),
         "Weights": _hash(record["checkpoint"]),
-        "Hardware": f"{escape(hardware['cpu'])}, {hardware['cores']} cores; {escape(devices)}",
-        "Software": escape(", ".join(f"{name} {version}" for name, version in record["software"].items())),
+        "Hardware": f"{hardware['cpu']}, {hardware['cores']} cores; {devices}",
+        "Software": ", ".join(f"{name} {version}" for name, version in record["software"].items()),
         "Network": _network(record),
         "Tried": _tuning(record),
-        "Method": f"<code>{escape(canonical_json(record['denoiser']))}</code>, "
-        f"<span class=hash>{record['denoiser_hash']}</span>",
-        "Images": f"<code>{escape(canonical_json(record['imaging']))}</code>",
+        "Method": markup(
+            "<code>{}</code>, <span class=hash>{}</span>", canonical_json(record["denoiser"]), record["denoiser_hash"]
+        ),
+        "Images": markup("<code>{}</code>", canonical_json(record["imaging"])),
         "Recorded": f"{record['time_utc']}, schema {record['schema_version']}, "
         f"benchmark version {record['benchmark_version']}",
-        "Files": f'<a href="../records/{record["experiment"]}.jsonl">{record["experiment"]}.jsonl</a>, '
-        f'<a href="../records/scores/{record["id"][:16]}.csv">all scores of every image</a> '
-        f"(sha256 <span class=hash>{record['scores_sha256'][:16]}</span>)",
+        "Files": markup(
+            '<a href="../records/{}.jsonl">{}.jsonl</a>, <a href="../records/scores/{}.csv">all scores of every image'
+            "</a> (sha256 <span class=hash>{}</span>)",
+            *(experiment, experiment, short, record["scores_sha256"][:16]),
+        ),
     }
-    listed = "".join(f"<dt>{name}<dd>{value}\n" for name, value in facts.items())
-    table = _images(score, rows)
-    return (
-        f'<article class="record" id="{record["id"][:16]}"><h2>{escape(record["method"])}{seed}</h2>'
-        f'<span class="size">size {record["size"]}</span><dl class="facts">{listed}</dl>{table}</article>\n'
+    return markup(
+        '<article class="record" id="{}"><h2>{}</h2><span class="size">size {}</span><dl class="facts">{}</dl>{}'
+        "</article>\n",
+        *(short, record["method"] + seed, record["size"], facts_list(facts, "<dt>{}<dd>{}\n"), _images(score, rows)),
     )
 
 
-def _derived(record: dict) -> str:
+def _derived(record: dict) -> Html:
     """How scores came from those of the record before, whose measurement command, code and hardware are of."""
     how, earlier = record["derived"], record["supersedes"][:16]
     text = f"{how['how']} (record {earlier}; {how['time_utc']}, commit {how['code']['commit'] or 'unknown'})"
-    return f"{escape(text)}, by <code>{escape(how['command'])}</code>"
+    return markup("{}, by <code>{}</code>", text, how["command"])
 
 
 def _scores(record: dict) -> str:
@@ -78,8 +82,8 @@ def _scores(record: dict) -> str:
     return "; ".join(parts)
 
 
-def _hash(value: str | None) -> str:
-    return f"<span class=hash>{value}</span>" if value else "–"
+def _hash(value: str | None) -> Html:
+    return markup("<span class=hash>{}</span>", value) if value else Html("–")
 
 
 def _network(record: dict) -> str:
@@ -96,22 +100,20 @@ def _tuning(record: dict) -> str:
     texts = [f"{told} settings, as its authors say"] * bool(told)
     for field, tried in (record["tuning"] or {}).items():
         values = ", ".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in tried["values"])
-        texts.append(f"{escape(field)}: {escape(str(tried['chosen']))} of {escape(values)}")
+        texts.append(f"{field}: {tried['chosen']} of {values}")
     return "; ".join(texts)
 
 
-def _images(score: str, rows: list[dict]) -> str:
+def _images(score: str, rows: list[dict]) -> Html:
     """The score of every image, one line per unit."""
     units: dict[str, list[dict]] = {}
     for row in rows:
         units.setdefault(row["unit"], []).append(row)
     digits = 2 if score.endswith("_db") else 3
-    lines = "".join(
-        f"<tr><th scope=row>{escape(unit)}"
-        + "".join(f'<td title="{escape(row["image"])}">{row[score]:.{digits}f}' for row in images)
-        + "\n"
-        for unit, images in units.items()
-    )
-    heading = f"{escape(score)} of each of {len(rows)} images"
-    table = f'<div class="scroll"><table class="images"><tbody>{lines}</tbody></table></div>'
-    return f"<details><summary>{heading}</summary>{table}</details>"
+    lines = []
+    for unit, images in units.items():
+        cells = (markup('<td title="{}">{}', row["image"], f"{row[score]:.{digits}f}") for row in images)
+        lines.append(markup("<tr><th scope=row>{}{}\n", unit, Html("".join(cells))))
+    heading = markup("{} of each of {} images", score, len(rows))
+    table = markup('<div class="scroll"><table class="images"><tbody>{}</tbody></table></div>', Html("".join(lines)))
+    return markup("<details><summary>{}</summary>{}</details>", heading, table)

@@ -20,6 +20,7 @@ Wang et al. 2020 ("Noise2Atom") for CSS.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 
@@ -100,6 +101,7 @@ def umse(
     window: tuple[int, int] = (0, 0),
     *,
     overlap: bool = False,
+    region: np.ndarray | None = None,
     tile: int = TILE,
     seed: int = 0,
 ) -> Estimate:
@@ -111,6 +113,9 @@ def umse(
         In one unit. The noise must be independent from frame to frame.
     window, overlap
         See `references`.
+    region : bool [H, W], optional
+        Pixels that count, in all frames; by default every one. It must not be chosen by the noisy frames a, b and c:
+        pixels that are high in them by chance would stay in it. The peak M is that of the whole movie all the same.
     tile : int
         Side of the squares [px] that the bootstrap draws, each through all frames. They have to be wider than the
         denoised noise is correlated.
@@ -123,9 +128,10 @@ def umse(
     Raises
     ------
     ValueError
-        If there are too few frames or the movies do not fit together.
+        If there are too few frames, some are copies of each other, the movies or the region do not fit together, or
+        the region holds no pixel.
     """
-    errors, frames = _errors(noisy, denoised, window, overlap, tile)
+    errors, frames = _errors(noisy, denoised, window, overlap, tile, region)
     low, high = map(float, np.percentile(_resampled(errors, seed), [2.5, 97.5]))
     mean, peak = _mean(errors), float(np.max(noisy))
     return Estimate(mean, low, high, _psnr(peak, mean), _psnr(peak, high), _psnr(peak, low), peak, frames)
@@ -187,12 +193,17 @@ def css(frames: np.ndarray) -> float:
 
 
 # ---------------------------------------------------------------------------------------------------- sums over tiles
-def _errors(noisy, denoised, window, overlap: bool, tile: int) -> tuple[np.ndarray, int]:
+def _errors(noisy, denoised, window, overlap: bool, tile: int, region=None) -> tuple[np.ndarray, int]:
     """Sum of the squared errors and number of pixels of each tile, [tiles, 2], and how many frames they are from."""
     noisy, denoised = np.asarray(noisy, np.float64), np.asarray(denoised, np.float64)
     if noisy.shape != denoised.shape or noisy.ndim != 3:
         raise ValueError(f"noisy {noisy.shape} and denoised {denoised.shape} must have one shape, [T, H, W]")
+    counted = np.ones(noisy.shape[1:], bool) if region is None else np.asarray(region)
+    if counted.shape != noisy.shape[1:] or counted.dtype != bool or not counted.any():
+        given = f"{counted.dtype} {counted.shape} with {np.count_nonzero(counted)} pixels"
+        raise ValueError(f"a region is True in some pixels of a frame {noisy.shape[1:]}; this one is {given}")
     chosen = references(len(noisy), window, overlap)
+    _refuse_copies(noisy)
     total = np.zeros(noisy.shape[1:])
     for t, *others in chosen:
         a, b, c = noisy[others]
@@ -200,9 +211,21 @@ def _errors(noisy, denoised, window, overlap: bool, tile: int) -> tuple[np.ndarr
         total += error / 2 / len(chosen)
     starts = [np.arange(0, side, min(tile, side)) for side in total.shape]
     sums, pixels = (
-        np.add.reduceat(np.add.reduceat(x, starts[0], 0), starts[1], 1) for x in (total, np.ones_like(total))
+        np.add.reduceat(np.add.reduceat(x, starts[0], 0), starts[1], 1) for x in (total * counted, counted * 1.0)
     )
-    return np.stack([sums.ravel(), pixels.ravel()], -1), len(chosen)
+    tiles = np.stack([sums.ravel(), pixels.ravel()], -1)
+    return tiles[tiles[:, 1] > 0], len(chosen)
+
+
+def _refuse_copies(noisy: np.ndarray) -> None:
+    """Raise ValueError if two frames [T, H, W] are the same, noise and all; frames of one value say nothing."""
+    first: dict[bytes, int] = {}
+    for number, frame in enumerate(noisy):
+        if np.ptp(frame) and (other := first.setdefault(sha256(frame.tobytes()).digest(), number)) != number:
+            raise ValueError(
+                f"frames {other} and {number} are copies of each other, but it needs noise that is independent from "
+                "frame to frame: give the movie as it was recorded"
+            )
 
 
 def _mean(errors: np.ndarray) -> float:

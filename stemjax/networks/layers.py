@@ -13,9 +13,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from stemjax.networks.convolution import DIMENSION_NUMBERS, correlate, correlate_inside
+
 EPSILON = 1e-5
 MOMENTUM = 0.1
-DIMENSION_NUMBERS = ("NHWC", "HWIO", "NHWC")
 
 
 def fan_in_uniform(fan_in: int, scale: float = 1.0):
@@ -60,16 +61,9 @@ class Conv(nn.Module):
         kernel = self.param("kernel", init, shape).astype(x.dtype)
         border = self.dilation * (self.kernel // 2)
         if self.padding == "replicate":
-            x = replicate_pad(x, border)
-            border = 0
-        y = lax.conv_general_dilated(
-            x,
-            kernel,
-            (self.stride, self.stride),
-            [(border, border)] * 2,
-            rhs_dilation=(self.dilation, self.dilation),
-            dimension_numbers=DIMENSION_NUMBERS,
-        )
+            y = correlate_inside(replicate_pad(x, border), kernel, self.stride, self.dilation)
+        else:
+            y = correlate(x, kernel, self.stride, self.dilation, border)
         if self.bias:
             y = y + self.param("bias", init, (self.features,)).astype(x.dtype)
         return y

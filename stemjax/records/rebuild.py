@@ -12,41 +12,70 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax import batches, columns, datasets, haadf, hrtem_movies, movies, noise, optics, render_atoms, synthetic
+from stemjax import (
+    batches,
+    columns,
+    datasets,
+    glyphs,
+    haadf,
+    hrtem_movies,
+    movies,
+    noise,
+    optics,
+    photographs,
+    render_atoms,
+    synthetic,
+)
 from stemjax.denoisers import from_config
 from stemjax.evaluate import ImageSet, denoise_all, denoise_movies, scores
 from stemjax.train import load_run
 
 CLASSES = (
     *(batches.Imaging, movies.GrapheneImaging, hrtem_movies.HrtemImaging, haadf.HaadfImaging),
-    *(noise.Poisson, noise.Gaussian, noise.FixedGaussian, noise.Dose, noise.PoissonGaussian, optics.Optics),
-    *(synthetic.LatticeImaging, render_atoms.Lattice),
+    *(synthetic.LatticeImaging, glyphs.GlyphImaging, photographs.PhotographImaging),
+    *(noise.Poisson, noise.Gaussian, noise.FixedGaussian, noise.UniformGaussian, noise.Dose, noise.PoissonGaussian),
+    *(glyphs.ClippedUniform, optics.Optics, render_atoms.Lattice),
 )
 # Conditions that say nothing about the images beyond what imaging, noise draw and names of images say. A record with
 # others (turned images, single pixels) is made again by its experiment alone.
 PLAIN = {"input_psnr_db", "trained_at_psnr_db", "frames", "threshold", "noise_draw", "dose_e_per_angstrom2"}
 PLAIN |= {"tested_on", "trained_on", "training_images", "kind", "part", "film"}
+PLAIN |= {"background", "cycles"}
 PLAIN |= {"crop_px", "network", "width", "objective", "times_crops"}
 PLAIN |= {"features", "layers", "low_pass_divisor", "reference"}
+PLAIN |= {"pictures", "sigma_255", "scene"}
 AS_RECORDED = "trained on, as recorded"  # the condition `frames` of images whose noise the training saw
 COLUMNS = "strict_surface_f1"  # a record with this score has all those of atomic columns
 SIMULATE = {
     "pt-ceo2-surface": "pt-ceo2 --surface",
     **{f"movies-{kind}": f"movies {kind}" for kind in ("pt", "au", "co", "sbd")},
 }
+# Data sets without a folder: they are made when asked for, of a font or of what comes with scikit-image.
+MADE = {
+    "glyphs": lambda size: glyphs.open_glyphs(count=glyphs.CHARACTERS[size]),
+    "scikit-image-photographs": lambda size: photographs.open_photographs(),
+}
 
 
 # ---------------------------------------------------------------------------------------------------- data
-def find_data(name: str, recipe_hash: str, size: str, root: str | Path = "data") -> datasets.DataSet:
-    """The data set of a record: ``ROOT/NAME-SIZE``, or the folder itself.
+def find_data(
+    name: str, recipe_hash: str, size: str, root: str | Path = "data"
+) -> datasets.DataSet | photographs.Photographs:
+    """The data set of a record: ``ROOT/NAME-SIZE``, or the folder itself; one that needs no folder is made here.
 
     Raises
     ------
     OSError
-        If it is not there; the message has the command that simulates it.
+        If it is not there; the message has the command that simulates it, or the font to install.
     ValueError
         If the folder holds a data set of another recipe.
     """
+    if name in MADE:
+        data = MADE[name](size)
+        if data.recipe_hash != recipe_hash:
+            found = f"recipe {data.recipe_hash}, but {recipe_hash} is expected"
+            raise ValueError(f"{name}: {found}; another version of the font or of scikit-image has other pictures")
+        return data
     root = Path(root)
     folder = root if (root / "manifest.json").is_file() else root / f"{name}-{size}"
     if not (folder / "manifest.json").is_file():
@@ -93,6 +122,8 @@ def images_of(record: dict, rows: Sequence[dict], data: datasets.DataSet):
     ValueError
         If a name is of no image of the data set.
     """
+    if isinstance(data, photographs.Photographs):
+        return _pictures_of(record, rows, data)
     numbers = {item["id"]: index for index, item in enumerate(data.items)}
     mark = "-defocus" if isinstance(imaging_of(record), batches.Imaging) else "-frame"
     item, place = [], []
@@ -106,6 +137,20 @@ def images_of(record: dict, rows: Sequence[dict], data: datasets.DataSet):
     if mark == "-frame":
         return movies.FrameList(np.array(item, np.int32), np.array(place, np.int32), unit)
     return datasets.Images(np.array(item, np.int32), np.array([_defocus(v) for v in place], np.float32), unit)
+
+
+def _pictures_of(record: dict, rows: Sequence[dict], data: photographs.Photographs):
+    """The list of pictures by name: `glyphs.GlyphList`, or `photographs.Windows`, whose names end in their corner."""
+    names, corners = [row["image"] for row in rows], []
+    if isinstance(imaging_of(record), photographs.PhotographImaging):
+        parts = [name.rsplit("-", 2) for name in names]
+        names, corners = [name for name, *_ in parts], [[int(y), int(x)] for _, y, x in parts]
+    if unknown := sorted(set(names) - set(data.images)):
+        raise ValueError(f"record {record['id'][:16]}: {data.name} has no picture {unknown[0]!r}")
+    unit = np.array([row["unit"] for row in rows])
+    if corners:
+        return photographs.Windows(np.array(names), np.array(corners), unit)
+    return glyphs.GlyphList(np.array(names), unit)
 
 
 def _defocus(printed: float) -> float:
@@ -131,7 +176,8 @@ def image_set(record: dict, rows: Sequence[dict], data: datasets.DataSet) -> Ima
     elif conditions.get("frames") == AS_RECORDED:
         noisy = np.asarray(imaging.device_arrays(data, images)["noisy"])
     else:
-        seed = batches.VALIDATION_NOISE if record["split"] == "validation" else batches.TEST_NOISE
+        drawn = record["split"] == "validation" or conditions.get("pictures") == glyphs.STROKES
+        seed = batches.VALIDATION_NOISE if drawn else batches.TEST_NOISE  # as `evaluate.image_set` chooses
         noisy = batches.noisy_images(clean, imaging, seed + conditions.get("noise_draw", 0))
     return ImageSet(clean, noisy, images, images.names(data), imaging)
 
@@ -187,6 +233,8 @@ def scored(
 
     `threshold` of the column finder is the paper's if None.
     """
+    if "gain" in record["scores"]:  # fitted on the validation images, and the same for all that are tested on
+        denoised = record["scores"]["gain"] * denoised + record["scores"]["offset"]
     found = scores(denoised, images, clamp=bool(record["denoiser"]))
     if COLUMNS in record["scores"]:
         reference = columns.Reference.of(data, images)

@@ -46,6 +46,7 @@ RANGES |= {
 RANGES |= {f"{channel}_profile_correlation": (-1.0, 1.0) for channel in ("adf", "bf")}
 RANGES |= {f"{channel}_profile_amplitude": (0.0, 1e6) for channel in ("adf", "bf")}
 RANGES |= {"mse": (0.0, 1e12), "umse": (-1e12, 1e12), "umse_overlap": (-1e12, 1e12), "peak": (0.0, 1e9)}  # of movies
+RANGES |= {"region_mse": RANGES["mse"], "region_umse": RANGES["umse"], "region_part": (0.0, 1.0)}  # of their particle
 RANGES |= {"clean_contrast": RANGES["contrast"], "registered": (0.0, 1.0)}
 RANGES |= dict.fromkeys(("drift_error_px", "drift_bound_px"), (0.0, 1e4))
 RANGES |= {"css": (-1.0, 1.0), "low_pass_correlation": (-1.0, 1.0), "fitted_psnr_db": RANGES["psnr_db"]}

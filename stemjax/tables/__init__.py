@@ -39,7 +39,9 @@ from stemjax.tables.very_noisy import (
     autoencoder_figure_9,
     noise2atom_figure_3,
 )
-from stemjax.tables.wcvd import wcvd_figure_2, wcvd_figure_s3, wcvd_figure_s12, wcvd_sweep
+from stemjax.tables.wcvd import wcvd_figure_2
+from stemjax.tables.wcvd_drift import wcvd_figure_s12
+from stemjax.tables.wcvd_kernels import wcvd_figure_s3, wcvd_sweep
 
 # Name of the experiment whose records make the table -> the function that makes it. A new table is one line here.
 TABLES: dict[str, Callable[[list[dict], dict[str, list[dict]]], Table]] = {

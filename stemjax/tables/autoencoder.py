@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from stemjax import figures
+from stemjax.denoisers import from_config
 from stemjax.metrics import bootstrap
 from stemjax.tables.rows import Row, gather, ranks
 from stemjax.tables.table import Grid, Table
@@ -15,6 +16,7 @@ NETWORK, WITHOUT_HEADS, BLIND = "Autoencoder", "Autoencoder, one head", "Noise2S
 BARS = ("Noisy", "Noisy, calibrated", "Constant")
 ORDER = (*BARS, "Gaussian, tuned", BLIND, WITHOUT_HEADS, NETWORK)
 PICTURES = ("characters", "strokes")
+CLASS = "autoencoder.MultiResolutionAutoencoder"
 ON_IMAGES = (*BARS, "Gaussian, tuned", "Noise2Void", NETWORK)
 
 
@@ -43,7 +45,8 @@ def autoencoder_figure_4(found: list[dict], scores: dict[str, list[dict]]) -> Ta
     notes = (
         *_verdicts(parts),
         "Clipped noise is not centred: every row but the first is given one gain and one offset, fitted on the "
-        "validation characters, where the filter is tuned too. The paper prints no figures for these.",
+        "validation characters, where the filter is tuned too. The paper prints no figures for these: it finds the "
+        "characters of both methods legible, and that the autoencoder cannot draw the strokes, which Noise2Self can.",
         *_training_notes(parts["characters"]),
         f"Strokes: {len(parts['strokes'][NETWORK].units)} draws of the noise on one picture, hence no interval.",
     )
@@ -85,10 +88,24 @@ def autoencoder_figure_6(found: list[dict], scores: dict[str, list[dict]]) -> Ta
         f"{published['noise2void']} Noise2Void, {published['autoencoder']} autoencoder, "
         f"{published['care_supervised']} CARE, which learns from pairs and is not run here. With which scaling and "
         "data range is not said; for other images they say nothing.",
+        *_bottleneck([rows[NETWORK] for rows in parts.values()], "default"),
         "The networks saw equally many crops, one seed each: it does not show the spread of trainings.",
     )
     title = f"Figure 6 of Wang et al. 2021, on images that were given, at size {found[0]['size']}"
     return Table(title, caption, grids, notes, data)
+
+
+def channels_of(record: dict) -> int | None:
+    """Channels at the bottleneck of a record's autoencoder; None where its method is another."""
+    config = record["denoiser"]
+    return from_config(config).network.bottleneck if config.get("class") == CLASS else None
+
+
+def _bottleneck(rows: list[Row], kind: str) -> list[str]:
+    """How many channels the bottleneck has, here and in the paper, if there are autoencoders among the rows."""
+    channels = {channels_of(record) for row in rows for record in row.records} - {None}
+    here, paper = " or ".join(map(str, sorted(channels))), PUBLISHED["bottleneck_channels"][kind]
+    return [f"Bottleneck of the autoencoder: {here} channels (the paper: {paper})."] * bool(channels)
 
 
 def _figures(row: Row, network: Row) -> dict:
@@ -179,6 +196,7 @@ def _training_notes(rows: dict[str, Row]) -> list[str]:
     crops = {row.records[0]["learning_curve"][-1]["crops"] for row in rows.values() if row.records[0]["learning_curve"]}
     counts = " or ".join(f"{count:,}" for count in sorted(crops))
     return [
+        *_bottleneck([rows[WITHOUT_HEADS], rows[NETWORK]], "characters"),
         f"Every network saw {counts} crops of 64 px, the noise of each character recorded once; it is scored by its "
         "checkpoint of the least loss, its own, on validation characters.",
         "Convergence: PSNR of validation characters before any calibration: below the table's figures.",

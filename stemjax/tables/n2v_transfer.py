@@ -35,6 +35,7 @@ def n2v_figure_10(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         f"weights of the first, which had seen {crops:,} of session a.",
         "Fresh networks and the fine-tuned one are those of the least loss on frames of b between the ones they learnt "
         "from; the first, of the least loss on validation movies of a.",
+        "The paper, by profiles in recordings: the old network serves a new recording, retraining is not required.",
     )
     title = f"Figure 10 of {SOURCE}, regenerated at size {found[0]['size']}"
     return Table(title, caption, tuple(grids), notes, data)

@@ -1,6 +1,7 @@
 """Figures 1, 4, 5 and 6 of the Noise2Atom paper: its losses, its need of images, its failures."""
 
 import json
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,9 @@ PUBLISHED = json.loads((Path(__file__).parents[1] / "published.json").read_text(
 SOURCE = "Wang et al. 2020 (Noise2Atom)"
 LABEL, CONSTANT, INVERTED = "Noise2Atom", "Constant", -0.2
 LEARNT = 0.1  # dB above a constant, from which on something was learnt
+# Weights of the cycle and of the low-frequency cycle in records from before the correction to those of the paper; they
+# have neither the weights in their configuration nor a condition `cycles`.
+FORMERLY = "5 : 1"
 SCORES = {  # of a row: name -> heading, format
     "psnr_db": ("PSNR [dB]", ".2f"),
     "fitted_psnr_db": ("PSNR [dB], fitted", ".2f"),
@@ -81,36 +85,77 @@ def noise2atom_figure_4(found: list[dict], scores: dict[str, list[dict]]) -> Tab
 
 
 def noise2atom_figure_5(found: list[dict], scores: dict[str, list[dict]]) -> Table:
-    """One row for every seed on every background, and how many of them are inverted."""
-    lines, data, notes, first = [], [], [], None
-    for background, rows in _by(found, scores, "background").items():
-        first = first or rows
-        for name, row in rows.items():
-            if name != LABEL:
-                data.append({"background": background, "method": name, "seed": ""} | _figures(row))
-                lines.append((f"{name}, {background}", *_cells(data[-1]), ""))
-        inverted = 0
-        for record in rows[LABEL].records:
-            values = {name: record["scores"][name] for name in SCORES}
-            fails = values["low_pass_correlation"] < INVERTED
-            inverted += fails
-            texts = (format(values[name], form) for name, (_, form) in SCORES.items())
-            lines.append((f"Seed {record['seed']}, {background}", *texts, "inverted" if fails else ""))
-            data.append({"background": background, "method": LABEL, "seed": record["seed"]} | values)
-        seeds, nothing = len(rows[LABEL].records), rows[CONSTANT].mean("fitted_psnr_db") + LEARNT
-        blank = sum(record["scores"]["fitted_psnr_db"] < nothing for record in rows[LABEL].records)
-        notes.append(
-            f"Background {background}: {inverted} of {seeds} training{'s' * (seeds > 1)} inverted; {blank} learnt "
-            f"nothing: a fitted PSNR less than {LEARNT:g} dB above that of the constant."
-        )
+    """One row for every seed on every background and with both weights of the cycles, and how many of them failed."""
+    lines, data, ended, first = [], [], {}, None
+    for background in dict.fromkeys(record["conditions"]["background"] for record in found):
+        chosen = [record for record in found if record["conditions"]["background"] == background]
+        for cycles in dict.fromkeys(map(cycles_of, chosen)):
+            rows = gather([record for record in chosen if cycles_of(record) == cycles], scores)
+            first = first or rows
+            for name, row in rows.items():
+                line = (f"{name}, {background}", "", *_cells(_figures(row)), "")
+                if name != LABEL and line not in lines:  # the same frames: no training is in these rows
+                    lines.append(line)
+                    data.append({"background": background, "cycles": "", "method": name, "seed": ""} | _figures(row))
+            nothing = rows[CONSTANT].mean("fitted_psnr_db") + LEARNT
+            for record in rows[LABEL].records:
+                values = {name: record["scores"][name] for name in SCORES}
+                fails = values["low_pass_correlation"] < INVERTED
+                ended.setdefault((background, cycles), []).append((fails, values["fitted_psnr_db"] < nothing))
+                texts = (format(values[name], form) for name, (_, form) in SCORES.items())
+                lines.append((f"Seed {record['seed']}, {background}", cycles, *texts, "inverted" if fails else ""))
+                of = {"background": background, "cycles": cycles, "method": LABEL, "seed": record["seed"]}
+                data.append(of | values)
+    notes = _with_each_weight(ended, found)
+    notes += [f"Background {background}, cycles {cycles}: {_ended(of)}." for (background, cycles), of in ended.items()]
+    notes.append(f"Learnt nothing: a fitted PSNR less than {LEARNT:g} dB above that of the constant.")
     notes.append("Trainings are left alone, without the restarts of the preset.")
     notes.append('"Flattened": with the same gradient, and the plane of its background taken from every image first.')
     notes.append(f"The paper: {PUBLISHED['published_failure']}. A few seeds say little of a rate like that.")
-    grid = Grid(("Training, background", *(heading for heading, _ in SCORES.values()), "Failure"), tuple(lines))
-    return _table("Figures 5 and 6", first, (grid,), (*notes, *_notes(found)), data)
+    headings = ("Training, background", "Cycles", *(heading for heading, _ in SCORES.values()), "Failure")
+    notes += _notes(found, says_weights=False)
+    return _table("Figures 5 and 6", first, (Grid(headings, tuple(lines)),), tuple(notes), data)
+
+
+def cycles_of(record: dict) -> str:
+    """Weights of the cycle and the low-frequency cycle with which a record of Figure 5 was made."""
+    return record["conditions"].get("cycles", FORMERLY)
+
+
+def _ended(trainings: list[tuple[bool, bool]]) -> str:
+    """How trainings ended, each (inverted, learnt nothing), in words."""
+    count, (inverted, blank) = len(trainings), map(sum, zip(*trainings, strict=True))
+    return f"{inverted} of {count} training{'s' * (count > 1)} inverted, {blank} learnt nothing"
+
+
+def _with_each_weight(ended: dict[tuple[str, str], list], found: list[dict]) -> list[str]:
+    """How the trainings ended with each weight of the cycles, all backgrounds together."""
+    together: dict[str, list] = {}
+    for (_, cycles), trainings in ended.items():
+        together.setdefault(cycles, []).extend(trainings)
+    if list(together) == [FORMERLY]:
+        return older_weights(found)
+    said = "; ".join(f"with {cycles} {_ended(trainings)}" for cycles, trainings in together.items())
+    before = f"; they stood {FORMERLY} before a correction" * (FORMERLY in together)
+    return [
+        f"Cycles: weights of the cycle and of the low-frequency cycle. The paper weighs them alike{before}. On all "
+        f"backgrounds together: {said}."
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------- parts
+def older_weights(found: list[dict]) -> list[str]:
+    """A note on records of Noise2Atom from before the weights of its cycles were those of the paper, if there are."""
+    networks = [record for record in found if record["method"] == LABEL]
+    older = [record for record in networks if "adversarial" not in record["denoiser"]]
+    some = f", in {len(older)} of {len(networks)} records," * (len(older) < len(networks))
+    text = (
+        f"{LABEL}{some} was trained before a correction: the cycle weighed five times as much as the low-frequency "
+        "cycle; the paper weighs them alike. To be recorded anew."
+    )
+    return [text] * bool(older)
+
+
 def restarts(found: list[dict]) -> list[str]:
     """A note on the generators that trainings have drawn anew, if they have."""
     curves = [record["learning_curve"] for record in found if record["method"] == LABEL]
@@ -137,7 +182,9 @@ def _cells(figures: dict) -> list[str]:
     return [printed(figures, name, form) for name, (_, form) in SCORES.items()]
 
 
-def _notes(found: list[dict]):
+def _notes(found: list[dict], says_weights: bool = True) -> Iterator[str]:
+    if says_weights:
+        yield from older_weights(found)
     networks = [record for record in found if record["method"] == LABEL]
     last = [record["learning_curve"][-1] for record in networks]
     steps = sorted({point["step"] for point in last})

@@ -33,6 +33,24 @@ def _published_sbd() -> dict[str, dict]:
     }
 
 
+def of_the_notebooks() -> str:
+    """What the authors' notebooks print for the networks that they released, beside the paper's figures."""
+    printed = {row["model"]: row["psnr"] for row in PUBLISHED["table_3_1_tem"]}
+    said, unsupported = [], []
+    for model, figures in reversed(PUBLISHED["notebooks"]["networks"].items()):
+        patches = " to ".join(dict.fromkeys(f"{value:.2f}" for value in figures["psnr_patches"]))
+        said.append(
+            f"{figures['psnr_whole']:.2f} dB on whole images and {patches} dB in patches for the {model} "
+            f"(the paper: {printed[model]:.2f} dB)"
+        )
+        if max(figures["psnr_patches"]) < printed[model]:
+            unsupported.append(f"{printed[model]:.2f} dB")
+    return (
+        f"The authors' own notebooks print for the networks that they released {'; '.join(said)}. "
+        f"They do not support the {' and '.join(unsupported)}."
+    )
+
+
 def sbd_table_5_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Table 5.1 of the SBD paper, from the current records of one size."""
     rows, published = gather(found, scores), _published_sbd()
@@ -174,6 +192,7 @@ def _notes(rows: dict[str, Row], is_ranked: bool) -> Iterable[str]:
     if overlapping:
         yield f"Their seeds overlap, so that another seed may change the order: {'; '.join(overlapping)}."
     yield "Published figures of SBD + UNet: Table 3.1, 4 scales and 64 base channels."
+    yield of_the_notebooks()
     if any(row.records[0]["size"] == "cpu" for row in rows.values()):
         yield (
             "The networks differ in size, biases and normalisation as well as in field of view: their order alone does "

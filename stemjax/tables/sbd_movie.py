@@ -10,7 +10,7 @@ from stemjax.tables.n2v import estimate, printed
 from stemjax.tables.rows import Row, gather
 from stemjax.tables.sbd import PUBLISHED
 from stemjax.tables.table import Grid, Table
-from stemjax.tables.wcvd import SIGMA_3, WINDOW_3
+from stemjax.tables.wcvd import FITTED, FITTED_NOTE, SIGMA_3, WINDOW_3
 
 SOURCE = PUBLISHED["citation"].partition(",")[0]
 NOISY, CONSTANT, AVERAGE = "Noisy", "Constant", "Time average"
@@ -28,9 +28,10 @@ def sbd_movie(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     own = next(c["movie"] for row in rows.values() if "movie" in (c := row.records[0]["conditions"]))
     data = tuple(_figures(row, movie) for row in rows.values() for movie in units)
     of = {(figure["method"], figure["movie"]): figure for figure in data}
-    columns = ("Learnt from", "PSNR [dB]", "SSIM", "PSNR to the time average [dB]", "uPSNR [dB]")
+    is_fitted = any("fitted_psnr_db" in figure for figure in data)
+    columns = ("Learnt from", "PSNR [dB]", *[FITTED] * is_fitted, "SSIM", "PSNR to the time average [dB]", "uPSNR [dB]")
     columns += ("with the truth [dB]", "Surface r", "Parameters")
-    grids = [Grid((f"Movie {own}", *columns), tuple(_printed(of[name, own]) for name in rows))]
+    grids = [Grid((f"Movie {own}", *columns), tuple(_printed(of[name, own], is_fitted) for name in rows))]
     if len(units) > 1:
         names = {"psnr_db": ("PSNR [dB]", ".2f"), "ssim": ("SSIM", ".3f"), "profile_correlation": ("Surface r", ".2f")}
         lines = (
@@ -61,20 +62,23 @@ def _figures(row: Row, movie: str) -> dict:
     figure = {"method": row.method, "movie": movie, "learnt_from": record["conditions"]["trained_on"]}
     for name in ("psnr_db", "ssim", "average_psnr_db", "profile_correlation"):
         figure[name] = round(mean[name], 6) if name in mean else ""
+    if "fitted_psnr_db" in mean:
+        figure["fitted_psnr_db"] = round(mean["fitted_psnr_db"], 6)
     umse, peak = mean.get("umse", 0.0), mean["peak"]
     figure["upsnr_db"] = round(10 * np.log10(peak**2 / umse), 6) if umse > 0 else ""
     figure["upsnr_from_truth_db"] = round(10 * np.log10(peak**2 / mean["mse"]), 6)
     return figure | {"parameters": record["parameters"], "records": record["id"][:16]}
 
 
-def _printed(figure: dict) -> tuple[str, ...]:
+def _printed(figure: dict, is_fitted: bool) -> tuple[str, ...]:
     def text(name: str, form: str, missing: str = "") -> str:
-        return missing if figure[name] == "" else format(figure[name], form)
+        return missing if figure.get(name, "") == "" else format(figure[name], form)
 
     return (
         figure["method"],
         figure["learnt_from"],
         text("psnr_db", ".2f"),
+        *[text("fitted_psnr_db", ".2f")] * is_fitted,
         text("ssim", ".3f"),
         text("average_psnr_db", ".2f", "itself"),
         text("upsnr_db", ".2f", "none"),
@@ -144,6 +148,8 @@ def _notes(rows: dict[str, Row], of: dict, own: str) -> Iterator[str]:
         "Surface r: correlation with the clean profile along the topmost row of Pt columns. Blind-spot network: Laine "
         "et al., mean of the posterior. A frame that Self2Self did not learn from is as strange to it as another movie."
     )
+    if any("fitted_psnr_db" in figure for figure in of.values()):
+        yield FITTED_NOTE
     chosen = [
         f"{name} {field} {tried['chosen']:.3g}{' (at an end of the values tried)' * bool(tried.get('at_an_end'))}"
         for name, row in rows.items()
@@ -239,8 +245,9 @@ def _notes_5_8(rows: dict[str, Row]) -> Iterator[str]:
     yield (
         f"{SBD}: supervised, fresh noise in every step, its batch size and learning rate tuned; the networks of Table "
         "5.1, mean over their seeds. Of the blind-spot networks the scale of the last layer at the start (1 or 0.1) "
-        "was chosen by hand on validation images, with their truth. The paper's Figure 5.8 prints no figures; those "
-        "published for the other rows are of other images and a lower dose."
+        "was chosen by hand on validation images, with their truth. The paper's Figure 5.8 is a curve without figures "
+        "that reaches the supervised network once there are enough images; figures published for the other rows are of "
+        "other images and a lower dose."
     )
 
 

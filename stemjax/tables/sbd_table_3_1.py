@@ -4,7 +4,7 @@ from stemjax.metrics import bootstrap
 from stemjax.tables.ablation import by_field_of_view, conditions_of, draw, figures_of, notes_of
 from stemjax.tables.ablation import printed as printed_row
 from stemjax.tables.rows import Row, gather
-from stemjax.tables.sbd import PUBLISHED
+from stemjax.tables.sbd import PUBLISHED, of_the_notebooks
 from stemjax.tables.table import Grid, Table
 
 # The paper's base channels to one of ours; networks narrower than a quarter have no row in the paper.
@@ -53,6 +53,7 @@ def sbd_table_3_1(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "In crops of 128 px a network of 6 scales has 2 x 2 pixels at its coarsest, too few for the statistics of its "
         "normalisation: some of its trainings hardly leave the level of the constant (see its seeds).",
         "Published figures stand beside the network of the same relative width.",
+        of_the_notebooks(),
     ]
     title = f"Table 3.1 of {PUBLISHED['citation'].partition(',')[0]}, regenerated at size {size}"
     return Table(title, "\n\n".join(captions), tuple(grids), tuple(notes), tuple(data), plots)

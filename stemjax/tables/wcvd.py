@@ -15,6 +15,13 @@ NOISY, CONSTANT, WCVD = "Noisy", "Constant", "WCVD"
 # The two readings of the size (3, 3, 3) of the paper's Gaussian filters, and the rows of each.
 SIGMA_3 = {dimensions: f"Gaussian filter, {dimensions}, sigma 3" for dimensions in ("2-D", "3-D")}
 WINDOW_3 = {dimensions: f"Gaussian filter, {dimensions}, window 3" for dimensions in ("2-D", "3-D")}
+# The PSNR after one gain and offset per movie: its column, where the records of a table have it, and what it is.
+FITTED = "PSNR, fitted [dB]"
+FITTED_NOTE = (
+    "Fitted: after the one gain and offset of each movie that bring it nearest to the noisy frames; a wrong level or "
+    "range costs nothing there."
+)
+REGION = ("region_umse", "region_mse")  # of the particle
 READINGS = {
     "a standard deviation of 3 pixels and frames": tuple(SIGMA_3.values()),
     "a window of 3 pixels and frames": tuple(WINDOW_3.values()),
@@ -33,13 +40,10 @@ def wcvd_figure_2(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         for kind, rows in parts.items()
         for name, row in rows.items()
     )
-    columns = ("PSNR [dB]", "gain [dB]", "SSIM", "uPSNR [dB]", "with the truth [dB]", "contrast", "Parameters")
-    grids = [
-        Grid((KINDS[kind], *columns), tuple(_printed(f) for f in data if f["tested_on"] == kind)) for kind in parts
-    ]
+    grids = [_grid(kind, [figures for figures in data if figures["tested_on"] == kind]) for kind in parts]
     grids += [_trust(kind, rows) for kind, rows in parts.items()]
     title = f"Figures 2 to 4 and S9 to S11 of {SOURCE}, regenerated at size {found[0]['size']}"
-    return Table(title, _caption(parts), tuple(grids), tuple(_notes(parts, found)), data)
+    return Table(title, caption(parts), tuple(grids), tuple(_notes(parts, found)), data)
 
 
 def _figures(row: Row, noisy: Row) -> dict:
@@ -48,19 +52,34 @@ def _figures(row: Row, noisy: Row) -> dict:
     for name, values in {"psnr_db": row.scores["psnr_db"], "gain_db": gain}.items():
         ends = zip(("", "_low", "_high"), estimate(values, row.units), strict=True)
         figures |= {f"{name}{end}": "" if value is None else round(value, 6) for end, value in ends}
+    if "fitted_psnr_db" in row.scores:
+        figures["fitted_psnr_db"] = round(row.mean("fitted_psnr_db"), 6)
     figures |= {"ssim": round(row.mean("ssim"), 6), "contrast": round(row.mean("contrast"), 6)}
     figures |= {"clean_contrast": round(row.mean("clean_contrast"), 6)}
-    estimated, true = upsnr_of_movies(row)
-    usable = np.isfinite(estimated)
-    if usable.any():
-        ends = zip(("", "_low", "_high"), estimate(estimated[usable], np.flatnonzero(usable)), strict=True)
-        figures |= {f"upsnr_db{end}": "" if value is None else round(value, 6) for end, value in ends}
-    else:
-        figures |= {"upsnr_db": "", "upsnr_db_low": "", "upsnr_db_high": ""}
-    figures["upsnr_movies"] = int(usable.sum())
-    figures["upsnr_from_truth_db"] = round(float(true.mean()), 6)
+    figures |= _upsnr(row, "upsnr", "umse", "mse")
+    if REGION[1] in row.scores:
+        figures |= _upsnr(row, "region_upsnr", *REGION)
     facts = {"parameters": row.records[0]["parameters"], "movies": len(set(row.units))}
     return figures | facts | {"records": " ".join(record["id"][:16] for record in row.records)}
+
+
+def _upsnr(row: Row, name: str, umse: str, mse: str) -> dict:
+    """uPSNR over those movies that have one, how many these are, and what it would be with the truth."""
+    estimated, true = upsnr_of_movies(row, umse, mse)
+    usable, figures = np.isfinite(estimated), dict.fromkeys((f"{name}_db", f"{name}_db_low", f"{name}_db_high"), "")
+    if usable.any():
+        ends = zip(figures, estimate(estimated[usable], np.flatnonzero(usable)), strict=True)
+        figures = {end: "" if value is None else round(value, 6) for end, value in ends}
+    return figures | {f"{name}_movies": int(usable.sum()), f"{name}_from_truth_db": round(float(true.mean()), 6)}
+
+
+def _grid(kind: str, data: list[dict]) -> Grid:
+    """The figures of one kind of movie; the columns of later scores where a record has them."""
+    is_fitted, has_region = any("fitted_psnr_db" in f for f in data), any("region_upsnr_db" in f for f in data)
+    columns = ("PSNR [dB]", *[FITTED] * is_fitted, "gain [dB]", "SSIM", "uPSNR [dB]")
+    columns += ("with the truth [dB]", *["uPSNR of the particle [dB]", "with the truth [dB]"] * has_region)
+    columns += ("contrast", "Parameters")
+    return Grid((KINDS[kind], *columns), tuple(_printed(figures, is_fitted, has_region) for figures in data))
 
 
 def _trust(kind: str, rows: dict[str, Row]) -> Grid:
@@ -96,9 +115,9 @@ def misranked(rows: dict[str, Row]) -> float:
     return float(max(wrong))
 
 
-def upsnr_of_movies(row: Row, score: str = "umse") -> tuple[np.ndarray, np.ndarray]:
+def upsnr_of_movies(row: Row, score: str = "umse", true_score: str = "mse") -> tuple[np.ndarray, np.ndarray]:
     """uPSNR of each movie, and what it would be with the truth [dB]; NaN where it is not defined."""
-    mse, peak = (_of_movies(row, name) for name in ("mse", "peak"))
+    mse, peak = (_of_movies(row, name) for name in (true_score, "peak"))
     umse = _of_movies(row, score) if score in row.scores else np.full(len(mse), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         estimated = np.where(umse > 0, 10 * np.log10(peak**2 / umse), np.nan)
@@ -107,25 +126,64 @@ def upsnr_of_movies(row: Row, score: str = "umse") -> tuple[np.ndarray, np.ndarr
 
 
 def _figure_4(parts: dict[str, dict[str, Row]]) -> Iterator[str]:
-    """Whether WCVD has the highest uPSNR, as in the paper, under either reading of the size of its Gaussian filters."""
+    """Whether WCVD has the highest uPSNR, as in the paper, under either reading of the size of its Gaussian filters.
+
+    And whether it has it in the region of the particle, where that is recorded.
+    """
     for reading, filters in READINGS.items():
         begin = f"Figure 4 of the paper (WCVD has the highest uPSNR), with its Gaussian filters of {reading}: "
         if all(WCVD in rows and set(filters) <= set(rows) for rows in parts.values()):
             yield begin + "; ".join(f"{kind}, {_highest(rows, filters)}" for kind, rows in parts.items()) + "."
         else:
             yield begin + "untested, as long as these rows are not recorded for every kind."
+    for reading, filters in READINGS.items():
+        there = {kind: rows for kind, rows in parts.items() if WCVD in rows and set(filters) <= set(rows)}
+        told = [f"{k}, {_highest(r, filters, REGION)}" for k, r in there.items() if REGION[1] in r[WCVD].scores]
+        if told:
+            yield f"The same in the region of the particle, with filters of {reading}: {'; '.join(told)}."
 
 
-def _highest(rows: dict[str, Row], filters: tuple[str, ...]) -> str:
+def _level_and_shape(kind: str, rows: dict[str, Row]) -> Iterator[str]:
+    """What of WCVD's distance from the best row is a wrong level and what a wrong shape; paired over movies.
+
+    With P the PSNR and F that after the fit, P* - P = [(F - P) - (F* - P*)] + (F* - F): level and shape.
+    """
+    fitted = {name: row for name, row in rows.items() if "fitted_psnr_db" in row.scores}
+    if WCVD not in fitted or len(fitted) < 2:
+        return
+    best = max(fitted, key=lambda name: fitted[name].mean("psnr_db"))
+    (plain, after), (p, f) = (
+        [row.scores[name] for name in ("psnr_db", "fitted_psnr_db")] for row in (fitted[best], fitted[WCVD])
+    )
+    text = {
+        name: _text(estimate(values, fitted[WCVD].units), "+.2f")
+        for name, values in {"all": plain - p, "level": (f - p) - (after - plain), "shape": after - f}.items()
+    }
+    before_and_after = (f"{fitted[WCVD].mean(name):.2f} dB" for name in ("psnr_db", "fitted_psnr_db"))
+    own = "{}: {} has {}, and {} fitted".format(kind, WCVD, *before_and_after)
+    if best == WCVD:
+        yield f"{own}; no row is better."
+        return
+    yield (
+        f"{own}. {best}, the best row, is ahead by {text['all']} dB: {text['level']} dB of level, which a gain and an "
+        f"offset per movie repair, and {text['shape']} dB of shape."
+    )
+
+
+def _text(mean_and_ends: tuple[float, float | None, float | None], form: str) -> str:
+    return printed(dict(zip(("d", "d_low", "d_high"), mean_and_ends, strict=True)), "d", form)
+
+
+def _highest(rows: dict[str, Row], filters: tuple[str, ...], scores: tuple[str, str] = ("umse", "mse")) -> str:
     """Whether this kind "shows" or "fails" to show it, or leaves it "open", and which method comes nearest or is ahead.
 
     Methods of the paper, on the movies in which both have an estimate. Where these are too few for an interval, their
     own values stand for it.
     """
     others = [*filters, "Noise2Void", "UDVD", "WCID", *(name for name in rows if name.startswith("Autoencoder"))]
-    own, ahead, ends, none = upsnr_of_movies(rows[WCVD])[0], {}, [], []
-    for name in (name for name in others if name in rows):
-        difference = upsnr_of_movies(rows[name])[0] - own
+    own, ahead, ends, none = upsnr_of_movies(rows[WCVD], *scores)[0], {}, [], []
+    for name in (name for name in others if name in rows and scores[1] in rows[name].scores):
+        difference = upsnr_of_movies(rows[name], *scores)[0] - own
         usable = np.flatnonzero(np.isfinite(difference))
         if len(usable):
             ahead[name] = _, low, high = estimate(difference[usable], usable)
@@ -136,32 +194,53 @@ def _highest(rows: dict[str, Row], filters: tuple[str, ...]) -> str:
         return "untested: no other method has a uPSNR"
     best = max(ahead, key=lambda name: ahead[name][0])
     word = "fails" if any(low > 0 for low, _ in ends) else "shows" if all(high < 0 for _, high in ends) else "open"
-    text = printed(dict(zip(("d", "d_low", "d_high"), ahead[best], strict=True)), "d", "+.2f")
+    text = _text(ahead[best], "+.2f")
     return f"{word} ({best} less WCVD: {text} dB" + f"; none of {', '.join(none)}" * bool(none) + ")"
+
+
+def _region(parts: dict[str, dict[str, Row]]) -> Iterator[str]:
+    """What the region of the particle is, and how much of the frame."""
+    part = {
+        kind: rows[NOISY].mean("region_part") for kind, rows in parts.items() if "region_part" in rows[NOISY].scores
+    }
+    if part:
+        yield (
+            "Of the particle (Figure S11): pixels within 2 Å of a true metal column in any frame of the movie, "
+            f"{', '.join(f'{value:.0%} of {kind}' for kind, value in part.items())}. By the truth, as a region chosen "
+            "by the noisy frames holds what is high in them by chance; the peak is that of the whole movie."
+        )
 
 
 def _of_movies(row: Row, name: str) -> np.ndarray:
     return np.array(list(bootstrap.unit_means(row.scores[name], row.units).values()))
 
 
-def _printed(figures: dict) -> tuple[str, ...]:
-    upsnr = printed(figures, "upsnr_db", ".2f") or "none"
-    if figures["upsnr_db"] != "" and figures["upsnr_movies"] < figures["movies"]:
-        upsnr += f" ({figures['upsnr_movies']} of {figures['movies']} movies)"
+def _printed(figures: dict, is_fitted: bool, has_region: bool) -> tuple[str, ...]:
+    """The cells of one row; those of later scores are empty where its record lacks them."""
+
+    def upsnr(name: str) -> tuple[str, str]:
+        if f"{name}_movies" not in figures:
+            return "", ""
+        text = printed(figures, f"{name}_db", ".2f") or "none"
+        if figures[f"{name}_db"] != "" and figures[f"{name}_movies"] < figures["movies"]:
+            text += f" ({figures[f'{name}_movies']} of {figures['movies']} movies)"
+        return text, f"{figures[f'{name}_from_truth_db']:.2f}"
+
     gain = "" if figures["method"] == NOISY else printed(figures, "gain_db", "+.2f")
     return (
         figures["method"],
         printed(figures, "psnr_db", ".2f"),
+        *[printed(figures, "fitted_psnr_db", ".2f")] * is_fitted,
         gain,
         f"{figures['ssim']:.3f}",
-        upsnr,
-        f"{figures['upsnr_from_truth_db']:.2f}",
+        *upsnr("upsnr"),
+        *(upsnr("region_upsnr") if has_region else ()),
         f"{figures['contrast']:.3f}",
         f"{figures['parameters']:,}" if figures["parameters"] else "",
     )
 
 
-def _caption(parts: dict[str, dict[str, Row]]) -> str:
+def caption(parts: dict[str, dict[str, Row]]) -> str:
     said = []
     for kind, rows in parts.items():
         row = next(iter(rows.values()))
@@ -196,7 +275,12 @@ def _notes(parts: dict[str, dict[str, Row]], found: list[dict]):
             else f"{kind}: no two methods stand in the wrong order by their mean uPSNR."
         )
         yield f"{kind}: the contrast of the clean movies is {rows[NOISY].mean('clean_contrast'):.3f}; noise adds to it."
+    for kind in ("au", "co"):
+        yield from _level_and_shape(kind, parts.get(kind, {}))
+    if any("fitted_psnr_db" in row.scores for rows in parts.values() for row in rows.values()):
+        yield FITTED_NOTE
     yield from _figure_4(parts)
+    yield from _region(parts)
     if any(name in rows for rows in parts.values() for name in WINDOW_3.values()):
         yield (
             "Gaussian filter, window 3: 3 taps along every axis, with a standard deviation of 0.8, by OpenCV's formula "
@@ -222,124 +306,3 @@ def _notes(parts: dict[str, dict[str, Row]], found: list[dict]):
         "copies its neighbours gains what the last tables show."
     )
     yield "Networks are narrower than the paper's where they have fewer parameters; UDVD of full width is not run."
-
-
-# ---------------------------------------------------------------------------------------------------- other experiments
-def wcvd_sweep(found: list[dict], scores: dict[str, list[dict]]) -> Table:
-    """PSNR by layers and features of the subnets."""
-    rows = gather(found, scores)
-    data = tuple(_swept(row) for row in rows.values())
-    columns = ("Pt on CeO2, unseen", "Parameters", "PSNR [dB]", "SSIM", "subnets drawn again")
-    lines = tuple(
-        (
-            _subnets(figures),
-            f"{figures['parameters']:,}" if figures["parameters"] else "",
-            printed(figures, "psnr_db", ".2f"),
-            f"{figures['ssim']:.3f}",
-            format(figures["redrawn"], "" if figures["redrawn"] == "" else ".0f"),
-        )
-        for figures in data
-    )
-    notes = (
-        "Without the low-pass filter. One seed each: it does not show the spread of trainings.",
-        "Subnets that gave 0 everywhere, at the beginning or in the first half of the training, are drawn again.",
-    )
-    title = f"Layers and features of WCVD, {SOURCE}, at size {found[0]['size']}"
-    return Table(title, _caption({"pt": rows}), (Grid(columns, lines),), notes, data)
-
-
-def _subnets(figures: dict) -> str:
-    """What a row is of: "1 layer of 3 features"."""
-    if "layers" not in figures:
-        return figures["method"]
-    layers, features = figures["layers"], figures["features"]
-    return f"{layers} layer{'s' * (layers > 1)} of {features} feature{'s' * (features > 1)}"
-
-
-def _swept(row: Row) -> dict:
-    record = row.records[0]
-    ends = zip(("", "_low", "_high"), estimate(row.scores["psnr_db"], row.units), strict=True)
-    figures = {f"psnr_db{end}": "" if value is None else round(value, 6) for end, value in ends}
-    redrawn = record["learning_curve"][-1].get("redrawn", "") if record["learning_curve"] else ""
-    facts = {"parameters": record["parameters"], "ssim": round(row.mean("ssim"), 6), "redrawn": redrawn}
-    return {"method": row.method} | record["conditions"] | facts | figures | {"records": record["id"][:16]}
-
-
-def wcvd_figure_s3(found: list[dict], scores: dict[str, list[dict]]) -> Table:
-    """PSNR of each kernel without and with the low-pass filters."""
-    parts: dict[float, list[dict]] = {}
-    for record in found:
-        parts.setdefault(record["conditions"].get("low_pass_divisor", -1), []).append(record)
-    gathered = {divisor: gather(part, scores) for divisor, part in parts.items()}
-    divisors = sorted(divisor for divisor in gathered if divisor >= 0)
-    names = list(gathered[divisors[0]])
-    data = tuple(
-        _swept(row) | {"low_pass_divisor": "" if divisor < 0 else divisor}
-        for divisor, rows in sorted(gathered.items())
-        for row in rows.values()
-    )
-    by = {(line["method"], line["low_pass_divisor"]): line for line in data}
-    lines = [
-        (name, printed(by[name, ""], "psnr_db", ".2f"), *[""] * (len(divisors) - 1)) for name in gathered.get(-1, {})
-    ]
-    lines += [(name, *(printed(by[name, divisor], "psnr_db", ".2f") for divisor in divisors)) for name in names]
-    columns = tuple("no low-pass" if not divisor else f"divisor {divisor:g}" for divisor in divisors)
-    notes = (
-        "PSNR [dB]. A low-pass filter of divisor d keeps frequencies up to 1 / (2 d) cycles per pixel.",
-        "One seed each: it does not show the spread of trainings.",
-    )
-    title = f"Figure S3 of {SOURCE}, regenerated at size {found[0]['size']}"
-    grid = Grid(("Pt on CeO2, unseen", *columns), tuple(lines))
-    return Table(title, _caption({"pt": gathered[divisors[0]]}), (grid,), notes, data)
-
-
-def wcvd_figure_s12(found: list[dict], scores: dict[str, list[dict]]) -> Table:
-    """Distance from the true path after every pre-filter, and how many movies were registered."""
-    data, parts = [], {}
-    for record in found:
-        parts.setdefault((record["conditions"]["kind"], record["conditions"]["reference"]), []).append(record)
-    gathered = {key: gather(part, scores) for key, part in parts.items()}
-    for (kind, reference), rows in gathered.items():
-        for name, row in rows.items():
-            ends = zip(("", "_low", "_high"), estimate(row.scores["drift_error_px"], row.units), strict=True)
-            figures = {f"drift_error_px{end}": "" if value is None else round(value, 6) for end, value in ends}
-            movies = len(set(row.units))
-            counted = {"registered": round(row.mean("registered") * movies), "movies": movies}
-            data.append({"kind": kind, "reference": reference, "method": name} | figures | counted)
-    kinds = list(dict.fromkeys(kind for kind, _ in gathered))
-    grids = []
-    for kind in kinds:
-        lines = []
-        for name in next(rows for (k, _), rows in gathered.items() if k == kind):
-            of = {f["reference"]: f for f in data if (f["kind"], f["method"]) == (kind, name)}
-            cells = [cell for figures in of.values() for cell in _path(figures)]
-            lines.append((name, *cells))
-        headings = [f"{reference}: {what}" for reference in of for what in ("off the true path [px]", "registered")]
-        grids.append(Grid((KINDS[kind].partition(",")[0], *headings), tuple(lines)))
-    first = {kind: next(rows for (k, _), rows in gathered.items() if k == kind) for kind in kinds}
-    notes = (
-        "Root mean square distance from the true path, both less their means; a movie that is refused counts as one "
-        "that does not drift.",
-        "Running: against the mean of all frames before. Cumulative: against the frame before, the steps added up. "
-        "Mean: against the mean of all other frames, round by round.",
-        "WCVD mixes the noise of neighbouring frames, so that what it gives should not be registered.",
-    )
-    notes += tuple(
-        f"{KINDS[kind].partition(',')[0]}: no registration frame by frame can be nearer than "
-        f"{printed(_bound(rows), 'bound', '.2f')} px, even to a clean image (Cramér-Rao bound)."
-        for kind, rows in first.items()
-        if any("drift_bound_px" in row.scores for row in rows.values())
-    )
-    title = f"Figure S12 of {SOURCE}, regenerated at size {found[0]['size']}"
-    return Table(title, _caption(first), tuple(grids), notes, tuple(data))
-
-
-def _bound(rows: dict[str, Row]) -> dict:
-    """The bound of the noisy movies, the same whatever they go through."""
-    row = next(row for row in rows.values() if "drift_bound_px" in row.scores)
-    ends = zip(("", "_low", "_high"), estimate(row.scores["drift_bound_px"], row.units), strict=True)
-    return {f"bound{end}": value for end, value in ends}
-
-
-def _path(figures: dict) -> tuple[str, str]:
-    return printed(figures, "drift_error_px", ".2f"), f"{figures['registered']} of {figures['movies']}"

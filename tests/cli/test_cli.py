@@ -258,9 +258,31 @@ def test_settings_of_the_model(micrograph, tmp_path, capsys):
         assert said in line
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_picture_is_denoised_like_the_same_numbers_in_a_tiff(tmp_path, capsys, dtype):
+    from skimage import io
+
+    counts = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (20, 24)).astype(dtype)
+    io.imsave(tmp_path / "photo.png", counts, check_contrast=False)
+    tifffile.imwrite(tmp_path / "same.tif", counts)
+    for name in ("photo.png", "same.tif"):
+        assert main(["denoise", str(tmp_path / name), "--model", "gaussian", "--png", "--format", "npy"]) == 0
+    made = [np.load(tmp_path / f"{name}_denoised.npy") for name in ("photo", "same")]
+    np.testing.assert_array_equal(*made)
+    io.imsave(tmp_path / "colours.png", np.zeros((8, 8, 3), np.uint8), check_contrast=False)
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    capsys.readouterr()
+    for name, said in {"colours": "looks like RGB", "no": "cannot be read as an image", "lost": "no such file"}.items():
+        assert main(["denoise", str(tmp_path / f"{name}.png"), "--model", "gaussian"]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert line.startswith(f"error: {tmp_path / name}.png: ") and said in line
+
+
 def test_unknown_model_and_model_without_weights(micrograph, capsys):
     assert main(["denoise", str(micrograph), "--model", "resnet"]) == 2
-    assert "no model named 'resnet'" in capsys.readouterr().err
+    assert "no model named 'resnet'; there are" in capsys.readouterr().err
+    assert main(["denoise", str(micrograph), "--model", "noise2viod"]) == 2
+    assert "no model named 'noise2viod': did you mean 'noise2void'? there are" in capsys.readouterr().err
     assert main(["denoise", str(micrograph), "--model", "sbd-unet-6x128"]) == 2
     assert "has no weights of its own" in capsys.readouterr().err
     assert main(["denoise", "--model", "gaussian"]) == 2
@@ -306,48 +328,6 @@ def test_verify(tmp_path, capsys):
     (tmp_path / "a.npy").write_bytes(raw)
     assert main(["verify", str(tmp_path)]) == 1
     assert "a.npy: contents changed" in capsys.readouterr().err
-
-
-def test_train_refuses_filters_and_foreign_folders(tmp_path, capsys):
-    assert main(["train", "gaussian", "--data", str(tmp_path)]) == 2
-    assert "nothing to train" in capsys.readouterr().err
-    assert main(["train", "sbd-dncnn", "--data", str(tmp_path)]) == 2
-    assert "no finished data set" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(("stopped", "status"), [(None, 0), ("time limit", 0), ("SIGINT", 130), ("SIGTERM", 143)])
-def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status):
-    import stemjax.train as training
-    from stemjax import datasets
-    from stemjax.noise import Dose
-    from stemjax.synthetic import LatticeImaging
-
-    def train(run, data, root, *, time_limit, log):
-        log({"step": 5, "loss": 0.5, "time_s": 1.0, "validation_psnr_db": 31.0})
-        return training.Outcome(tmp_path / "r", 5, training.Progress(best_db=31.0, best_step=5), stopped)
-
-    monkeypatch.setattr(training, "train", train)
-    monkeypatch.setattr(training, "load_run", lambda folder: (None, {}, {"step": 5, "validation_psnr_db": 31.0}))
-    manifest = {"recipe_hash": "0" * 16, "name": "toy", "band": {"cell": 25.0}}
-    monkeypatch.setattr(datasets, "open_data_set", lambda folder: datasets.DataSet(folder, manifest))
-    assert main(["train", "sbd-dncnn", "--data", str(tmp_path), "--size", "smoke"]) == status
-    printed = capsys.readouterr()
-    assert "step 5/40, loss 0.5, 31.00 dB on validation images" in printed.err
-    finished = "finished at step 5 of 40; best at step 5: 31.00 dB on validation images"
-    assert (finished if stopped is None else "the same command continues") in printed.out
-    assert main(["train", "noise2void", "--data", str(tmp_path)]) == 2
-    assert "does not learn from toy; `stemjax simulate au-graphene`" in capsys.readouterr().err
-    for name, model, wanted in (("haadf-pt", "noise2self", "au-graphene"), ("lattice", "noise2void", "au-graphene")):
-        films = datasets.DataSet(tmp_path, {"recipe_hash": "0" * 16, "name": name})
-        monkeypatch.setattr(datasets, "open_data_set", lambda folder, films=films: films)
-        assert main(["train", model, "--data", str(tmp_path)]) == 2
-        assert f"does not learn from {name}; `stemjax simulate {wanted}`" in capsys.readouterr().err
-    learnt_from = []
-    note = lambda run, *rest, **options: learnt_from.append(run) or train(run, *rest, **options)  # noqa: E731
-    monkeypatch.setattr(training, "train", note)
-    dose = ["--set", "imaging.noise.electrons_per_pixel=2"]
-    assert main(["train", "noise2atom", "--data", str(tmp_path), "--size", "smoke", *dose]) == status
-    assert learnt_from[0].imaging == LatticeImaging(Dose(2.0)) and learnt_from[0].selection.session == ("lattice",)
 
 
 def test_simulate_outside_a_checkout(monkeypatch, tmp_path, capsys):

@@ -15,7 +15,7 @@ import pytest
 
 from experiments.noise2atom import left_alone
 from stemjax import checkpoint, presets, train
-from stemjax.denoisers import to_config, with_settings
+from stemjax.denoisers import from_config, to_config, with_settings
 from stemjax.denoisers.noise2atom import PENALTY, Noise2Atom, judgement, nearest
 from stemjax.journal import read_journal
 from stemjax.metrics.low_frequency import background_plane, contrast, low_pass, relative_slope, remove_background
@@ -61,9 +61,9 @@ def variables() -> dict:
 
 
 def test_its_switches_can_be_set_by_name():
-    assert with_settings(DENOISER, ["flatten=true", "alpha=1"]) == replace(DENOISER, flatten=True, alpha=1.0)
-    few = with_settings(Noise2Atom(), ["critic.width=8", "beta=2", "network.residuals=0", "atoms.atoms=2"])
-    assert (few.critic, few.network, few.beta) == (Critic(width=8), Generator(residuals=0), 2.0)
+    assert with_settings(DENOISER, ["flatten=true", "cycle=2"]) == replace(DENOISER, flatten=True, cycle=2.0)
+    few = with_settings(Noise2Atom(), ["critic.width=8", "low_frequency=2", "network.residuals=0", "atoms.atoms=2"])
+    assert (few.critic, few.network, few.low_frequency) == (Critic(width=8), Generator(residuals=0), 2.0)
     assert few.atoms == replace(Noise2Atom().atoms, atoms=2)
     with pytest.raises(ValueError, match=r"no setting 'critic.name=x'; it has .*flatten=false.*critic.width="):
         with_settings(Noise2Atom(), ["critic.name=x"])
@@ -71,6 +71,33 @@ def test_its_switches_can_be_set_by_name():
         with_settings(DENOISER, ["restart=yes"])
     with pytest.raises(ValueError, match="critic_steps=many: critic_steps is a whole number"):
         with_settings(DENOISER, ["critic_steps=many"])
+
+
+def test_the_weights_of_the_losses_are_in_every_configuration():
+    """So no run or record from before they were mended, 5 : 1 for the cycles, takes on their meaning."""
+    config = to_config(Noise2Atom())
+    assert (config["adversarial"], config["cycle"], config["low_frequency"]) == (5.0, 1.0, 1.0)
+    assert from_config(config) == Noise2Atom()
+    with pytest.raises(ValueError, match="noise2atom.Noise2Atom without 'adversarial' is from before it was mended"):
+        from_config({"class": "noise2atom.Noise2Atom", "restart": True})
+
+
+def test_the_adversarial_weight_scales_the_gradient_against_the_critic(variables):
+    """By plain descent the generator moves 5 times as far; RMSprop would not notice."""
+
+    def moved(denoiser) -> np.ndarray:
+        rate = {"adversary": 1.0}  # of the generator's step against the critic alone
+
+        def descend(gradients, optimiser, params, updates_per_step=1):
+            name = "critic" if updates_per_step > 1 else optimiser
+            return jax.tree.map(lambda p, g: p - rate.get(name, 0.0) * g, params, gradients), optimiser
+
+        states = {"critic": jnp.int32(0), "adversary": "adversary", "cycle": "cycle"}
+        after, _, _ = denoiser.update(variables, states, {"noisy": images(5)}, jax.random.key(1), descend)
+        before = variables["params"]["generator"]["kernel"]
+        return np.asarray(after["params"]["generator"]["kernel"] - before)
+
+    np.testing.assert_allclose(moved(DENOISER), 5 * moved(replace(DENOISER, adversarial=1.0)), rtol=1e-3, atol=1e-6)
 
 
 # ---------------------------------------------------------------------------------------------------- objective
@@ -93,7 +120,10 @@ def test_the_cycles_in_closed_form(variables):
     loss, measured = jax.jit(DENOISER._cycles)(params, noisy, clean)
     assert float(measured["cycle"]) == pytest.approx(1.5 * float(jnp.abs(clean).mean()), rel=1e-3)
     assert float(measured["low_frequency"]) == pytest.approx(1.5 * float(jnp.abs(low_pass(noisy)).mean()), rel=1e-3)
-    assert float(loss) == pytest.approx(5 * float(measured["cycle"]) + float(measured["low_frequency"]), rel=1e-5)
+    assert float(loss) == pytest.approx(float(measured["cycle"]) + float(measured["low_frequency"]), rel=1e-5)
+    uneven = replace(DENOISER, cycle=2.0, low_frequency=3.0)
+    loss, _ = jax.jit(uneven._cycles)(params, noisy, clean)
+    assert float(loss) == pytest.approx(2 * float(measured["cycle"]) + 3 * float(measured["low_frequency"]), rel=1e-5)
     assert float(measured["contrast"]) == pytest.approx(1.0, abs=1e-3)
 
 

@@ -1,6 +1,10 @@
 """PGURE-SVT: a risk that tracks the true error, the noise it needs, motion that is followed, and a better movie."""
 
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -70,6 +74,25 @@ def test_the_threshold_is_a_soft_one_on_the_singular_values():
         expected = u * np.maximum(s - threshold, 0)[:, None] @ vt
         found = decompose(jnp.asarray(matrices)).thresholded(jnp.float32(threshold), jnp.int32(3))
         np.testing.assert_allclose(found, expected[..., 3], atol=2e-5)
+
+
+def test_there_is_one_eigh_for_no_other_to_wait_for():
+    """Two at once may fill XLA's pool of threads and wait in it for each other for ever."""
+    program = jax.make_jaxpr(lambda movie: PgureSvt().denoise({}, movie))(jnp.ones((2, 20, 16, 16, 2)))
+    assert str(program).count(" eigh[") == 1
+
+
+def test_it_ends_with_two_threads():
+    """In a process of its own: the tests themselves may run with one thread, where nothing ever waits."""
+    code = (
+        "import jax, numpy as np; from stemjax.denoisers.pgure_svt import PgureSvt\n"
+        "movie = np.random.default_rng(0).poisson(4.0, (1, 150, 96, 96, 1)).astype('f4')\n"
+        "print(bool(np.isfinite(jax.jit(PgureSvt(window=7, search=0).denoise)({}, movie)).all()))"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"} | {"NPROC": "2", "JAX_PLATFORMS": "cpu"}
+    call = {"capture_output": True, "text": True, "cwd": Path(__file__).parents[2]}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, timeout=240, **call)
+    assert result.stdout == "True\n", result.stderr
 
 
 @pytest.mark.parametrize("camera", [CAMERA, {"gain": 1.0, "offset": 0.0, "sigma": 0.0}, {"gain": 2.0, "sigma": 6.0}])

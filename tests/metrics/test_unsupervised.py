@@ -73,6 +73,21 @@ def test_an_error_that_cannot_be_told_from_zero_is_said():
     assert found[0].verdict.startswith("insufficient frames")
 
 
+def test_a_region_has_the_error_of_its_own_pixels():
+    off = np.zeros((64, 64))
+    off[10:40, 5:30] = 0.5  # a corner of several tiles
+    region, denoised = off > 0, np.broadcast_to(SCENE + off, (20, 64, 64))
+    found = [umse(recorded(seed=seed), denoised, (1, 1), region=region) for seed in range(12)]
+    values = np.array([estimate.umse for estimate in found])
+    assert abs(values.mean() - 0.25) < 4 * values.std() / 12**0.5 and values.std() < 0.05
+    whole = umse(recorded(), denoised, (1, 1))
+    assert found[0].peak == whole.peak and found[0].umse_low < found[0].umse < found[0].umse_high
+    assert umse(recorded(), denoised, (1, 1), region=np.ones((64, 64), bool)) == whole
+    for wrong in (np.zeros((64, 64), bool), np.ones((64, 64)), region[:32]):
+        with pytest.raises(ValueError, match="a region is True in some pixels of a frame .64, 64.; this one is"):
+            umse(recorded(), denoised, (1, 1), region=wrong)
+
+
 def test_the_difference_of_two_methods_is_known_better_than_either():
     noisy = recorded()
     one, other = (np.broadcast_to(SCENE + shift, noisy.shape) for shift in (0.20, 0.22))
@@ -85,6 +100,18 @@ def test_the_difference_of_two_methods_is_known_better_than_either():
 def test_movies_that_do_not_fit_together_are_refused():
     with pytest.raises(ValueError, match="one shape"):
         umse(recorded(), recorded()[:5])
+
+
+def test_frames_that_are_copies_of_each_other_are_refused():
+    """Their noise is the same, so that b - c would say that there is none."""
+    movie = recorded()
+    movie[7] = movie[3]
+    with pytest.raises(
+        ValueError, match="frames 3 and 7 are copies of each other, but it needs noise that is independ"
+    ):
+        umse(movie, np.broadcast_to(SCENE, movie.shape))
+    dark = np.zeros((6, 64, 64))  # equal frames that hold nothing: that the frames do not suffice is said already
+    assert umse(dark, dark).verdict.startswith("insufficient frames")
 
 
 def test_css_is_one_for_a_constant_and_low_for_noise():
