@@ -171,8 +171,8 @@ def test_train_takes_a_folder_of_rgb_images(tmp_path, capsys):
     assert load_run(run)[0].denoiser.network.channels_out == 3
     assert denoise(a_folder(tmp_path / "grey"), "--model", run) == 2
     assert "1 channel, but" in capsys.readouterr().err
-    assert main(["train", "noise2void", *common, "--wandb"]) == 2
-    assert "leave them out" in capsys.readouterr().err
+    assert main(["train", "noise2void", *common, "--rematerialise"]) == 2
+    assert "--rematerialise is for data sets: leave it out" in capsys.readouterr().err
 
 
 def spoil(folder, kind: str) -> str:
@@ -242,7 +242,7 @@ def spoil(folder, kind: str) -> str:
         ("few", ("udvd",), "3 frames, but the model learns from 5 or more: use wcid"),
         ("none", (), "without images; give one that has some (.npy, .tif"),
         ("nan", (), "1 of 1600 pixels (0.062 %) are NaN or infinite, the first at H=3, W=4; --fill-nonfinite fills"),
-        ("damaged", (), "cannot be read as an image and may be damaged; take it out of the folder or save it again"),
+        ("damaged", (), "cannot be read as an image and may be damaged; save it again, or take it out of its folder"),
         ("a stack", (), "a stack of 6 frames in a folder of images: give it by itself"),
     ],
 )
