@@ -79,7 +79,7 @@ def lattice(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "cpu") -> int:
     return _stoppable(lambda: make.make_lattice(out, size), "movies")
 
 
-def atoms(out: Folder, data: Folder = Path("data"), size: Literal["smoke", "cpu", "gpu"] = "smoke") -> int:
+def atoms(out: Folder, data: Folder = Path("data"), size: Literal["smoke", "cpu", "gpu"] = "cpu") -> int:
     """Render clean images of atoms of many kinds from the data sets that are there, in minutes. Stopped, it continues.
 
     Args:

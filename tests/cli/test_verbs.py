@@ -23,7 +23,7 @@ def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status)
     from stemjax.noise import Dose
     from stemjax.synthetic import LatticeImaging
 
-    def train(run, data, root, *, time_limit, log):
+    def train(run, data, root, *, time_limit, log, initial):
         log({"step": 5, "loss": 0.5, "time_s": 1.0, "validation_psnr_db": 31.0})
         return training.Outcome(tmp_path / "r", 5, training.Progress(best_db=31.0, best_step=5), stopped)
 
