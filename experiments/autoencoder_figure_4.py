@@ -29,7 +29,7 @@ from stemjax.denoisers.constant import Constant
 from stemjax.evaluate import image_set
 from stemjax.figures import Panel
 from stemjax.figures_montage import montage
-from stemjax.glyphs import CHARACTERS, STROKES, GlyphImaging, Glyphs, open_glyphs
+from stemjax.glyphs import STROKES, GlyphImaging, Glyphs, glyphs_of_size
 from stemjax.movies import MovieCrops
 from stemjax.networks.bottleneck import BottleneckAutoencoder
 from stemjax.photographs import Photographs
@@ -54,7 +54,7 @@ SHOWN = 3  # characters in the picture
 def run(size: str, workspace: Workspace) -> None:
     """Train, calibrate, score and record every row on both kinds of pictures, then render the table and the montage."""
     parallel.enable_compilation_cache()
-    data = open_glyphs(workspace.font, CHARACTERS[size])
+    data = glyphs_of_size(size, workspace.font)
     networks = [
         Method(label, network.run.denoiser, network.variables, trained=network)
         for label, seeds in trained_networks(size, workspace, data).items()
@@ -76,7 +76,7 @@ def run(size: str, workspace: Workspace) -> None:
 
 def train(size: str, workspace: Workspace) -> None:
     """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
-    trained_networks(size, workspace, open_glyphs(workspace.font, CHARACTERS[size]))
+    trained_networks(size, workspace, glyphs_of_size(size, workspace.font))
 
 
 def trained_networks(size: str, workspace: Workspace, data: Photographs) -> dict[str, list[Trained]]:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments import autoencoder_figure_4, n2v_figure_4, n2v_simulation_check, sbd_figure_3_1
+from experiments import n2v_figure_4, n2v_simulation_check, sbd_figure_3_1
 from experiments.workspace import Workspace
 from stemjax import records
 from stemjax.datasets import DataSet, canonical_json
-from stemjax.glyphs import FONT, GlyphImaging, Glyphs, open_glyphs
+from stemjax.glyphs import FONT, GlyphImaging, Glyphs, glyphs_of_size
 from stemjax.metrics.image import contracts, prepared
 from stemjax.photographs import EveryPhotograph, PhotographImaging, Photographs, open_photographs
 from stemjax.records.contract import outdated
@@ -114,7 +114,7 @@ def clean_of(record: dict, rows: list[dict], workspace: Workspace) -> tuple[Sequ
 def _drawn(name: str, recipe: str, size: str, workspace: Workspace) -> Photographs:
     """Photographs or characters, which are no simulated data."""
     if name == "glyphs":
-        data = open_glyphs(workspace.font, autoencoder_figure_4.CHARACTERS[size])
+        data = glyphs_of_size(size, workspace.font)
     else:
         data = open_photographs(workspace.photos)
     if data.recipe_hash != recipe:

@@ -25,7 +25,8 @@ from stemjax.photographs import Photographs
 FONT = "WenQuanYi Zen Hei"  # the paper's; any other that has the characters will do
 SIZE = 64  # px
 # Of all fonts that have Chinese characters, these are the ones that every one of them has: of Unicode 1.1.
-FIRST, LAST = 0x4E00, 0x9FA5
+HAN = 0x4E00, 0x9FA5
+LETTERS = 0x0100, 0x017F  # accented Latin ones, which every machine can draw: those of size smoke
 CHARACTERS = {"smoke": 40, "cpu": 4000, "gpu": 20_902}  # of each size of a run; the paper has 38,631
 PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 REGULAR = ("regular", "book", "roman", "medium", "normal")  # how fonts call the plain style
@@ -34,17 +35,18 @@ DRAWS = 10  # noisy images of it
 
 
 # ---------------------------------------------------------------------------------------------------- pictures
-def characters(count: int) -> str:
-    """So many Chinese characters, spread evenly over the 20,902 of the block, so that all radicals are among them.
+def characters(count: int, block: tuple[int, int] = HAN) -> str:
+    """So many characters, spread evenly over a block: of the 20,902 Chinese ones, so that all radicals are among them.
 
     Raises
     ------
     ValueError
         If there are not so many.
     """
-    if not 0 < count <= LAST - FIRST + 1:
-        raise ValueError(f"{count} characters: choose 1 to {LAST - FIRST + 1}")
-    return "".join(map(chr, spread(np.arange(FIRST, LAST + 1), count)))
+    first, last = block
+    if not 0 < count <= last - first + 1:
+        raise ValueError(f"{count} characters: choose 1 to {last - first + 1}")
+    return "".join(map(chr, spread(np.arange(first, last + 1), count)))
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,17 @@ def strokes(count: int = 5, size: int = SIZE) -> np.ndarray:
     return (side * end).astype(np.float32)
 
 
-def open_glyphs(font: str = FONT, count: int = 1000) -> Photographs:
+def glyphs_of_size(size: str, font: str = FONT) -> Photographs:
+    """The characters of a size of a run; size smoke has letters of the font that comes with matplotlib, unless another
+    font is named: no font has to be installed for it."""
+    if size == "smoke" and font == FONT:
+        from matplotlib import get_data_path
+
+        return open_glyphs(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", CHARACTERS[size], LETTERS)
+    return open_glyphs(font, CHARACTERS[size])
+
+
+def open_glyphs(font: str = FONT, count: int = 1000, block: tuple[int, int] = HAN) -> Photographs:
     """Characters as a data set, four fifths to train on; neighbours in Unicode, which look alike, are in one split.
 
     Split ``strokes`` holds `strokes`, as often as it is to be drawn with noise.
@@ -174,7 +186,7 @@ def open_glyphs(font: str = FONT, count: int = 1000) -> Photographs:
     ValueError, OSError
         As `characters`, `find_font` and `draw_characters`; or if there are too few characters for three splits.
     """
-    wanted = characters(count)
+    wanted = characters(count, block)
     ends = np.rint(np.cumsum([0, *PARTS.values()]) * count).astype(int)
     if np.diff(ends).min() < 1:
         raise ValueError(f"{count} characters: too few to train, validate and test with; take 10 or more")

@@ -100,6 +100,17 @@ def test_the_font_of_the_paper(data):
     assert 10 * np.log10(variance.mean() / (4 / 3)) == pytest.approx(-10, abs=1.5)
 
 
+def test_size_smoke_needs_no_font_installed(monkeypatch):
+    monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: [])
+    data = glyphs.glyphs_of_size("smoke")
+    assert [len(data.splits[split]) for split in ("train", "validation", "test")] == [32, 4, 4]
+    assert len({image.tobytes() for name, image in data.images.items() if name.startswith("U+01")}) == 40
+    with pytest.raises(OSError, match="no font 'WenQuanYi Zen Hei' is installed"):
+        glyphs.glyphs_of_size("cpu")
+    with pytest.raises(OSError, match="no font 'Nowhere Sans' is installed"):
+        glyphs.glyphs_of_size("smoke", "Nowhere Sans")
+
+
 def test_too_few_characters_for_three_splits_are_refused():
     with pytest.raises(ValueError, match="4 characters: too few to train, validate and test with"):
         glyphs.open_glyphs(MATPLOTLIBS_FONT, 4)

@@ -52,7 +52,7 @@ SIMULATE = {
 }
 # Data sets without a folder: they are made when asked for, of a font or of what comes with scikit-image.
 MADE = {
-    "glyphs": lambda size: glyphs.open_glyphs(count=glyphs.CHARACTERS[size]),
+    "glyphs": glyphs.glyphs_of_size,
     "scikit-image-photographs": lambda size: photographs.open_photographs(),
 }
 
