@@ -26,7 +26,7 @@ NAME = "noise2atom_figure_4"
 TIMES = {"smoke": "5 min", "cpu": "20 min on one core after noise2atom_figure_5", "gpu": "not measured"}
 # (movies, frames of each); 0: all
 CHOICES = {
-    "smoke": ((1, 1), (2, 2)),
+    "smoke": ((1, 1),),
     "cpu": ((1, 1), (5, 2), (5, 10), (0, 0)),
     "gpu": ((1, 1), (5, 2), (5, 10), (5, 20)),
 }

@@ -50,11 +50,11 @@ SBD_TRAINING = {
         "validation_per_unit": 2,
     },
     "smoke": {
-        "imaging": _COARSE,
-        "crops": batches.Crops(size=64, count=4, render=512),
-        "optimiser": _SHORT,
-        "steps": 40,
-        "validate_every": 20,
+        "imaging": replace(_COARSE, sampling=2 * _COARSE.sampling, counts=4 * _COARSE.counts),
+        "crops": batches.Crops(size=32, count=2, render=256),
+        "optimiser": replace(_SHORT, warmup=2),
+        "steps": 8,
+        "validate_every": 4,
         "validation_per_unit": 1,
     },
 }
@@ -102,7 +102,7 @@ def atoms_run(denoiser, size: str, recipe_hash: str, seed: int = 0, **changes) -
 
     150,000 crops: hours on a CPU. `size` is of the data alone: the stills of size gpu are meant.
     """
-    short = {"crops": StillCrops(size=32), "steps": 20, "validate_every": 10, "validation_per_unit": 1}
+    short = {"crops": StillCrops(size=32), "steps": 6, "validate_every": 3, "validation_per_unit": 1}
     return Run(denoiser, recipe_hash, seed=seed, **ATOMS_TRAINING | (short if size == "smoke" else {}) | changes)
 
 
@@ -123,9 +123,9 @@ N2V_TRAINING = {
     },
     "smoke": {
         "crops": MovieCrops(size=32, count=4),
-        "optimiser": Optimiser(learning_rate=3e-3, schedule="cosine", warmup=5),
-        "steps": 20,
-        "validate_every": 10,
+        "optimiser": Optimiser(learning_rate=3e-3, schedule="cosine", warmup=2),
+        "steps": 6,
+        "validate_every": 3,
     },
 }
 
@@ -159,8 +159,8 @@ WCVD_TRAINING = {
     "smoke": {
         "crops": ClipCrops(size=32, frames=4, count=2),
         "optimiser": Optimiser(learning_rate=1e-2, schedule="cosine"),
-        "steps": 20,
-        "validate_every": 10,
+        "steps": 6,
+        "validate_every": 3,
     },
 }
 
@@ -240,14 +240,14 @@ CLIP_TRAINING = {
 def clip_run(denoiser, size: str, recipe_hash: str, seed: int = 0, **changes) -> Run:
     """The training of the methods above on the movies of Pt at one of the sizes, with `changes` to the fields of `Run`.
 
-    Size smoke is that of cpu, cut short: crops of 32 px, 20 steps.
+    Size smoke is that of cpu, cut short: crops of 32 px, 6 steps.
     """
     known = CLIP_TRAINING[type(denoiser)]
     recipe = known.get(size, known["cpu"])
     if size == "smoke":
         crops = recipe["crops"]
         crops = replace(crops, size=32, frames=min(crops.frames, 5), count=2)
-        recipe = recipe | {"crops": crops, "steps": 20, "validate_every": 10}
+        recipe = recipe | {"crops": crops, "steps": 6, "validate_every": 3}
     common = {"imaging": IMAGING["pt"], "selection": Frames(session=("pt",))}
     return Run(denoiser=denoiser, recipe_hash=recipe_hash, seed=seed, **common | recipe | changes)
 
@@ -268,9 +268,9 @@ AUTOENCODER_TRAINING = {
     },
     "smoke": {
         "crops": MovieCrops(size=32, count=4),
-        "optimiser": Optimiser(learning_rate=2e-3, schedule="cosine", warmup=5),
-        "steps": 20,
-        "validate_every": 10,
+        "optimiser": Optimiser(learning_rate=2e-3, schedule="cosine", warmup=2),
+        "steps": 6,
+        "validate_every": 3,
     },
 }
 

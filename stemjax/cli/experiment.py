@@ -1,6 +1,8 @@
 """`stemjax experiment`: regenerate published tables and figures."""
 
+import fnmatch
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +13,7 @@ from stemjax.cli.arguments import named
 
 Size = Literal["smoke", "cpu", "gpu"]
 Name = Annotated[str, tyro.conf.Positional, named("NAME")]
+Names = Annotated[tuple[str, ...], tyro.conf.Positional, named("[NAME ...]")]
 Limit = Annotated[float | None, named("SECONDS")]
 Folder = Annotated[Path | None, named("FOLDER")]
 Font = Annotated[str | None, named("NAME")]
@@ -75,16 +78,17 @@ def run(
     return 0
 
 
-def run_all(size: Size = "smoke") -> int:
+def run_all(names: Names = (), size: Size = "smoke") -> int:
     """Run every experiment, one after the other; exits 1 if one failed.
 
     One that takes images of your own is left out, but for size smoke.
 
     Args:
+        names: Only these; a name may hold `*`, and "!" before it leaves out: '!sbd_*', say. Default: all.
         size: See `stemjax experiment run`. Default: smoke, where other verbs have cpu: all at cpu take many hours.
     """
     experiments, failed = from_checkout(), []
-    for name in experiments.NAMES:
+    for name in chosen(experiments.NAMES, names):
         print(f"== {name}", flush=True)
         if size != "smoke" and getattr(experiments.load(name), "USES_IMAGES", False):
             print(f"left out: run it by itself, with --images FOLDER --size {size}", flush=True)
@@ -95,6 +99,26 @@ def run_all(size: Size = "smoke") -> int:
             fail(f"{name}: {error}", error)
             failed.append(name)
     return 1 if failed else 0
+
+
+def chosen(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The names that match the patterns, or all if there are none; in their own order.
+
+    A pattern with ``!`` before it takes away what it matches; if the first one does, it takes it from all.
+
+    Raises
+    ------
+    ValueError
+        If a pattern matches none.
+    """
+    found = set() if patterns and not patterns[0].startswith("!") else set(names)
+    for pattern in patterns:
+        name = pattern.removeprefix("!")
+        matching = set(fnmatch.filter(names, name))
+        if not matching:
+            raise ValueError(f"no experiment is named {name!r}; there are {', '.join(names)}")
+        found = found - matching if name != pattern else found | matching
+    return [name for name in names if name in found]
 
 
 experiment = {"list": list_, "run": run, "run-all": run_all}

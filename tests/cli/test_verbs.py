@@ -33,8 +33,8 @@ def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status)
     monkeypatch.setattr(datasets, "open_data_set", lambda folder: datasets.DataSet(folder, manifest))
     assert main(["train", "sbd-dncnn", "--data", str(tmp_path), "--size", "smoke"]) == status
     printed = capsys.readouterr()
-    assert "step 5/40, loss 0.5, 31.00 dB on validation images" in printed.err
-    finished = "finished at step 5 of 40; best at step 5: 31.00 dB on validation images"
+    assert "step 5/8, loss 0.5, 31.00 dB on validation images" in printed.err
+    finished = "finished at step 5 of 8; best at step 5: 31.00 dB on validation images"
     assert (finished if stopped is None else "the same command continues") in printed.out
     assert main(["train", "noise2void", "--data", str(tmp_path)]) == 2
     assert "does not learn from toy; `stemjax simulate au-graphene`" in capsys.readouterr().err
@@ -74,3 +74,15 @@ def test_every_verb_has_the_same_default_size():
                 found[f"{verb} {name}".strip()] = parameters["size"].default
     assert found.pop("experiment run-all") == "smoke"
     assert len(found) > 10 and set(found.values()) == {"cpu"}
+
+
+def test_some_experiments_are_chosen_by_name():
+    from stemjax.cli.experiment import chosen
+
+    names = ("sbd_1", "n2v_1", "sbd_2", "shipped")
+    assert chosen(names, ()) == list(names)
+    assert chosen(names, ("sbd_*", "shipped")) == ["sbd_1", "sbd_2", "shipped"]
+    assert chosen(names, ("!sbd_*", "!shipped")) == ["n2v_1"]
+    assert chosen(names, ("*_1", "!n2v_*")) == ["sbd_1"]
+    with pytest.raises(ValueError, match="no experiment is named 'wcvd_.'; there are sbd_1"):
+        chosen(names, ("!wcvd_*",))
