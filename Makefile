@@ -17,13 +17,13 @@ READY   = $(VENV)/.ready
 # One thread per test process: the processes share the cores, and sums come out in one order.
 THREADS = NPROC=1 OMP_NUM_THREADS=1
 
-# Size smoke compiles much and computes little, as the tests do: see tests/conftest.py. The SBD half and the other share
-# no data set, so that they run at the same time.
+# Size smoke compiles much and computes little, as the tests do: see tests/conftest.py. The two halves share
+# no data set, so that they run at the same time, and take as long.
 SMOKE   = set -o pipefail; $(THREADS) STEMJAX_CACHE="$${STEMJAX_CACHE-$$HOME/.cache/stemjax-tests}" \
           XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false" PYTHONUNBUFFERED=1 \
           $(STEMJAX) experiment run-all --size smoke
 
-.PHONY: help setup quickstart test layers lint format smoke smoke-stills smoke-movies zoo tables leaderboard lock clean
+.PHONY: help setup quickstart test layers lint format smoke smoke-first smoke-second zoo tables leaderboard lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,14 +46,14 @@ format: $(READY)  ## let ruff repair what it can
 	$(VENV)/bin/ruff format
 
 smoke: $(READY)  ## every experiment, whole path, size smoke
-	@$(MAKE) --no-print-directory --keep-going -j 2 smoke-stills smoke-movies
+	@$(MAKE) --no-print-directory --keep-going -j 2 smoke-first smoke-second
 
-smoke-stills smoke-movies: SHELL = bash
-smoke-stills: $(READY)
-	@$(SMOKE) 'sbd_*' shipped_network 2>&1 | sed -u 's/^/stills | /'
+smoke-first smoke-second: SHELL = bash
+smoke-first: $(READY)
+	@$(SMOKE) 'sbd_*' shipped_network 'n2v_*' 2>&1 | sed -u 's/^/1 | /'
 
-smoke-movies: $(READY)
-	@$(SMOKE) '!sbd_*' '!shipped_network' 2>&1 | sed -u 's/^/movies | /'
+smoke-second: $(READY)
+	@$(SMOKE) '!sbd_*' '!shipped_network' '!n2v_*' 2>&1 | sed -u 's/^/2 | /'
 
 zoo: $(READY)  ## train the named models the experiments share, one by one, resumable (SIZE=cpu or gpu)
 	$(VENV)/bin/python -m experiments.zoo --size $(SIZE)
