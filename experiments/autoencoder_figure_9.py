@@ -55,6 +55,12 @@ def run(size: str, workspace: Workspace) -> None:
     tables.write(workspace.results, NAME)
 
 
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for _ in very_noisy.networks(size, workspace):
+        pass
+
+
 def _recalls(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best: float) -> list[dict]:
     """Of every frame: how many of its single atoms are found, near clusters and far from them."""
     truth, sampling = very_noisy.atoms(data, test), data.manifest["frame"]["sampling_angstrom"]

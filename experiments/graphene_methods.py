@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from experiments import graphene
-from experiments.movie_methods import BLANK, NOISY, Method
+from experiments.movie_methods import BLANK, NOISY, Method, Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import datasets
@@ -21,13 +21,23 @@ FRAMES_PER_MOVIE = {"smoke": 4, "cpu": 0, "gpu": 20}  # 0: all
 def methods_at(psnr_db: float, size: str, workspace: Workspace, data: datasets.DataSet) -> list[Method]:
     """The noisy frames, their means, each filter at the paper's settings and tuned, and the network, in that order."""
     imaging = graphene.imaging_of(psnr_db)
-    network = graphene.trained(size, workspace, data, imaging, f"Noise2Void at {psnr_db:g} dB")
+    network = _trained(psnr_db, size, workspace, data)
     filters = [Method(label, denoiser) for label, denoiser in graphene.PAPER_FILTERS.items()]
     validation = graphene.unseen(data, size, imaging, "validation")
     filters += [Method(label, denoiser, {}, how) for label, denoiser, how in graphene.tuned_filters(validation)]
     filters.sort(key=lambda method: method.label)
     learnt = Method("Noise2Void", network.run.denoiser, network.variables, trained=network)
     return [Method(NOISY), Method(BLANK, Constant()), *filters, learnt]
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train the networks of `sweep` that are not trained yet, for `experiments.zoo`."""
+    for level in LEVELS:
+        _trained(level, size, workspace, workspace.au_graphene(size))
+
+
+def _trained(psnr_db: float, size: str, workspace: Workspace, data: datasets.DataSet) -> Trained:
+    return graphene.trained(size, workspace, data, graphene.imaging_of(psnr_db), f"Noise2Void at {psnr_db:g} dB")
 
 
 def sweep(

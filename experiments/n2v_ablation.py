@@ -16,10 +16,10 @@ from dataclasses import replace
 
 from experiments import graphene
 from experiments.graphene_rows import record_bars
-from experiments.movie_methods import denoise_movies
+from experiments.movie_methods import Trained, denoise_movies
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, tables
+from stemjax import datasets, parallel, presets, tables
 from stemjax.denoisers.noise2void import FILLS, Noise2Void
 
 NAME = "n2v_ablation"
@@ -39,16 +39,27 @@ def run(size: str, workspace: Workspace) -> None:
     test = graphene.unseen(data, size, imaging)
     rows = Recorder(NAME, size, workspace, data, test)
     record_bars(rows)
-    for part, method, denoiser in variants(size):
-        if size == "smoke" and part not in SMOKE:
-            continue
-        learnt = graphene.trained(size, workspace, data, imaging, method, denoiser)
-        denoised = denoise_movies(denoiser, learnt.variables, test)
+    for part, method, learnt in _trained(size, workspace, data):
+        denoised = denoise_movies(learnt.run.denoiser, learnt.variables, test)
         conditions = {"part": part, "crop_px": learnt.run.crops.size}
         rows.add_trained(
             method, learnt.run, learnt.variables, learnt.info, learnt.outcome, denoised=denoised, conditions=conditions
         )
     tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for _ in _trained(size, workspace, workspace.au_graphene(size)):
+        pass
+
+
+def _trained(size: str, workspace: Workspace, data: datasets.DataSet) -> Iterator[tuple[str, str, Trained]]:
+    """Every variant of a size, trained if it is not yet: (part that differs, method, network)."""
+    for part, method, denoiser in variants(size):
+        if size != "smoke" or part in SMOKE:
+            imaging = graphene.imaging_of(PSNR_DB)
+            yield part, method, graphene.trained(size, workspace, data, imaging, method, denoiser)
 
 
 def variants(size: str) -> Iterator[tuple[str, str, Noise2Void]]:

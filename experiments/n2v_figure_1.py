@@ -14,6 +14,7 @@ Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Ima
 
 import numpy as np
 
+from experiments import graphene_methods
 from experiments.graphene_methods import adatoms, all_frames, sweep
 from experiments.graphene_rows import displayed
 from experiments.movie_methods import BLANK
@@ -56,6 +57,11 @@ def run(size: str, workspace: Workspace) -> None:
         path = workspace.results / "figures" / f"{NAME}.{size}.{level:g}db.png"
         figures_lattice.found({"ADF, square root": panels}, path, sampling=finding[1])
     tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    graphene_methods.train(size, workspace)
 
 
 def _candidates(frames: np.ndarray, sampling: float) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -56,6 +56,14 @@ def run(size: str, workspace: Workspace) -> None:
     tables.write(workspace.results, NAME)
 
 
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    data = workspace.au_graphene(size)
+    for level in LEVELS[size]:
+        for _ in networks(size, workspace, data, graphene.imaging_of(level)):
+            pass
+
+
 def networks(
     size: str, workspace: Workspace, data: datasets.DataSet, imaging: GrapheneImaging
 ) -> Iterator[tuple[str, Trained]]:

@@ -29,7 +29,7 @@ from scipy.ndimage import maximum_filter
 from experiments import graphene
 from experiments.graphene_methods import lattices
 from experiments.graphene_rows import displayed
-from experiments.movie_methods import Method, one_movie
+from experiments.movie_methods import Method, Trained, one_movie
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import datasets, parallel, presets, records, tables
@@ -55,9 +55,8 @@ def run(size: str, workspace: Workspace) -> None:
     data, imaging = workspace.au_graphene(size), graphene.imaging_of(PSNR_DB)
     test = graphene.unseen(data, size, imaging)
     methods = [Method("Noisy"), Method("Constant", Constant())]
-    for label, denoiser in networks(size):
-        learnt = graphene.trained(size, workspace, data, imaging, label, denoiser)
-        methods.append(Method(label, denoiser, learnt.variables, trained=learnt))
+    for label, learnt in _trained(size, workspace, data):
+        methods.append(Method(label, learnt.run.denoiser, learnt.variables, trained=learnt))
     denoised = {method.label: method.denoise(test) for method in methods}
 
     rows = Recorder(NAME, size, workspace, data, test)
@@ -75,6 +74,18 @@ def run(size: str, workspace: Workspace) -> None:
     tables.write(workspace.results, NAME)
     shown = {"Clean": test.clean} | {label: frames for label, frames in denoised.items() if label != "Constant"}
     montage(pictures(shown, test), workspace.results / "figures" / f"{NAME}.{size}.png", sampling=imaging.sampling)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for _ in _trained(size, workspace, workspace.au_graphene(size)):
+        pass
+
+
+def _trained(size: str, workspace: Workspace, data: datasets.DataSet) -> Iterator[tuple[str, Trained]]:
+    """Every network, trained if it is not yet."""
+    for label, denoiser in networks(size):
+        yield label, graphene.trained(size, workspace, data, graphene.imaging_of(PSNR_DB), label, denoiser)
 
 
 def networks(size: str) -> Iterator[tuple[str, Noise2Void]]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import KDTree
 
+from experiments import graphene_methods
 from experiments.graphene_methods import adatoms, lattices, planes, sweep
 from experiments.graphene_rows import displayed
 from experiments.movie_methods import BLANK
@@ -59,6 +60,11 @@ def run(size: str, workspace: Workspace) -> None:
             drawn[method.label] = denoised[rows.test.images.typical], extra[rows.test.images.typical]
         _draw(rows, lines[rows.test.images.typical], drawn, level)
     tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    graphene_methods.train(size, workspace)
 
 
 def _lines(test: ImageSet, atoms: list[np.ndarray], found: list[Lattice]) -> Iterator[Line]:

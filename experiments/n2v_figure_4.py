@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from experiments import graphene
+from experiments import graphene, graphene_methods
 from experiments.graphene_methods import adatoms, sweep
 from experiments.graphene_rows import displayed
 from experiments.movie_methods import BLANK
@@ -81,6 +81,11 @@ def run(size: str, workspace: Workspace) -> None:
             drawn[method.label] = denoised[0], found[0]
         _draw(on_pairs, planted, drawn, clean_dips[0], level)
     tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    graphene_methods.train(size, workspace)
 
 
 def _snr(frames: np.ndarray, test: ImageSet, atoms: list[np.ndarray]) -> list[float]:

@@ -13,6 +13,7 @@ Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Ima
 
 import numpy as np
 
+from experiments import graphene_methods
 from experiments.graphene_methods import lattices, planes, sweep
 from experiments.movie_methods import BLANK, one_movie
 from experiments.recorder import Recorder
@@ -52,6 +53,11 @@ def run(size: str, workspace: Workspace) -> None:
         half = 1 / (2 * lattice.sampling)
         figures_lattice.spectra(panels, path, highest=half, radii=RADII, marks=marks)
     tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    graphene_methods.train(size, workspace)
 
 
 def _channels(test: ImageSet) -> list[tuple[int, str]]:

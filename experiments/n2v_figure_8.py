@@ -14,6 +14,7 @@ Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Ima
 
 from experiments import graphene, n2v_table_s1
 from experiments.graphene_rows import panels, record_bars, record_filters, record_networks
+from experiments.movie_methods import Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import datasets, parallel, tables
@@ -48,15 +49,27 @@ def run(size: str, workspace: Workspace) -> None:
         montage(rows, path, sampling=graphene.imaging_of(level).sampling)
 
 
-def _record_level(level: float, size: str, workspace: Workspace, data: datasets.DataSet) -> dict[str, list[Panel]]:
-    """Record one level; channel -> one frame as every method shows it."""
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for level in LEVELS[size]:
+        _trained(level, size, workspace, workspace.au_graphene(size))
+
+
+def _trained(level: float, size: str, workspace: Workspace, data: datasets.DataSet) -> list[Trained]:
+    """The networks that denoise frames of a noise level [dB]: every seed where Table S1 has them."""
     trained_at = TRAINED_AT.get(level, level)
-    networks = [
+    return [
         graphene.trained(
             size, workspace, data, graphene.imaging_of(trained_at), f"Noise2Void at {trained_at:g} dB", seed=seed
         )
         for seed in (n2v_table_s1.SEEDS[size] if level in n2v_table_s1.LEVELS else (0,))
     ]
+
+
+def _record_level(level: float, size: str, workspace: Workspace, data: datasets.DataSet) -> dict[str, list[Panel]]:
+    """Record one level; channel -> one frame as every method shows it."""
+    trained_at = TRAINED_AT.get(level, level)
+    networks = _trained(level, size, workspace, data)
     imaging = graphene.imaging_of(level)
     test = graphene.unseen(data, size, imaging)
     rows = Recorder(NAME, size, workspace, data, test)

@@ -18,7 +18,7 @@ from experiments.graphene_rows import record_bars
 from experiments.movie_methods import Trained, denoise_movies
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, tables
+from stemjax import datasets, parallel, presets, tables
 
 NAME = "n2v_figure_s4"
 TIMES = {
@@ -38,17 +38,29 @@ def run(size: str, workspace: Workspace) -> None:
     rows = Recorder(NAME, size, workspace, data, test)
     both = {"channels": " + ".join(imaging.channels)}
     record_bars(rows, conditions=both)
-    dual = graphene.trained(size, workspace, data, imaging, "Dual network")
+    dual, *single = _trained(size, workspace, data)
     _add(rows, "Dual network", dual, both)
-    for number, channel in enumerate(imaging.channels):
-        denoiser = presets.find_preset("noise2void-single").at(size)
-        learnt = graphene.trained(
-            size, workspace, data, graphene.imaging_of(PSNR_DB, (channel,)), SINGLE[channel], denoiser
-        )
+    for number, (channel, learnt) in enumerate(zip(imaging.channels, single, strict=True)):
         # the channel cut from the same test frames: as frames of one channel they would have other noise
         alone = Recorder(NAME, size, workspace, data, graphene.only(test, number))
         _add(alone, SINGLE[channel], learnt, {"channels": channel})
     tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    _trained(size, workspace, workspace.au_graphene(size))
+
+
+def _trained(size: str, workspace: Workspace, data: datasets.DataSet) -> list[Trained]:
+    """The network of both channels, then that of each."""
+    both = graphene.imaging_of(PSNR_DB)
+    denoiser = presets.find_preset("noise2void-single").at(size)
+    found = [graphene.trained(size, workspace, data, both, "Dual network")]
+    for channel in both.channels:
+        imaging = graphene.imaging_of(PSNR_DB, (channel,))
+        found.append(graphene.trained(size, workspace, data, imaging, SINGLE[channel], denoiser))
+    return found
 
 
 def _add(rows: Recorder, method: str, learnt: Trained, conditions: dict) -> None:

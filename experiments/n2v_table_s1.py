@@ -15,6 +15,7 @@ Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Ima
 
 from experiments import graphene
 from experiments.graphene_rows import panels, record_bars, record_filters, record_networks
+from experiments.movie_methods import Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import datasets, parallel, tables
@@ -36,12 +37,23 @@ def run(size: str, workspace: Workspace) -> None:
     tables.write(workspace.results, NAME)
 
 
-def _record_level(level: float, size: str, workspace: Workspace, data: datasets.DataSet) -> None:
-    imaging, conditions = graphene.imaging_of(level), {"input_psnr_db": level}
-    networks = [
-        graphene.trained(size, workspace, data, imaging, f"Noise2Void at {level:g} dB", seed=seed)
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for level in LEVELS:
+        _trained(level, size, workspace, workspace.au_graphene(size))
+
+
+def _trained(level: float, size: str, workspace: Workspace, data: datasets.DataSet) -> list[Trained]:
+    """Every seed of the network of a noise level [dB]."""
+    return [
+        graphene.trained(size, workspace, data, graphene.imaging_of(level), f"Noise2Void at {level:g} dB", seed=seed)
         for seed in SEEDS[size]
     ]
+
+
+def _record_level(level: float, size: str, workspace: Workspace, data: datasets.DataSet) -> None:
+    imaging, conditions = graphene.imaging_of(level), {"input_psnr_db": level}
+    networks = _trained(level, size, workspace, data)
     test = graphene.unseen(data, size, imaging)
     rows = Recorder(NAME, size, workspace, data, test)
     facts = {"conditions": conditions | {"frames": "unseen"}}

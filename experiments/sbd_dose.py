@@ -20,7 +20,7 @@ from experiments.sbd_table_5_1 import IMAGES_PER_UNIT, WHITE
 from experiments.surface_atoms import ALIKE, DEFOCI, Reference, add_both, surface_images, tune_threshold
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, recipes, tables
+from stemjax import datasets, parallel, presets, recipes, tables
 from stemjax.evaluate import denoise_all, image_set, tune
 
 NAME = "sbd_dose"
@@ -35,13 +35,7 @@ def run(size: str, workspace: Workspace) -> None:
     parallel.enable_compilation_cache()
     data, surface = workspace.pt_ceo2(size), workspace.pt_ceo2_surface(size)
     imaging = recipes.SBD_TRAINING[size]["imaging"]
-    fixed, *trained, tuning = tuned_network("sbd-unet-4x64", size, workspace, data)
-    ranging = replace(fixed, crops=replace(fixed.crops, counts_range=TRAINED_DOSES))
-    label = "UNet, log-uniform dose"
-    networks = {
-        "UNet, one dose": (fixed, *trained),
-        label: (ranging, *workspace.trained(ranging, data, label)),
-    }
+    networks, tuning = trained_networks(size, workspace, data)
     for dose in DOSES[size]:
         dosed = replace(imaging, counts=dose * imaging.counts)
         condition = {"dose_e_per_angstrom2": round(dosed.dose())}
@@ -62,3 +56,16 @@ def run(size: str, workspace: Workspace) -> None:
             denoised = denoise_all(denoiser, variables, test.noisy)
             add_both(add, denoised, reference, threshold, how, **condition)
     tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    trained_networks(size, workspace, workspace.pt_ceo2(size))
+
+
+def trained_networks(size: str, workspace: Workspace, data: datasets.DataSet) -> tuple[dict[str, tuple], dict | None]:
+    """Both networks, label -> (run, variables, info, outcome), and how the first was tuned."""
+    fixed, *trained, tuning = tuned_network("sbd-unet-4x64", size, workspace, data)
+    ranging = replace(fixed, crops=replace(fixed.crops, counts_range=TRAINED_DOSES))
+    label = "UNet, log-uniform dose"
+    return {"UNet, one dose": (fixed, *trained), label: (ranging, *workspace.trained(ranging, data, label))}, tuning

@@ -85,6 +85,16 @@ def run(size: str, workspace: Workspace) -> None:
     tables.write(workspace.results, NAME)
 
 
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for networks in (
+        hrtem.networks(size, workspace),
+        *(hrtem.networks_of(kind, size, workspace) for kind in hrtem.KINDS),
+    ):
+        for _ in networks:
+            pass
+
+
 def _of_movies(method: Method, denoised: np.ndarray, test: ImageSet, regions: dict[str, np.ndarray]) -> list[dict]:
     """uMSE of a movie beside the mean squared error against the truth, for every frame those of its whole movie.
 

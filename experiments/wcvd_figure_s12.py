@@ -43,10 +43,7 @@ REACH = 1.0  # Å between neighbouring frames: less than half of a column's dist
 def run(size: str, workspace: Workspace) -> None:
     """Register, score and record every movie after every pre-filter, then render the table."""
     parallel.enable_compilation_cache()
-    networks = {
-        label: hrtem.learnt(label, hrtem.trained(preset, size, workspace, label))
-        for label, preset in {"WCID": "wcid", "WCVD": "wcvd"}.items()
-    }
+    networks = _trained(size, workspace)
     filters = {label: Method(label, denoiser) for label, denoiser in GAUSSIANS.items()}
     for kind in hrtem.KINDS:
         data, test = hrtem.movies(kind, size, workspace)
@@ -57,6 +54,18 @@ def run(size: str, workspace: Workspace) -> None:
                 extra = _registered(denoised, data, test, reference)
                 method.record(rows, denoised, extra, conditions={"kind": kind, "reference": reference})
     tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    _trained(size, workspace)
+
+
+def _trained(size: str, workspace: Workspace) -> dict[str, Method]:
+    return {
+        label: hrtem.learnt(label, hrtem.trained(preset, size, workspace, label))
+        for label, preset in {"WCID": "wcid", "WCVD": "wcvd"}.items()
+    }
 
 
 def _registered(frames: np.ndarray, data: datasets.DataSet, test: ImageSet, reference: str) -> list[dict]:

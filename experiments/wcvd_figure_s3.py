@@ -12,12 +12,13 @@ the ensemble, and 13.0 dB of these behind the divisor 7.
 Reference: Lee et al., Figure S3.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from experiments import hrtem
-from experiments.movie_methods import BLANK, NOISY, Method
+from experiments.movie_methods import BLANK, NOISY, Method, Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import figures, parallel, tables
@@ -44,11 +45,9 @@ def run(size: str, workspace: Workspace) -> None:
     for method in (Method(NOISY), Method(BLANK, Constant())):
         denoised = method.denoise(test)
         method.record(rows, denoised, fitted_scores(denoised, test))
-    for label, kernels in KERNELS.items():
-        denoiser = WCVD(BlindEnsemble(kernels=kernels))
-        learnt = hrtem.trained("wcvd", size, workspace, label, denoiser, **hrtem.SHORT[size])
+    for label, learnt in _trained(size, workspace):
         for divisor in DIVISORS:
-            method = Method(label, replace(denoiser, low_pass=divisor), learnt.variables, trained=learnt)
+            method = Method(label, replace(learnt.run.denoiser, low_pass=divisor), learnt.variables, trained=learnt)
             denoised = method.denoise(test)
             method.record(rows, denoised, fitted_scores(denoised, test), conditions={"low_pass_divisor": divisor})
             if not divisor:
@@ -59,6 +58,19 @@ def run(size: str, workspace: Workspace) -> None:
     picture = figures.lines(series, "Spatial frequency [cycles/px]", "log10 of the magnitude")
     path = workspace.results / "figures" / f"{NAME}.{size}.spectra.png"
     figures.write(picture, path)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for _ in _trained(size, workspace):
+        pass
+
+
+def _trained(size: str, workspace: Workspace) -> Iterator[tuple[str, Trained]]:
+    """The network of every kernel and of all together, trained if it is not yet."""
+    for label, kernels in KERNELS.items():
+        denoiser = WCVD(BlindEnsemble(kernels=kernels))
+        yield label, hrtem.trained("wcvd", size, workspace, label, denoiser, **hrtem.SHORT[size])
 
 
 def radial(frames: np.ndarray) -> np.ndarray:

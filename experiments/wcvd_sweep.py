@@ -11,11 +11,12 @@ of 8 layers of one feature.
 Reference: Lee et al., the WCID/WCVD pipeline, choice of N_L and C.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
 from experiments import hrtem
-from experiments.movie_methods import BLANK, NOISY, Method
+from experiments.movie_methods import BLANK, NOISY, Method, Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import parallel, tables
@@ -38,12 +39,23 @@ def run(size: str, workspace: Workspace) -> None:
     for method in (Method(NOISY), Method(BLANK, Constant())):
         denoised = method.denoise(test)
         method.record(rows, denoised, fitted_scores(denoised, test))
-    for layers, features in product(LAYERS[size], FEATURES[size]):
-        label = f"{layers} layers of {features} features"
-        denoiser = WCVD(BlindEnsemble(features=features, layers=layers))
-        learnt = hrtem.trained("wcvd", size, workspace, label, denoiser, **hrtem.SHORT[size])
-        method = Method(label, replace(denoiser, low_pass=0), learnt.variables, trained=learnt)
+    for label, layers, features, learnt in _trained(size, workspace):
+        method = Method(label, replace(learnt.run.denoiser, low_pass=0), learnt.variables, trained=learnt)
         conditions = {"layers": layers, "features": features, "low_pass_divisor": 0}
         denoised = method.denoise(test)
         method.record(rows, denoised, fitted_scores(denoised, test), conditions=conditions)
     tables.write(workspace.results, NAME)
+
+
+def train(size: str, workspace: Workspace) -> None:
+    """Train whatever of its networks is not trained yet, for `experiments.zoo`."""
+    for _ in _trained(size, workspace):
+        pass
+
+
+def _trained(size: str, workspace: Workspace) -> Iterator[tuple[str, int, int, Trained]]:
+    """Every network, trained if it is not yet: (label, layers, features, network)."""
+    for layers, features in product(LAYERS[size], FEATURES[size]):
+        label = f"{layers} layers of {features} features"
+        denoiser = WCVD(BlindEnsemble(features=features, layers=layers))
+        yield label, layers, features, hrtem.trained("wcvd", size, workspace, label, denoiser, **hrtem.SHORT[size])
