@@ -19,7 +19,7 @@ import jax
 import experiments
 from experiments.workspace import Workspace
 from stemjax import batches, datasets, memory, parallel, presets
-from stemjax.denoisers import to_config
+from stemjax.config import to_config
 from stemjax.train import Run, load_run
 
 # The shipped network meets any contrast, half to twice the dose, and pixels a third smaller or larger.

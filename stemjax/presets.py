@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from stemjax.checkpoint import digest
-from stemjax.denoisers import from_config, missing_package
+from stemjax.config import from_config
+from stemjax.denoisers import missing_package
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.blind import Blind
 from stemjax.denoisers.bm3d import BM3D

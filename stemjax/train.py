@@ -21,7 +21,7 @@ import optax
 from jax.sharding import Mesh
 
 from stemjax import batches, checkpoint, datasets, memory, parallel
-from stemjax.denoisers import from_config, to_config
+from stemjax.config import from_config, to_config
 from stemjax.files import write_whole
 from stemjax.journal import Journal, read_journal
 from stemjax.signals import stop_signal

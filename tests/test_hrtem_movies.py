@@ -204,7 +204,7 @@ def test_the_impossible_is_refused(data, arrays):
 
 
 def test_configurations_come_back():
-    from stemjax.denoisers import from_config, to_config
+    from stemjax.config import from_config, to_config
 
     for value in (*IMAGING.values(), HrtemImaging(units=EIGHT_BIT), ClipCrops(64, 5, 2, True)):
         assert from_config(to_config(value)) == value

@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A layer may import from itself and from those before it.
 LAYERS = (
-    "files memory older_recipes noise optics render render_atoms drift metrics datasets batches photographs movies "
-    "haadf synthetic hrtem_movies glyphs few_images camera crystals stills recordings image_folder networks "
+    "config files memory older_recipes noise optics render render_atoms drift metrics datasets batches photographs "
+    "movies haadf synthetic hrtem_movies glyphs few_images camera crystals stills recordings image_folder networks "
     "denoisers signals checkpoint parallel validation journal train inference live evaluate columns records figures "
     "figures_montage figures_lattice figures_groups tables leaderboard recipes presets cli"
 ).split()

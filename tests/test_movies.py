@@ -174,7 +174,7 @@ def test_frames_without_adatoms_are_background(data):
 
 
 def test_configurations_come_back():
-    from stemjax.denoisers import from_config, to_config
+    from stemjax.config import from_config, to_config
 
     for value in (Frames(("a", "b"), 1, 2), GrapheneImaging(Gaussian(16.0), ("bf",)), MovieCrops(32, 4, True)):
         assert from_config(to_config(value)) == value

@@ -9,7 +9,7 @@ import pytest
 
 from experiments import autoencoder_figure_4, very_noisy
 from stemjax import presets
-from stemjax.denoisers import from_config, to_config
+from stemjax.config import from_config, to_config
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import UNet
 from tests.damage import KINDS, damage

@@ -9,7 +9,7 @@ from skimage.io import imread
 
 from experiments import n2v_ablation, n2v_figure_2
 from stemjax import tables
-from stemjax.denoisers import to_config
+from stemjax.config import to_config
 from stemjax.records.scores import means
 from tests.test_tables_n2v import frames_of, template
 

@@ -3,7 +3,7 @@
 import pytest
 
 from experiments import noise2atom_figure_5 as figure_5
-from stemjax.denoisers import to_config
+from stemjax.config import to_config
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.noise2atom import Noise2Atom
 from stemjax.networks.bottleneck import BottleneckAutoencoder

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from stemjax import batches, checkpoint, datasets, parallel, train
-from stemjax.denoisers import from_config, to_config
+from stemjax.config import from_config, to_config
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DnCNN
 from tests.toy import make_toy

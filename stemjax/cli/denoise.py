@@ -90,7 +90,7 @@ def denoise(
     from stemjax.cli.denoise_movie import put_in_place, report_quality
     from stemjax.cli.denoise_train import SELF_SUPERVISED, Training
     from stemjax.cli.training import STATUS
-    from stemjax.denoisers import with_settings
+    from stemjax.config import with_settings
     from stemjax.presets import PRESETS, SHIPPED, load_model
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is said once, in our own line

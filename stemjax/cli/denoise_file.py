@@ -241,7 +241,7 @@ class Job:
 
     def _provenance(self, found: Found, model: Model) -> dict:
         from stemjax import __version__
-        from stemjax.denoisers import to_config
+        from stemjax.config import to_config
 
         path = found.image.path
         if path.exists():

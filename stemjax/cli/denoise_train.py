@@ -51,7 +51,7 @@ class Training:
 
     def _new(self, path: Path, channels: int):
         """The preset's denoiser, for so many channels together."""
-        from stemjax.denoisers import with_settings
+        from stemjax.config import with_settings
         from stemjax.presets import find_preset
         from stemjax.recipes import learns_from_clips
 

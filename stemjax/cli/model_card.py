@@ -64,7 +64,7 @@ def model_card(name: str, results: Path) -> dict[str, list[str]]:
 
 
 def _config(denoiser) -> dict:
-    from stemjax.denoisers import to_config
+    from stemjax.config import to_config
 
     return to_config(denoiser)
 
@@ -150,7 +150,7 @@ def _conditions(imaging, crops, steps: int) -> Iterator[str]:
 def _preset_training(name: str) -> Iterator[str]:
     """How a preset that ships with weights was trained; how the others would be."""
     from stemjax import presets
-    from stemjax.denoisers import from_config
+    from stemjax.config import from_config
 
     if info := _shipped(name):
         yield f"Weights come with stemjax: run {info['run']}, data set {info['data_set']['name']}"

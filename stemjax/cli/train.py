@@ -51,7 +51,7 @@ def train(
     from stemjax import checkpoint, datasets, presets
     from stemjax.cli.denoise_train import Training
     from stemjax.cli.training import train_and_report
-    from stemjax.denoisers import with_settings
+    from stemjax.config import with_settings
     from stemjax.haadf import HaadfImaging
     from stemjax.movies import Frames
     from stemjax.stills import StillImaging

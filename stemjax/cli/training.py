@@ -82,7 +82,7 @@ def _wandb_log(stack: ExitStack, run: Any, folder: Path):
         import wandb
     except ImportError:
         raise OSError("wandb is not installed: pip install -e '.[wandb]'") from None
-    from stemjax.denoisers import to_config
+    from stemjax.config import to_config
 
     mode = None if wandb.api.api_key else "offline"
     folder.mkdir(parents=True, exist_ok=True)

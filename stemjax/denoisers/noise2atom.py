@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.denoisers import WRITTEN
+from stemjax.config import WRITTEN
 from stemjax.denoisers.self2self import extent
 from stemjax.metrics.low_frequency import contrast, low_pass, relative_slope, remove_background
 from stemjax.networks.noise2atom import Critic, Generator, initial

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from stemjax.config import class_of
 from stemjax.datasets import recipe_hash
-from stemjax.denoisers import class_of
 from stemjax.leaderboard.benchmark import Benchmark, Board, Track
 from stemjax.leaderboard.published import Published, published_rows
 from stemjax.leaderboard.ranks import Rank, rank_drawn, rank_means

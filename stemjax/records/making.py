@@ -6,12 +6,11 @@ import platform
 import shlex
 import sys
 from collections import Counter
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stemjax.config import to_config
 from stemjax.datasets import recipe_hash
-from stemjax.denoisers import to_config
 from stemjax.metrics.image import METRICS_VERSION
 from stemjax.records.code import code_version
 from stemjax.records.schema import BENCHMARK_VERSION, MACHINE_PATH, SCHEMA_VERSION, digest
@@ -83,7 +82,7 @@ def new_record(
         "run": run,
         "seed": seed,
         "data_set": {"name": data_set.name, "recipe_hash": data_set.recipe_hash},
-        "imaging": _explicit(imaging),
+        "imaging": to_config(imaging, complete=True),
         "protocol": protocol,
         "size": size,
         "split": split,
@@ -131,13 +130,6 @@ def derived_record(record: dict, scores: list[dict], how: str) -> dict:
         "derived": now,
         "supersedes": record["id"],
     }
-
-
-def _explicit(value):
-    """A dataclass as JSON with every field and the names of the classes, readable without the code."""
-    if is_dataclass(value):
-        return {"class": type(value).__name__} | {f.name: _explicit(getattr(value, f.name)) for f in fields(value)}
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _software() -> dict:

@@ -17,25 +17,13 @@ from stemjax import (
     columns,
     datasets,
     glyphs,
-    haadf,
-    hrtem_movies,
     movies,
-    noise,
-    optics,
     photographs,
-    render_atoms,
-    synthetic,
 )
-from stemjax.denoisers import from_config
+from stemjax.config import from_config
 from stemjax.evaluate import ImageSet, denoise_all, denoise_movies, scores
 from stemjax.train import load_run
 
-CLASSES = (
-    *(batches.Imaging, movies.GrapheneImaging, hrtem_movies.HrtemImaging, haadf.HaadfImaging),
-    *(synthetic.LatticeImaging, glyphs.GlyphImaging, photographs.PhotographImaging),
-    *(noise.Poisson, noise.Gaussian, noise.FixedGaussian, noise.UniformGaussian, noise.Dose, noise.PoissonGaussian),
-    *(glyphs.ClippedUniform, optics.Optics, render_atoms.Lattice),
-)
 # Conditions that say nothing about the images beyond what imaging, noise draw and names of images say. A record with
 # others (turned images, single pixels) is made again by its experiment alone.
 PLAIN = {"input_psnr_db", "trained_at_psnr_db", "frames", "threshold", "noise_draw", "dose_e_per_angstrom2"}
@@ -93,20 +81,10 @@ def imaging_of(record: dict):
     ValueError
         If this version has no such class, or not its fields.
     """
-    return _made(record["imaging"], record)
-
-
-def _made(value, record: dict):
-    if isinstance(value, list):
-        return tuple(_made(part, record) for part in value)
-    if not isinstance(value, dict):
-        return value
-    known = {cls.__name__: cls for cls in CLASSES}
-    fields = {name: _made(part, record) for name, part in value.items() if name != "class"}
     try:
-        return known[value["class"]](**fields)
-    except (KeyError, TypeError) as error:
-        raise ValueError(_of_experiment(record, value.get("class", "unknown"))) from error
+        return from_config(record["imaging"])
+    except (ValueError, TypeError) as error:
+        raise ValueError(_of_experiment(record, record["imaging"].get("class", "unknown"))) from error
 
 
 def _of_experiment(record: dict, what: str) -> str:

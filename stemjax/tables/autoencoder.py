@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from stemjax import figures
-from stemjax.denoisers import from_config
+from stemjax.config import from_config
 from stemjax.metrics import bootstrap
 from stemjax.tables.rows import Row, gather, ranks
 from stemjax.tables.table import Grid, Table

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stemjax import inference
-from stemjax.denoisers import from_config, to_config, with_settings
+from stemjax.config import from_config, to_config, with_settings
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
 from stemjax.networks.bottleneck import BottleneckAutoencoder

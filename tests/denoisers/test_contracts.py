@@ -10,7 +10,8 @@ import optax
 import pytest
 
 from stemjax import inference
-from stemjax.denoisers import from_config, missing_package, to_config
+from stemjax.config import from_config, to_config
+from stemjax.denoisers import missing_package
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DURR
 from stemjax.presets import PRESETS

@@ -15,7 +15,7 @@ import pytest
 
 from experiments.noise2atom import left_alone
 from stemjax import checkpoint, presets, train
-from stemjax.denoisers import from_config, to_config, with_settings
+from stemjax.config import from_config, to_config, with_settings
 from stemjax.denoisers.noise2atom import PENALTY, Noise2Atom, judgement, nearest
 from stemjax.journal import read_journal
 from stemjax.metrics.low_frequency import background_plane, contrast, low_pass, relative_slope, remove_background

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from stemjax.denoisers import from_config, to_config
+from stemjax.config import from_config, to_config
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DURR, DnCNN, UNet
 from stemjax.networks.layers import upsample
