@@ -21,10 +21,11 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from stemjax import parallel, presets
 from stemjax.files import write_whole
-from stemjax.optics import Band
-from stemjax.train import initial_state, make_step
+from stemjax.models import presets
+from stemjax.physics.optics import Band
+from stemjax.training import parallel
+from stemjax.training.train import initial_state, make_step
 
 RESULT = Path(__file__).resolve().parent.parent / "results" / "benchmarks" / "memory.json"
 PRESET, BAND, WAVES = "sbd-unet-6x128", Band(cell=50.1), 400

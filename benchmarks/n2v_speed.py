@@ -32,7 +32,7 @@ from stemjax.denoisers.total_variation import TotalVariation
 from stemjax.files import write_whole
 from stemjax.networks import N2VUNet
 from stemjax.networks.weights import parameter_count
-from stemjax.noise import Gaussian as GaussianNoise
+from stemjax.physics.noise import Gaussian as GaussianNoise
 
 PSNR_DB, ADATOMS, RADIUS = 7.0, 140, 1.6  # gold atoms in a frame and their standard deviation [px]
 PUBLISHED_MS = {"Gaussian filter": 11, "Total variation": 300, "Noise2Void, dual": 22, "Noise2Void, two single": 43}

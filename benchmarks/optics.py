@@ -29,7 +29,7 @@ import numpy as np
 import scipy.fft
 
 from stemjax.files import write_whole
-from stemjax.optics import Band, Optics, image, wavelength
+from stemjax.physics.optics import Band, Optics, image, wavelength
 
 RESULT = Path(__file__).resolve().parent.parent / "results" / "benchmarks" / "optics.json"
 BAND, OPTICS, DEFOCUS = Band(cell=50.1), Optics(), 60.0

@@ -20,9 +20,9 @@ import jax
 import numpy as np
 
 from benchmarks.optics import RESULT, describe_machine
-from stemjax import render
+from stemjax.data.movies import CHUNK
 from stemjax.files import write_whole
-from stemjax.movies import CHUNK
+from stemjax.physics import render
 
 SAMPLING, CELL, STEP = 0.46, (2.46 * 3**0.5, 2.46), 0.3  # Å
 

@@ -11,7 +11,7 @@ Three networks learn from random images of 128 x 128 pixels and one channel, eac
 Making the batch is left out. The variants are processes of their own, which take turns:
 
 - `plain`: every convolution as the one operation that JAX has for it, memory as the system gives it;
-- `memory`: after `stemjax.memory.keep_freed_memory`;
+- `memory`: after `stemjax.training.memory.keep_freed_memory`;
 - `convolution`: with `stemjax.networks.convolution`;
 - `both`: what a training does.
 
@@ -36,10 +36,11 @@ import jax
 import optax
 
 from benchmarks.optics import RESULT, describe_machine
-from stemjax import memory, presets
 from stemjax.denoisers.supervised import Supervised
 from stemjax.files import write_whole
+from stemjax.models import presets
 from stemjax.networks import N2VUNet, convolution, layers
+from stemjax.training import memory
 
 VARIANTS = ("plain", "memory", "convolution", "both")
 PIXELS, WARM_UP = 128, 2

@@ -12,11 +12,14 @@ from itertools import product
 
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, presets, tables
+from stemjax import tables
+from stemjax.apply.evaluate import denoise_all, image_set
+from stemjax.data import datasets
 from stemjax.denoisers.supervised import OBJECTIVES, Supervised
-from stemjax.evaluate import denoise_all, image_set
+from stemjax.models import presets
 from stemjax.networks import DURR, DnCNN, UNet
-from stemjax.train import Run
+from stemjax.training import parallel
+from stemjax.training.train import Run
 
 NAME = "ablation"
 NETWORKS = {

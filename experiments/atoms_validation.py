@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio
 
-from stemjax import datasets, presets
+from stemjax.apply.evaluate import denoise_all
+from stemjax.data import datasets
+from stemjax.data.stills import StillImaging, Stills
 from stemjax.denoisers.gaussian import Gaussian
-from stemjax.evaluate import denoise_all
-from stemjax.stills import StillImaging, Stills
+from stemjax.models import presets
 
 DOSES = (0.05, 0.2, 1.0, 5.0, 20.0, 100.0, 500.0, 2000.0)  # counts per pixel
 WIDTHS = tuple(float(np.round(0.25 * 2 ** (step / 2), 3)) for step in range(14))  # px, 0.25 to 23

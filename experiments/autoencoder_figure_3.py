@@ -17,8 +17,10 @@ from experiments import very_noisy
 from experiments.movie_methods import BLANK, NOISY, Method
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, tables
+from stemjax import tables
 from stemjax.denoisers.constant import Constant
+from stemjax.models import presets
+from stemjax.training import parallel
 
 NAME = "autoencoder_figure_3"
 TIMES = {"smoke": "2 min", "cpu": "20 min on one core, 4 trainings", "gpu": "not measured"}

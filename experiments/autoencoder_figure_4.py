@@ -3,16 +3,16 @@
     stemjax experiment run autoencoder_figure_4 --size cpu
     stemjax experiment run autoencoder_figure_4 --size cpu --font "Noto Sans CJK SC"
 
-Characters of 64 px in uniform noise that is clipped and rescaled (`stemjax.glyphs`). The autoencoder with a bottleneck
-of 4 channels (4 x 4 pixels), the same without the heads at 1/2, 1/4 and 1/8 of the resolution, and Noise2Self learn
-from as many noisy crops of the training characters, each recorded once; all are scored on characters that no training
-saw. Clipping shifts and shrinks what the best self-supervised method can find, so every method is given one gain and
-one offset, fitted on the validation characters; the noisy images stand in the table as they are too. Then the same
-networks draw five even diagonal strokes. The paper prints no figures. It finds that the characters of the autoencoder
-are as legible as those of Noise2Self, that heads make it converge faster, and that it cannot draw the strokes, which
-Noise2Self can. Expect at size `cpu`, where a small network goes 5 times through the characters instead of 200 times,
-9.3 dB of the autoencoder, 9.1 of the one without heads, 12.8 of Noise2Self and 10.7 of a tuned Gaussian: it draws the
-outline of a character, and of the strokes no more.
+Characters of 64 px in uniform noise that is clipped and rescaled (`stemjax.data.glyphs`). The autoencoder with a
+bottleneck of 4 channels (4 x 4 pixels), the same without the heads at 1/2, 1/4 and 1/8 of the resolution, and
+Noise2Self learn from as many noisy crops of the training characters, each recorded once; all are scored on characters
+that no training saw. Clipping shifts and shrinks what the best self-supervised method can find, so every method is
+given one gain and one offset, fitted on the validation characters; the noisy images stand in the table as they are too.
+Then the same networks draw five even diagonal strokes. The paper prints no figures. It finds that the characters of the
+autoencoder are as legible as those of Noise2Self, that heads make it converge faster, and that it cannot draw the
+strokes, which Noise2Self can. Expect at size `cpu`, where a small network goes 5 times through the characters instead
+of 200 times, 9.3 dB of the autoencoder, 9.1 of the one without heads, 12.8 of Noise2Self and 10.7 of a tuned Gaussian:
+it draws the outline of a character, and of the strokes no more.
 
 Reference: Wang, Henninen, Keller, Erni, "Self-supervised denoising for massive noisy images", 2021, Figures 4 and 5.
 """
@@ -23,17 +23,19 @@ from experiments import calibrated
 from experiments.movie_methods import BLANK, Method, Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, recipes, tables
+from stemjax import tables
+from stemjax.apply.evaluate import image_set
+from stemjax.data.glyphs import STROKES, GlyphImaging, Glyphs, glyphs_of_size
+from stemjax.data.movies import MovieCrops
+from stemjax.data.photographs import Photographs
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.constant import Constant
-from stemjax.evaluate import image_set
 from stemjax.figures import Panel
-from stemjax.figures_montage import montage
-from stemjax.glyphs import STROKES, GlyphImaging, Glyphs, glyphs_of_size
-from stemjax.movies import MovieCrops
+from stemjax.figures.montage import montage
+from stemjax.models import presets
 from stemjax.networks.bottleneck import BottleneckAutoencoder
-from stemjax.photographs import Photographs
-from stemjax.train import Run
+from stemjax.training import parallel, recipes
+from stemjax.training.train import Run
 
 NAME = "autoencoder_figure_4"
 TIMES = {"smoke": "2 min", "cpu": "20 min on one core, 3 trainings", "gpu": "not measured"}

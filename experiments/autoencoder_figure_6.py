@@ -31,18 +31,20 @@ from experiments import calibrated
 from experiments.movie_methods import BLANK, NOISY, Method, Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, recipes, tables
+from stemjax import tables
+from stemjax.apply.evaluate import ImageSet
+from stemjax.apply.inference import denoise_image
+from stemjax.data.image_folder import CLEAN, ImagePairs, open_image_pairs
+from stemjax.data.image_folder import NOISY as NOISY_FOLDER
+from stemjax.data.movies import MovieCrops
+from stemjax.data.recordings import RecordedImaging
 from stemjax.denoisers.constant import Constant
-from stemjax.evaluate import ImageSet
 from stemjax.figures import Panel
-from stemjax.figures_montage import montage
-from stemjax.image_folder import CLEAN, ImagePairs, open_image_pairs
-from stemjax.image_folder import NOISY as NOISY_FOLDER
-from stemjax.inference import denoise_image
-from stemjax.movies import MovieCrops
-from stemjax.noise import Dose
-from stemjax.recordings import RecordedImaging
-from stemjax.render_atoms import Lattice
+from stemjax.figures.montage import montage
+from stemjax.models import presets
+from stemjax.physics.noise import Dose
+from stemjax.physics.render_atoms import Lattice
+from stemjax.training import parallel, recipes
 
 NAME = "autoencoder_figure_6"
 TIMES = {

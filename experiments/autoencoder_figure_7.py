@@ -20,14 +20,16 @@ from experiments import calibrated, very_noisy
 from experiments.movie_methods import BLANK, NOISY, Method, Trained, denoise_movies
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, tables
+from stemjax import tables
+from stemjax.apply.evaluate import image_set, tune
+from stemjax.data.movies import Frames, MovieCrops
+from stemjax.data.synthetic import LatticeImaging
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
-from stemjax.evaluate import image_set, tune
-from stemjax.figures_montage import montage
-from stemjax.movies import Frames, MovieCrops
-from stemjax.synthetic import LatticeImaging
-from stemjax.train import Optimiser
+from stemjax.figures.montage import montage
+from stemjax.models import presets
+from stemjax.training import parallel
+from stemjax.training.train import Optimiser
 
 NAME = "autoencoder_figure_7"
 TIMES = {"smoke": "2 min", "cpu": "25 min on one core after autoencoder_figure_3", "gpu": "not measured"}

@@ -19,13 +19,15 @@ import numpy as np
 from experiments import very_noisy
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, tables
-from stemjax.evaluate import ImageSet
+from stemjax import tables
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data import datasets
 from stemjax.figures import Panel
-from stemjax.figures_montage import montage
+from stemjax.figures.montage import montage
 from stemjax.metrics.adatoms import inside
 from stemjax.metrics.atoms import match
 from stemjax.tables.very_noisy import FAR, NEAR
+from stemjax.training import parallel
 
 NAME = "autoencoder_figure_9"
 TIMES = {

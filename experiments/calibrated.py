@@ -11,8 +11,8 @@ import numpy as np
 
 from experiments.movie_methods import NOISY, Method
 from experiments.recorder import Recorder
+from stemjax.apply.evaluate import ImageSet, denoise_all, tune
 from stemjax.denoisers.gaussian import Gaussian
-from stemjax.evaluate import ImageSet, denoise_all, tune
 from stemjax.figures import Panel
 from stemjax.metrics.image import score
 

@@ -19,10 +19,10 @@ import numpy as np
 from experiments import n2v_figure_4, n2v_simulation_check, sbd_figure_3_1
 from experiments.workspace import Workspace
 from stemjax import records
-from stemjax.datasets import DataSet, canonical_json
-from stemjax.glyphs import FONT, GlyphImaging, Glyphs, glyphs_of_size
+from stemjax.data.datasets import DataSet, canonical_json
+from stemjax.data.glyphs import FONT, GlyphImaging, Glyphs, glyphs_of_size
+from stemjax.data.photographs import EveryPhotograph, PhotographImaging, Photographs, open_photographs
 from stemjax.metrics.image import contracts, prepared
-from stemjax.photographs import EveryPhotograph, PhotographImaging, Photographs, open_photographs
 from stemjax.records.contract import outdated
 from stemjax.records.rebuild import find_data, images_of, imaging_of
 

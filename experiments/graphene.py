@@ -7,13 +7,14 @@ import numpy as np
 
 from experiments.movie_methods import Trained
 from experiments.workspace import Workspace
-from stemjax import batches, datasets, presets
+from stemjax.apply.evaluate import ImageSet, image_set, tune
+from stemjax.data import batches, datasets
+from stemjax.data.movies import Frames, GrapheneImaging
 from stemjax.denoisers.gaussian import Gaussian as GaussianFilter
 from stemjax.denoisers.per_channel import PerChannel
 from stemjax.denoisers.total_variation import TotalVariation
-from stemjax.evaluate import ImageSet, image_set, tune
-from stemjax.movies import Frames, GrapheneImaging
-from stemjax.noise import Gaussian
+from stemjax.models import presets
+from stemjax.physics.noise import Gaussian
 
 TRAINED_ON = Frames(session=("a",), stride=2)  # every other frame, as in the paper
 EVERY = Frames(session=("a",))

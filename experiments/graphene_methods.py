@@ -8,11 +8,11 @@ from experiments import graphene
 from experiments.movie_methods import BLANK, NOISY, Method, Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets
+from stemjax.apply.evaluate import ImageSet, image_set
+from stemjax.data import datasets
+from stemjax.data.movies import GrapheneImaging, read_motion
 from stemjax.denoisers.constant import Constant
-from stemjax.evaluate import ImageSet, image_set
 from stemjax.metrics.lattice import Lattice
-from stemjax.movies import GrapheneImaging, read_motion
 
 LEVELS = (16.4, 7.0)  # dB: as noisy as the paper's experiment (ADF 16.4, BF 16.2), and as its Table S1
 FRAMES_PER_MOVIE = {"smoke": 4, "cpu": 0, "gpu": 20}  # 0: all

@@ -7,8 +7,8 @@ import numpy as np
 from experiments.graphene import PAPER_FILTERS, tuned_filters
 from experiments.movie_methods import Trained, denoise_movies
 from experiments.recorder import Recorder
+from stemjax.apply.evaluate import ImageSet
 from stemjax.denoisers.constant import Constant
-from stemjax.evaluate import ImageSet
 from stemjax.figures import Panel
 from stemjax.metrics.image import contracts, score
 

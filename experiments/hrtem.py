@@ -12,16 +12,17 @@ from scipy.spatial import cKDTree
 
 from experiments.movie_methods import BLANK, NOISY, Method, Trained, denoise_movies
 from experiments.workspace import Workspace
-from stemjax import datasets, presets
+from stemjax.apply.evaluate import ImageSet, image_set, tune
+from stemjax.data import datasets
+from stemjax.data.hrtem_movies import EIGHT_BIT, IMAGING, ClipCrops, FrameCrops, HrtemImaging
+from stemjax.data.movies import Frames
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
-from stemjax.evaluate import ImageSet, image_set, tune
-from stemjax.hrtem_movies import EIGHT_BIT, IMAGING, ClipCrops, FrameCrops, HrtemImaging
-from stemjax.movies import Frames
+from stemjax.models import presets
 from stemjax.networks.autoencoder import Autoencoder
 from stemjax.tables.wcvd import SIGMA_3, WINDOW_3
-from stemjax.train import Run
+from stemjax.training.train import Run
 
 KINDS = {"pt": "Pt on CeO2", "au": "Au on carbon", "co": "Co on CeO2"}
 LEARNT_FROM = "pt"

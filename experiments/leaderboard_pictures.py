@@ -20,12 +20,12 @@ import numpy as np
 from experiments.graphene_rows import displayed
 from experiments.workspace import Workspace
 from stemjax import leaderboard, records
-from stemjax.evaluate import ImageSet, scores
+from stemjax.apply.evaluate import ImageSet, scores
+from stemjax.data.movies import FrameList
 from stemjax.files import write_whole
 from stemjax.leaderboard import benchmark, pictures
 from stemjax.leaderboard.entries import Entry, Ranking, competing, rankings
 from stemjax.leaderboard.parts import sampling_of
-from stemjax.movies import FrameList
 from stemjax.records.rebuild import denoised_by, find_data, image_set, method_of, some_of
 
 CROP = {"pt-ceo2": 192}  # px, at most

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax import datasets, figures, figures_groups
-from stemjax.evaluate import ImageSet
+from stemjax import figures
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data import datasets
+from stemjax.figures import groups as figures_groups
 from stemjax.metrics.profiles import line_profile, michelson_contrast
 
 WIDTH = 25  # px across a scan, as in the paper

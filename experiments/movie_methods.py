@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from experiments.recorder import Recorder
-from stemjax.evaluate import ImageSet, denoise_movies
-from stemjax.train import Outcome, Run
+from stemjax.apply.evaluate import ImageSet, denoise_movies
+from stemjax.training.train import Outcome, Run
 
 __all__ = ["BLANK", "NOISY", "Method", "Trained", "denoise_movies", "one_movie"]
 

@@ -19,8 +19,11 @@ from experiments.graphene_rows import record_bars
 from experiments.movie_methods import Trained, denoise_movies
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, presets, tables
+from stemjax import tables
+from stemjax.data import datasets
 from stemjax.denoisers.noise2void import FILLS, Noise2Void
+from stemjax.models import presets
+from stemjax.training import parallel
 
 NAME = "n2v_ablation"
 TIMES = {"smoke": "5 min", "cpu": "50 min on 2 cores, 12 trainings", "gpu": "not measured"}

@@ -20,10 +20,12 @@ from experiments.graphene_rows import displayed
 from experiments.movie_methods import BLANK
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import figures_lattice, parallel, tables
-from stemjax.evaluate import unit_mean
+from stemjax import tables
+from stemjax.apply.evaluate import unit_mean
+from stemjax.figures import lattice as figures_lattice
 from stemjax.metrics.adatoms import AdatomFinder, best_threshold, compare_adatoms, inside
 from stemjax.metrics.atoms import match
+from stemjax.training import parallel
 
 NAME = "n2v_figure_1"
 TIMES = {"smoke": "1 min", "cpu": "2 min on 2 cores, beside the trainings", "gpu": "not measured"}

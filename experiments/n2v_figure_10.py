@@ -22,10 +22,12 @@ from experiments.graphene_rows import panels, record_bars
 from experiments.movie_methods import Trained, denoise_movies
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, tables
-from stemjax.figures_montage import montage
-from stemjax.movies import Frames, GrapheneImaging
+from stemjax import tables
+from stemjax.data import datasets
+from stemjax.data.movies import Frames, GrapheneImaging
+from stemjax.figures.montage import montage
 from stemjax.tables.n2v_transfer import FINE_TUNED, FRESH, HALF, OLD
+from stemjax.training import parallel
 
 NAME = "n2v_figure_10"
 TIMES = {

@@ -32,13 +32,16 @@ from experiments.graphene_rows import displayed
 from experiments.movie_methods import Method, Trained, one_movie
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, presets, records, tables
+from stemjax import records, tables
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data import datasets
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.noise2void import Noise2Void
-from stemjax.evaluate import ImageSet
 from stemjax.figures import Panel
-from stemjax.figures_montage import montage
+from stemjax.figures.montage import montage
 from stemjax.metrics.spectrum import chequerboard_db, power_spectrum
+from stemjax.models import presets
+from stemjax.training import parallel
 
 NAME = "n2v_figure_2"
 TIMES = {"smoke": "3 min", "cpu": "15 min on 2 cores, 5 trainings beside those of n2v_table_s1", "gpu": "not measured"}

@@ -24,10 +24,12 @@ from experiments.graphene_rows import displayed
 from experiments.movie_methods import BLANK
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import figures_lattice, parallel, tables
-from stemjax.evaluate import ImageSet
+from stemjax import tables
+from stemjax.apply.evaluate import ImageSet
+from stemjax.figures import lattice as figures_lattice
 from stemjax.metrics.lattice import Lattice, polar_vector
 from stemjax.metrics.profiles import line_profile
+from stemjax.training import parallel
 
 NAME = "n2v_figure_3"
 TIMES = {"smoke": "1 min", "cpu": "2 min on 2 cores, beside the trainings", "gpu": "not measured"}

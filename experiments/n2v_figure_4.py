@@ -27,11 +27,15 @@ from experiments.graphene_rows import displayed
 from experiments.movie_methods import BLANK
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import batches, datasets, figures_lattice, movies, parallel, render, tables
-from stemjax.evaluate import ImageSet
+from stemjax import tables
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data import batches, datasets, movies
+from stemjax.figures import lattice as figures_lattice
 from stemjax.metrics.adatoms import adatom_snr, backgrounds
 from stemjax.metrics.lattice import polar_vector
 from stemjax.metrics.profiles import dip_percent, line_profile, values_at
+from stemjax.physics import render
+from stemjax.training import parallel
 
 NAME = "n2v_figure_4"
 TIMES = {"smoke": "1 min", "cpu": "5 min on 2 cores, beside the trainings", "gpu": "not measured"}

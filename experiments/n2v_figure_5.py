@@ -18,10 +18,12 @@ from experiments.graphene_methods import lattices, planes, sweep
 from experiments.movie_methods import BLANK, one_movie
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import figures_lattice, parallel, tables
-from stemjax.evaluate import ImageSet
+from stemjax import tables
+from stemjax.apply.evaluate import ImageSet
+from stemjax.figures import lattice as figures_lattice
 from stemjax.metrics.lattice import FAMILIES, Lattice
 from stemjax.metrics.spectrum import anisotropy, power_spectrum, six_fold, spot_snr, transfer
+from stemjax.training import parallel
 
 NAME = "n2v_figure_5"
 TIMES = {"smoke": "1 min", "cpu": "5 min on 2 cores, beside the trainings", "gpu": "not measured"}

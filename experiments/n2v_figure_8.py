@@ -17,9 +17,11 @@ from experiments.graphene_rows import panels, record_bars, record_filters, recor
 from experiments.movie_methods import Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, tables
+from stemjax import tables
+from stemjax.data import datasets
 from stemjax.figures import Panel
-from stemjax.figures_montage import montage
+from stemjax.figures.montage import montage
+from stemjax.training import parallel
 
 NAME = "n2v_figure_8"
 TIMES = {

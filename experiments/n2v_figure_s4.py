@@ -18,7 +18,10 @@ from experiments.graphene_rows import record_bars
 from experiments.movie_methods import Trained, denoise_movies
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, presets, tables
+from stemjax import tables
+from stemjax.data import datasets
+from stemjax.models import presets
+from stemjax.training import parallel
 
 NAME = "n2v_figure_s4"
 TIMES = {

@@ -4,9 +4,9 @@
 
 One and two Au adatoms off the sites of the library, on a model of another size than the library's, scanned position by
 position by abTEM under the aberrations of each session; then turned, drifted, blurred and sampled like a frame. Beside
-it, the frame that `stemjax.render` makes of library and positions: with the sites weighted bilinearly, as in movies,
-with the mean of the 9 sites, and with site (0, 0) alone. Expect at size `cpu` 46 dB or more in both channels for the
-first, where the range is that of the direct image.
+it, the frame that `stemjax.physics.render` makes of library and positions: with the sites weighted bilinearly, as in
+movies, with the mean of the 9 sites, and with site (0, 0) alone. Expect at size `cpu` 46 dB or more in both channels
+for the first, where the range is that of the direct image.
 
 Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Images", for the imaging conditions.
 """
@@ -18,8 +18,10 @@ from typing import ClassVar
 import numpy as np
 
 from experiments.workspace import Workspace
-from stemjax import datasets, figures, movies, records, render, tables
-from stemjax.evaluate import ImageSet, scores
+from stemjax import figures, records, tables
+from stemjax.apply.evaluate import ImageSet, scores
+from stemjax.data import datasets, movies
+from stemjax.physics import render
 
 NAME = "n2v_simulation_check"
 TIMES = {"smoke": "1 min", "cpu": "5 min on 2 cores", "gpu": "not measured"}

@@ -18,8 +18,10 @@ from experiments.graphene_rows import panels, record_bars, record_filters, recor
 from experiments.movie_methods import Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, tables
-from stemjax.figures_montage import montage
+from stemjax import tables
+from stemjax.data import datasets
+from stemjax.figures.montage import montage
+from stemjax.training import parallel
 
 NAME = "n2v_table_s1"
 TIMES = {"smoke": "1 min", "cpu": "2 min on 2 cores, and 6 trainings of 3 min", "gpu": "not measured"}

@@ -9,12 +9,13 @@ from experiments import very_noisy
 from experiments.movie_methods import BLANK, NOISY, Method, Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, presets
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data import datasets
+from stemjax.data.movies import MovieCrops
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.noise2atom import Noise2Atom
-from stemjax.evaluate import ImageSet
 from stemjax.metrics.low_frequency import contrast
-from stemjax.movies import MovieCrops
+from stemjax.models import presets
 
 LABEL = "Noise2Atom"
 # Where one training is compared with others, of which there are many, each `left_alone`: at size cpu as many steps as

@@ -18,7 +18,8 @@ microscopy images", Applied Microscopy 50:23, 2020, Figure 1.
 from experiments import noise2atom, very_noisy
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import parallel, tables
+from stemjax import tables
+from stemjax.training import parallel
 
 NAME = "noise2atom_figure_1"
 TIMES = {"smoke": "3 min", "cpu": "3 min on one core, after noise2atom_figure_3", "gpu": "not measured"}

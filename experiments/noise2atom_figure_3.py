@@ -23,11 +23,12 @@ from experiments import very_noisy
 from experiments.movie_methods import BLANK
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import parallel, tables
-from stemjax.evaluate import ImageSet
+from stemjax import tables
+from stemjax.apply.evaluate import ImageSet
 from stemjax.figures import Panel
-from stemjax.figures_montage import montage
+from stemjax.figures.montage import montage
 from stemjax.metrics.image import contracts, score
+from stemjax.training import parallel
 
 NAME = "noise2atom_figure_3"
 TIMES = {"smoke": "3 min", "cpu": "10 min on one core, after 6 trainings of 1 h in all", "gpu": "not measured"}

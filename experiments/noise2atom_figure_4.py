@@ -18,9 +18,10 @@ from experiments import noise2atom, very_noisy
 from experiments.movie_methods import Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import figures, parallel, tables
-from stemjax.figures_montage import montage
-from stemjax.movies import Frames
+from stemjax import figures, tables
+from stemjax.data.movies import Frames
+from stemjax.figures.montage import montage
+from stemjax.training import parallel
 
 NAME = "noise2atom_figure_4"
 TIMES = {"smoke": "5 min", "cpu": "20 min on one core after noise2atom_figure_5", "gpu": "not measured"}

@@ -28,8 +28,9 @@ from experiments import noise2atom, very_noisy
 from experiments.movie_methods import Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import figures, parallel, tables
-from stemjax.figures_montage import montage
+from stemjax import figures, tables
+from stemjax.figures.montage import montage
+from stemjax.training import parallel
 
 NAME = "noise2atom_figure_5"
 TIMES = {"smoke": "6 min", "cpu": "2 h on one core, 9 trainings", "gpu": "not measured"}

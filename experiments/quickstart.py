@@ -12,9 +12,12 @@ from pathlib import Path
 
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, presets, recipes, records, tables
-from stemjax.evaluate import denoise_all, image_set, tune
+from stemjax import records, tables
+from stemjax.apply.evaluate import denoise_all, image_set, tune
+from stemjax.data import datasets
+from stemjax.models import presets
 from stemjax.networks.weights import parameter_count
+from stemjax.training import parallel, recipes
 
 NAME = "quickstart"
 TIMES = {"smoke": "3 min on 2 cores"}

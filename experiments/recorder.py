@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from experiments.workspace import Workspace
-from stemjax import datasets, figures, records
-from stemjax.evaluate import ImageSet, denoise_all, scores
+from stemjax import figures, records
+from stemjax.apply.evaluate import ImageSet, denoise_all, scores
+from stemjax.data import datasets
 from stemjax.metrics.field_of_view import field_of_view
 from stemjax.networks.weights import parameter_count
-from stemjax.train import Outcome, Run
+from stemjax.training.train import Outcome, Run
 
 
 @dataclass

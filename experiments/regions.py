@@ -7,8 +7,9 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from experiments.surface_atoms import Reference
-from stemjax import batches, datasets, figures
-from stemjax.evaluate import ImageSet, denoise_all
+from stemjax import figures
+from stemjax.apply.evaluate import ImageSet, denoise_all
+from stemjax.data import batches, datasets
 from stemjax.metrics import atoms, discovery, likelihood
 
 TRUE, SPURIOUS, MISSED, PLANTED = "True positives", "False positives", "False negatives", "Planted"

@@ -20,8 +20,11 @@ from experiments.sbd_table_5_1 import IMAGES_PER_UNIT, WHITE
 from experiments.surface_atoms import ALIKE, DEFOCI, Reference, add_both, surface_images, tune_threshold
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, presets, recipes, tables
-from stemjax.evaluate import denoise_all, image_set, tune
+from stemjax import tables
+from stemjax.apply.evaluate import denoise_all, image_set, tune
+from stemjax.data import datasets
+from stemjax.models import presets
+from stemjax.training import parallel, recipes
 
 NAME = "sbd_dose"
 TIMES = {"smoke": "1 min", "cpu": "8 min on 2 cores after the training of Table 5.1", "gpu": "not measured"}

@@ -22,9 +22,12 @@ from experiments.recorder import Recorder
 from experiments.sbd_table_5_1 import IMAGES_PER_UNIT, NETWORKS, WHITE
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import batches, parallel, presets, tables
-from stemjax.evaluate import ImageSet
-from stemjax.optics import image
+from stemjax import tables
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data import batches
+from stemjax.models import presets
+from stemjax.physics.optics import image
+from stemjax.training import parallel
 
 NAME = "sbd_figure_3_1"
 TIMES = {"smoke": "2 min", "cpu": "4 min on 2 cores, beside what Table 5.1 trains", "gpu": "not measured"}

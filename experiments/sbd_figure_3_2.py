@@ -20,10 +20,12 @@ from experiments.recorder import Recorder
 from experiments.sbd_table_5_1 import NETWORKS, WHITE
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import datasets, figures, parallel, recipes, tables
-from stemjax.evaluate import ImageSet, image_set
+from stemjax import figures, tables
+from stemjax.apply.evaluate import ImageSet, image_set
+from stemjax.data import datasets
 from stemjax.metrics.field_of_view import field_of_view
 from stemjax.metrics.gradients import effective_field_of_view, intercept, jacobian_rows, support
+from stemjax.training import parallel, recipes
 
 NAME = "sbd_figure_3_2"
 TIMES = {

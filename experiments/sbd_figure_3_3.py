@@ -18,10 +18,11 @@ from experiments.regions import MISSED, PLANTED, SPURIOUS, TRUE, Scene, discover
 from experiments.sbd_table_5_1 import IMAGES_PER_UNIT, WHITE
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import parallel, recipes, records, tables
-from stemjax.evaluate import denoise_all, image_set
+from stemjax import records, tables
+from stemjax.apply.evaluate import denoise_all, image_set
 from stemjax.metrics.field_of_view import field_of_view
 from stemjax.networks.weights import parameter_count
+from stemjax.training import parallel, recipes
 
 NAME = "sbd_figure_3_3"
 TIMES = {"smoke": "1 min", "cpu": "4 min on 2 cores after the training of Table 5.1", "gpu": "not measured"}

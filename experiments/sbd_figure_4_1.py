@@ -16,12 +16,14 @@ import numpy as np
 
 from experiments.sbd_table_5_1 import WHITE
 from experiments.workspace import Workspace
-from stemjax import batches, recipes, records, tables
-from stemjax.evaluate import image_set
+from stemjax import records, tables
+from stemjax.apply.evaluate import image_set
+from stemjax.data import batches
 from stemjax.files import write_whole
 from stemjax.metrics.noise_check import NoiseCheck, check_noise
-from stemjax.noise import Poisson, PoissonGaussian
+from stemjax.physics.noise import Poisson, PoissonGaussian
 from stemjax.tables.noise_check import picture
+from stemjax.training import recipes
 
 NAME = "sbd_figure_4_1"
 TIMES = {"smoke": "1 min", "cpu": "1 min on 2 cores", "gpu": "not measured"}

@@ -18,8 +18,10 @@ from dataclasses import replace
 from experiments.ablation import Cell
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, tables
-from stemjax.evaluate import image_set
+from stemjax import tables
+from stemjax.apply.evaluate import image_set
+from stemjax.data import datasets
+from stemjax.training import parallel
 
 NAME = "sbd_figure_5_1"
 TIMES = {"smoke": "3 min", "cpu": "2 min on 2 cores after its zoo, which takes 15 min", "gpu": "not measured"}

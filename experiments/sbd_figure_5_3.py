@@ -17,13 +17,14 @@ import numpy as np
 from experiments.recorder import Recorder
 from experiments.surface_atoms import DEFOCI, Panel, Reference, draw_columns, surface_images
 from experiments.workspace import Workspace
-from stemjax import recipes, tables
-from stemjax.batches import VACUUM_COUNTS
-from stemjax.datasets import Images
-from stemjax.evaluate import ImageSet
+from stemjax import tables
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data.batches import VACUUM_COUNTS
+from stemjax.data.datasets import Images
 from stemjax.metrics import atoms
 from stemjax.metrics.image import score
-from stemjax.noise import FixedGaussian
+from stemjax.physics.noise import FixedGaussian
+from stemjax.training import recipes
 
 NAME = "sbd_figure_5_3"
 TIMES = {"smoke": "1 min", "cpu": "1 min on 2 cores", "gpu": "not measured"}

@@ -37,9 +37,12 @@ from experiments.surface_atoms import (
 )
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import batches, parallel, presets, recipes, tables
-from stemjax.evaluate import ImageSet, denoise_all, image_set, tune
+from stemjax import tables
+from stemjax.apply.evaluate import ImageSet, denoise_all, image_set, tune
+from stemjax.data import batches
 from stemjax.metrics import atoms
+from stemjax.models import presets
+from stemjax.training import parallel, recipes
 
 NAME = "sbd_figure_5_4"
 TIMES = {"smoke": "1 min", "cpu": "4 min on 2 cores after the training of Table 5.1", "gpu": "not measured"}

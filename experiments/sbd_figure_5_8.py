@@ -20,11 +20,14 @@ from experiments.sbd_movie import last_weights
 from experiments.sbd_table_5_1 import IMAGES_PER_UNIT, WHITE
 from experiments.trained import tuned_networks
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, presets, recipes, tables
+from stemjax import tables
+from stemjax.apply.evaluate import denoise_all, image_set, tune
+from stemjax.data import datasets
+from stemjax.data.few_images import FewImages, RecordedStills
 from stemjax.denoisers.constant import Constant
-from stemjax.evaluate import denoise_all, image_set, tune
-from stemjax.few_images import FewImages, RecordedStills
+from stemjax.models import presets
 from stemjax.tables.sbd_movie import EARLY, LAST, SBD
+from stemjax.training import parallel, recipes
 
 NAME = "sbd_figure_5_8"
 TIMES = {"smoke": "1 min", "cpu": "20 min on one core, 5 trainings", "gpu": "not measured"}

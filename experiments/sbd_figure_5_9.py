@@ -17,8 +17,10 @@ from experiments.recorder import Recorder
 from experiments.sbd_table_5_1 import IMAGES_PER_UNIT, NETWORKS, WHITE
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, tables
-from stemjax.evaluate import image_set
+from stemjax import tables
+from stemjax.apply.evaluate import image_set
+from stemjax.data import datasets
+from stemjax.training import parallel
 
 NAME = "sbd_figure_5_9"
 TIMES = {

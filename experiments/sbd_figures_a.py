@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from experiments.workspace import Workspace
-from stemjax import datasets, figures, recipes, records, tables
-from stemjax.batches import Imaging
+from stemjax import figures, records, tables
+from stemjax.data import datasets
+from stemjax.data.batches import Imaging
+from stemjax.training import recipes
 
 NAME = "sbd_figures_a"
 TIMES = {"smoke": "1 min", "cpu": "1 min on 2 cores", "gpu": "not measured"}

@@ -29,18 +29,21 @@ from experiments.sbd_table_5_1 import WHITE
 from experiments.surface_profiles import SurfaceRow, surface_row
 from experiments.trained import tuned_network
 from experiments.workspace import Workspace
-from stemjax import checkpoint, datasets, figures, parallel, presets, recipes, tables
+from stemjax import figures, tables
+from stemjax.apply.evaluate import ImageSet, fitted_scores, image_set, tune
+from stemjax.data import datasets
+from stemjax.data.few_images import OneMovie
+from stemjax.data.hrtem_movies import IMAGING, ClipCrops, HrtemImaging
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.denoisers.time_average import TimeAverage
-from stemjax.evaluate import ImageSet, fitted_scores, image_set, tune
-from stemjax.few_images import OneMovie
-from stemjax.hrtem_movies import IMAGING, ClipCrops, HrtemImaging
 from stemjax.metrics.image import contracts
 from stemjax.metrics.unsupervised import umse
+from stemjax.models import presets
 from stemjax.tables.sbd_movie import AVERAGE, EARLY, LAST, SBD, SBD_NARROW, SBD_OTHERS, SPACE_TIME
 from stemjax.tables.wcvd import SIGMA_3, WINDOW_3
-from stemjax.train import Run, initial_state
+from stemjax.training import checkpoint, parallel, recipes
+from stemjax.training.train import Run, initial_state
 
 NAME = "sbd_movie"
 TIMES = {"smoke": "2 min", "cpu": "12 min on one core, after trainings of 20 min", "gpu": "not measured"}

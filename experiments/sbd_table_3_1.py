@@ -25,11 +25,13 @@ from experiments.recorder import Recorder
 from experiments.trained import tuned_networks
 from experiments.tuning import Search, tune_run
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, tables
-from stemjax.evaluate import denoise_all, image_set
-from stemjax.noise import UniformGaussian
-from stemjax.photographs import EveryPhotograph, PhotographCrops, PhotographImaging, open_photographs
-from stemjax.train import Run
+from stemjax import tables
+from stemjax.apply.evaluate import denoise_all, image_set
+from stemjax.data.photographs import EveryPhotograph, PhotographCrops, PhotographImaging, open_photographs
+from stemjax.models import presets
+from stemjax.physics.noise import UniformGaussian
+from stemjax.training import parallel
+from stemjax.training.train import Run
 
 NAME = "sbd_table_3_1"
 TIMES = {"smoke": "3 min", "cpu": "10 min on 2 cores after its zoo, which takes 2 h", "gpu": "not measured"}

@@ -17,9 +17,12 @@ from dataclasses import replace
 from experiments.recorder import Recorder
 from experiments.tuning import Search, tune_run
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, presets, tables
+from stemjax import tables
+from stemjax.apply.evaluate import denoise_all, image_set, tune
+from stemjax.data import datasets
 from stemjax.denoisers import missing_package
-from stemjax.evaluate import denoise_all, image_set, tune
+from stemjax.models import presets
+from stemjax.training import parallel
 
 NAME = "sbd_table_5_1"
 TIMES = {"smoke": "1 min", "cpu": "10 min on 2 cores after its zoo, which takes 80 min", "gpu": "not measured"}

@@ -12,10 +12,12 @@ Reference: Mohan et al., arXiv:2010.12970, for method and network.
 from experiments.recorder import Recorder
 from experiments.sbd_table_5_1 import IMAGES_PER_UNIT, WHITE
 from experiments.workspace import Workspace
-from stemjax import parallel, presets, recipes, tables
-from stemjax.evaluate import denoise_all, image_set, tune
+from stemjax import tables
+from stemjax.apply.evaluate import denoise_all, image_set, tune
 from stemjax.metrics.field_of_view import field_of_view
+from stemjax.models import presets
 from stemjax.networks.weights import parameter_count
+from stemjax.training import parallel, recipes
 
 NAME = "shipped_network"
 TIMES = {"smoke": "1 min", "cpu": "2 min on 2 cores", "gpu": "not measured"}

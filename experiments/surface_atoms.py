@@ -1,4 +1,4 @@
-"""Atomic columns in images of the surface set: rows of a table, and a picture. What they share: `stemjax.columns`."""
+"""Atomic columns in images of the surface set: rows of a table, and a picture. They share `stemjax.apply.columns`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax import columns, datasets, figures
-from stemjax.columns import ALIKE, DEFOCI, Reference, surface_images
-from stemjax.evaluate import ImageSet, denoise_all
+from stemjax import figures
+from stemjax.apply import columns
+from stemjax.apply.columns import ALIKE, DEFOCI, Reference, surface_images
+from stemjax.apply.evaluate import ImageSet, denoise_all
+from stemjax.data import datasets
 from stemjax.metrics import atoms
 
 __all__ = ["ALIKE", "DEFOCI", "Panel", "Reference", "add_both", "draw_columns", "surface_images", "tune_threshold"]

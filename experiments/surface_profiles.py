@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from experiments.regions import Scene
-from stemjax import datasets, figures, figures_groups
-from stemjax.evaluate import ImageSet
+from stemjax import figures
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data import datasets
+from stemjax.figures import groups as figures_groups
 from stemjax.metrics import atoms
 from stemjax.metrics.profiles import line_profile
 

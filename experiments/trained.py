@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from experiments import sbd_table_5_1
 from experiments.workspace import Workspace
-from stemjax import datasets
-from stemjax.train import Outcome, Run
+from stemjax.data import datasets
+from stemjax.training.train import Outcome, Run
 
 
 def tuned_networks(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.workspace import Workspace
-from stemjax.train import Run
+from stemjax.training.train import Run
 
 VALIDATIONS = 4  # of every run
 

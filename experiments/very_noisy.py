@@ -11,19 +11,20 @@ import numpy as np
 
 from experiments.movie_methods import BLANK, NOISY, Method, Trained, denoise_movies
 from experiments.workspace import Workspace
-from stemjax import datasets, presets
+from stemjax.apply.evaluate import ImageSet, fitted_scores, image_set, tune, unit_mean
+from stemjax.data import datasets
+from stemjax.data.haadf import HaadfImaging
+from stemjax.data.movies import Frames
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.pgure_svt import PgureSvt
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.denoisers.supervised import Supervised
-from stemjax.evaluate import ImageSet, fitted_scores, image_set, tune, unit_mean
-from stemjax.haadf import HaadfImaging
 from stemjax.metrics.adatoms import AdatomFinder, best_threshold, compare_adatoms
 from stemjax.metrics.unsupervised import css
-from stemjax.movies import Frames
-from stemjax.recipes import N2V_TRAINING
-from stemjax.train import Run
+from stemjax.models import presets
+from stemjax.training.recipes import N2V_TRAINING
+from stemjax.training.train import Run
 
 FILMS = {"film-20nm": "20 nm of carbon, as in training", "film-50nm": "50 nm of carbon"}
 LEARNT_FROM = "film-20nm"

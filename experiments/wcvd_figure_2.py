@@ -32,11 +32,13 @@ from experiments.line_scans import contrast_along, draw_scans, find_line
 from experiments.movie_methods import BLANK, Method
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, figures, parallel, tables
-from stemjax.evaluate import ImageSet, fitted_scores
-from stemjax.figures_montage import montage
+from stemjax import figures, tables
+from stemjax.apply.evaluate import ImageSet, fitted_scores
+from stemjax.data import datasets
+from stemjax.figures.montage import montage
 from stemjax.metrics.spectrum import frequency_scan, power_spectrum
 from stemjax.metrics.unsupervised import umse
+from stemjax.training import parallel
 
 NAME = "wcvd_figure_2"
 TIMES = {"smoke": "2 min", "cpu": "1 h on one core, after trainings of as long", "gpu": "not measured"}

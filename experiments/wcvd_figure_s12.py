@@ -23,11 +23,13 @@ from experiments import hrtem
 from experiments.movie_methods import Method
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import datasets, parallel, tables
+from stemjax import tables
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data import datasets
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
-from stemjax.drift import CUMULATIVE, MEAN, RUNNING, RegistrationError, bound, register
-from stemjax.evaluate import ImageSet
+from stemjax.physics.drift import CUMULATIVE, MEAN, RUNNING, RegistrationError, bound, register
 from stemjax.tables.wcvd import SIGMA_3, WINDOW_3
+from stemjax.training import parallel
 
 NAME = "wcvd_figure_s12"
 TIMES = {"smoke": "1 min", "cpu": "15 min on one core, after the trainings of wcvd_figure_2", "gpu": "not measured"}

@@ -21,12 +21,13 @@ from experiments import hrtem
 from experiments.movie_methods import BLANK, NOISY, Method, Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import figures, parallel, tables
+from stemjax import figures, tables
+from stemjax.apply.evaluate import fitted_scores
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.wcvd import WCVD
-from stemjax.evaluate import fitted_scores
 from stemjax.metrics.spectrum import power_spectrum
 from stemjax.networks import BlindEnsemble
+from stemjax.training import parallel
 
 NAME = "wcvd_figure_s3"
 TIMES = {"smoke": "2 min", "cpu": "5 min on 2 cores, 3 trainings beside those of wcvd_sweep", "gpu": "not measured"}

@@ -19,11 +19,12 @@ from experiments import hrtem
 from experiments.movie_methods import BLANK, NOISY, Method, Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
-from stemjax import parallel, tables
+from stemjax import tables
+from stemjax.apply.evaluate import fitted_scores
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.wcvd import WCVD
-from stemjax.evaluate import fitted_scores
 from stemjax.networks import BlindEnsemble
+from stemjax.training import parallel
 
 NAME = "wcvd_sweep"
 TIMES = {"smoke": "2 min", "cpu": "20 min on 2 cores, 16 trainings", "gpu": "not measured"}

@@ -5,9 +5,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemjax import datasets
-from stemjax.glyphs import FONT
-from stemjax.train import Outcome, load_run, train
+from stemjax.data import datasets
+from stemjax.data.glyphs import FONT
+from stemjax.training.train import Outcome, load_run, train
 
 SMOKE = Path("scratch/smoke")
 

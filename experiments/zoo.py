@@ -18,9 +18,11 @@ import jax
 
 import experiments
 from experiments.workspace import Workspace
-from stemjax import batches, datasets, memory, parallel, presets
 from stemjax.config import to_config
-from stemjax.train import Run, load_run
+from stemjax.data import batches, datasets
+from stemjax.models import presets
+from stemjax.training import memory, parallel
+from stemjax.training.train import Run, load_run
 
 # The shipped network meets any contrast, half to twice the dose, and pixels a third smaller or larger.
 SHIPPED_CROPS = batches.Crops(size=128, count=8, render=512, scale=(0.75, 1.35), counts_range=(0.5, 2.0))

@@ -14,7 +14,7 @@ from functools import partial
 import jax
 import numpy as np
 
-from stemjax.optics import Band, Optics, image
+from stemjax.physics.optics import Band, Optics, image
 
 DEFOCI = tuple(range(0, 201, 10))  # Å
 SAMPLING = 0.2  # Å/px, about
@@ -34,7 +34,7 @@ def contrast_classes(coefficients: np.ndarray, truth: np.ndarray, band: Band) ->
     coefficients : complex64 [K]
         The exit wave.
     truth : structured array
-        Its projected columns (`stemjax.datasets.TRUTH`), at their positions in the image.
+        Its projected columns (`stemjax.data.datasets.TRUTH`), at their positions in the image.
 
     Returns
     -------

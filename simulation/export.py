@@ -21,14 +21,14 @@ import numpy as np
 
 from simulation.contrast import DEFOCI
 from simulation.folder import locked, reporter, run_command
-from stemjax import datasets
+from stemjax.data import datasets
+from stemjax.data.haadf import HaadfImaging
+from stemjax.data.hrtem_movies import IMAGING
+from stemjax.data.image_folder import CLEAN, NOISY
+from stemjax.data.movies import FrameList, GrapheneImaging
+from stemjax.data.synthetic import LatticeImaging
 from stemjax.files import write_whole
-from stemjax.haadf import HaadfImaging
-from stemjax.hrtem_movies import IMAGING
-from stemjax.image_folder import CLEAN, NOISY
-from stemjax.movies import FrameList, GrapheneImaging
-from stemjax.optics import Optics, image
-from stemjax.synthetic import LatticeImaging
+from stemjax.physics.optics import Optics, image
 
 PIXELS, COUNTS = 1024, 0.45  # per side; electrons per vacuum pixel
 MOVIES = {"au-graphene": GrapheneImaging(), "haadf-pt": HaadfImaging(), "lattice": LatticeImaging()}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax import datasets
+from stemjax.data import datasets
 from stemjax.files import write_whole
 
 

@@ -23,8 +23,8 @@ from simulation.folder import locked, package_version, refuse_other_recipe, run_
 from simulation.microscope import Multislice, exit_waves
 from simulation.structures import Column, Structure
 from simulation.workers import run_tasks
-from stemjax import datasets
-from stemjax.optics import Band, to_band
+from stemjax.data import datasets
+from stemjax.physics.optics import Band, to_band
 
 RECIPE_VERSION = 3  # raise it when structures, microscope or contrast change what they make
 CELL = 50.1  # Å
@@ -199,14 +199,14 @@ def _item(structure: Structure, tilt: tuple[int, int], row: int, cell: float, wa
 
 
 def truth_rows(structure: Structure, tilt: tuple[float, float], cell: float, item: int = 0) -> np.ndarray:
-    """Projected columns of a structure at their positions in the image (`stemjax.datasets.TRUTH`)."""
+    """Projected columns of a structure at their positions in the image (`stemjax.data.datasets.TRUTH`)."""
     return column_rows(models.columns(structure, cell), models.depth(structure), tilt, cell, item)
 
 
 def column_rows(
     columns: list[Column], depth: float, tilt: tuple[float, float], cell: float, item: int = 0
 ) -> np.ndarray:
-    """Projected columns of a model of a depth [Å] at their positions in the image (`stemjax.datasets.TRUTH`).
+    """Projected columns of a model of a depth [Å] at their positions in the image (`stemjax.data.datasets.TRUTH`).
 
     The image shows the exit face. Under a tilt a column whose mean height is z appears displaced by (depth - z)
     tan(tilt), (depth / 2) tan(tilt) if it is centred: down for a tilt about x, to the right for one about y.

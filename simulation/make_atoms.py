@@ -4,8 +4,8 @@
 
 Square stills of mean 1, float16, in one shard for each kind and split: Pt on CeO2 at any defocus and pixel size; gold
 on graphene, dark and bright field; Pt atoms and clusters on carbon by HAADF; and, to validate and test with, drawn
-crystals and images without atoms (`stemjax.crystals`). A still has the split of the structure or the movie that it
-shows. Those to validate and test with have a dose each. `stemjax.stills` reads them.
+crystals and images without atoms (`stemjax.physics.crystals`). A still has the split of the structure or the movie
+that it shows. Those to validate and test with have a dose each. `stemjax.data.stills` reads them.
 """
 
 import argparse
@@ -20,10 +20,11 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from simulation.folder import locked, refuse_other_recipe, reporter, run_command, sound_marker, write_part
-from stemjax import crystals, datasets
-from stemjax.haadf import HaadfImaging
-from stemjax.movies import FrameList, GrapheneImaging
-from stemjax.optics import Optics, image
+from stemjax.data import datasets
+from stemjax.data.haadf import HaadfImaging
+from stemjax.data.movies import FrameList, GrapheneImaging
+from stemjax.physics import crystals
+from stemjax.physics.optics import Optics, image
 
 NAME = "atoms"
 RECIPE_VERSION = 1  # raise it when the way of rendering changes, or `crystals` what it draws

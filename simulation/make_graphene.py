@@ -4,7 +4,7 @@
 
 The library, images of bare graphene and of one adatom at 9 sites under the aberrations of each session, takes minutes
 of multislice and is made in 10 parts, each written with a marker as in `simulation.make`: a finished part is never made
-again. Movies are drawn in a moment. `stemjax.render` makes the frames.
+again. Movies are drawn in a moment. `stemjax.physics.render` makes the frames.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from simulation.folder import (
     write_part,
 )
 from simulation.graphene import Aberrations, Stem
-from stemjax import datasets
+from stemjax.data import datasets
 
 NAME = "au-graphene"
 RECIPE_VERSION = 1  # raise it when graphene or adatoms change what they make
@@ -206,7 +206,7 @@ def _frame_rows(index: int, movie: Movie) -> np.ndarray:
 
 
 def _truth_rows(index: int, movie: Movie, plan: Plan) -> np.ndarray:
-    """Adatoms that show in each frame (`stemjax.datasets.TRUTH`)."""
+    """Adatoms that show in each frame (`stemjax.data.datasets.TRUTH`)."""
     border, side = plan.stem.patch * plan.stem.patch_step / 2, (plan.pixels - 1) * SAMPLING
     frame, adatom = np.nonzero(((movie.positions >= -border) & (movie.positions <= side + border)).all(axis=-1))
     rows = np.zeros(len(frame), datasets.TRUTH)

@@ -4,7 +4,7 @@
 
 The library, the contrast of atoms and columns and the power spectra of the films, takes minutes of multislice and is
 made in parts, each written with a marker as in `simulation.make`: a finished part is never made again. Movies are drawn
-in a moment. `stemjax.haadf` makes the frames.
+in a moment. `stemjax.data.haadf` makes the frames.
 
 The truth has a row for every column of platinum; ``surface`` marks the single atoms. `clusters.npy` has a row of the
 same kind for every cluster: its centre, and in ``count`` all its atoms.
@@ -31,7 +31,7 @@ from simulation.folder import (
     write_part,
 )
 from simulation.haadf import Haadf
-from stemjax import datasets
+from stemjax.data import datasets
 
 NAME = "haadf-pt"
 RECIPE_VERSION = 1  # raise it when haadf or clusters change what they make
@@ -176,7 +176,7 @@ def _frame_rows(index: int, drift: np.ndarray) -> np.ndarray:
 
 
 def _truth_rows(index: int, frame: int, places, counts, surface, side: float) -> np.ndarray:
-    """Columns or clusters that show in a frame (`stemjax.datasets.TRUTH`)."""
+    """Columns or clusters that show in a frame (`stemjax.data.datasets.TRUTH`)."""
     shown = _inside(places, side, BORDER)
     rows = np.zeros(shown.sum(), datasets.TRUTH)
     rows["item"], rows["frame"], rows["species"] = index, frame, b"Pt"

@@ -12,8 +12,8 @@ kind    what it shows                                       sampling     stands 
 ======= =================================================== ============ ==========================
 
 Size gpu has the 0.0624 Å/px of the images of Mohan et al. for ``sbd``. A task is one movie: its shard holds the exit
-waves of its states, and a finished one is never made again, as in `simulation.make`. `stemjax.hrtem_movies` makes the
-frames, under any dose and detector.
+waves of its states, and a finished one is never made again, as in `simulation.make`. `stemjax.data.hrtem_movies` makes
+the frames, under any dose and detector.
 """
 
 import argparse
@@ -32,8 +32,8 @@ from simulation.movies import Motion, Movie, corner_of, drift_path, erode, state
 from simulation.particles import GoldOnCarbon, OnCeria
 from simulation.structures import COBALT_PARTICLES, PARTICLES, Structure, platinum_recipe
 from simulation.workers import run_tasks
-from stemjax import datasets
-from stemjax.optics import Band, to_band
+from stemjax.data import datasets
+from stemjax.physics.optics import Band, to_band
 
 KINDS = ("pt", "au", "co", "sbd")
 RECIPE_VERSION = 1  # raise it when particles or movies change what they make

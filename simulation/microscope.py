@@ -1,7 +1,7 @@
 """Exit waves by multislice (abTEM): 300 kV plane wave, infinite projections, Lobato potentials, tilt by the propagator.
 
 The recipe is the one that reproduces the published Dr. Probe image (normalised cross-correlation 0.998). The wave is
-taken at the model's lower face, before any lens; `stemjax.optics` does the rest.
+taken at the model's lower face, before any lens; `stemjax.physics.optics` does the rest.
 """
 
 from dataclasses import asdict, dataclass

@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from simulation.make import column_rows
 from simulation.particles import GoldOnCarbon, OnCeria
-from stemjax import datasets
+from stemjax.data import datasets
 
 LOOSE, FULL = 3, 6  # neighbours of a column that leaves easily, and of one inside the particle
 REACH = 1.3  # neighbours are nearer than this, in units of the shortest distance
@@ -145,7 +145,7 @@ def corner_of(model, tilt: tuple[float, float], cell: float) -> np.ndarray:
 
 
 def truth_rows(movie: Movie, item: int, cell: float, pixels: int, sampling: float) -> np.ndarray:
-    """Projected columns that each frame shows, at their positions in it (`stemjax.datasets.TRUTH`)."""
+    """Projected columns that each frame shows, at their positions in it (`stemjax.data.datasets.TRUTH`)."""
     known = [column_rows(state.columns(cell), state.depth, movie.tilt, cell, item) for state in movie.states]
     frames = []
     for frame, (state, (down, right)) in enumerate(zip(movie.path, movie.drift, strict=True)):

@@ -14,31 +14,31 @@ from collections.abc import Iterator, Sequence
 
 # Where the class of each tag is now. The tag's last part is the name of the class.
 PLACES = {
-    "stemjax.batches": ("batches.Imaging", "batches.Crops"),
-    "stemjax.camera": ("camera.Camera",),
-    "stemjax.datasets": ("datasets.Selection",),
-    "stemjax.few_images": ("few_images.OneMovie", "few_images.FewImages", "few_images.RecordedStills"),
-    "stemjax.glyphs": ("glyphs.Glyphs", "glyphs.GlyphImaging", "glyphs.ClippedUniform"),
-    "stemjax.haadf": ("haadf.HaadfImaging",),
-    "stemjax.hrtem_movies": ("hrtem_movies.HrtemImaging", "hrtem_movies.ClipCrops", "hrtem_movies.FrameCrops"),
-    "stemjax.image_folder": ("image_folder.RecordedPatches",),
-    "stemjax.movies": ("movies.Frames", "movies.GrapheneImaging", "movies.MovieCrops"),
-    "stemjax.noise": (
+    "stemjax.data.batches": ("batches.Imaging", "batches.Crops"),
+    "stemjax.physics.camera": ("camera.Camera",),
+    "stemjax.data.datasets": ("datasets.Selection",),
+    "stemjax.data.few_images": ("few_images.OneMovie", "few_images.FewImages", "few_images.RecordedStills"),
+    "stemjax.data.glyphs": ("glyphs.Glyphs", "glyphs.GlyphImaging", "glyphs.ClippedUniform"),
+    "stemjax.data.haadf": ("haadf.HaadfImaging",),
+    "stemjax.data.hrtem_movies": ("hrtem_movies.HrtemImaging", "hrtem_movies.ClipCrops", "hrtem_movies.FrameCrops"),
+    "stemjax.data.image_folder": ("image_folder.RecordedPatches",),
+    "stemjax.data.movies": ("movies.Frames", "movies.GrapheneImaging", "movies.MovieCrops"),
+    "stemjax.physics.noise": (
         *("noise.Poisson", "noise.Gaussian", "noise.FixedGaussian", "noise.UniformGaussian", "noise.Dose"),
         "noise.PoissonGaussian",
     ),
-    "stemjax.optics": ("optics.Optics",),
-    "stemjax.photographs": (
+    "stemjax.physics.optics": ("optics.Optics",),
+    "stemjax.data.photographs": (
         *("photographs.EveryPhotograph", "photographs.PhotographImaging", "photographs.PhotographCrops"),
     ),
-    "stemjax.recordings": (
+    "stemjax.data.recordings": (
         *("recordings.RecordedFrames", "recordings.RecordedClips", "recordings.RecordedMovie"),
         "recordings.RecordedImaging",
     ),
-    "stemjax.render_atoms": ("render_atoms.GaussianAtoms", "render_atoms.Lattice"),
-    "stemjax.stills": ("stills.Stills", "stills.StillImaging", "stills.StillCrops"),
-    "stemjax.synthetic": ("synthetic.LatticeImaging",),
-    "stemjax.train": ("train.Run", "train.Optimiser"),
+    "stemjax.physics.render_atoms": ("render_atoms.GaussianAtoms", "render_atoms.Lattice"),
+    "stemjax.data.stills": ("stills.Stills", "stills.StillImaging", "stills.StillCrops"),
+    "stemjax.data.synthetic": ("synthetic.LatticeImaging",),
+    "stemjax.training.train": ("train.Run", "train.Optimiser"),
     "stemjax.denoisers.autoencoder": ("autoencoder.MultiResolutionAutoencoder",),
     "stemjax.denoisers.blind": ("blind.Blind",),
     "stemjax.denoisers.bm3d": ("bm3d.BM3D",),

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax import batches, datasets
-from stemjax.batches import Crops, Imaging
-from stemjax.optics import Band, Optics
+from stemjax.data import batches, datasets
+from stemjax.data.batches import Crops, Imaging
+from stemjax.physics.optics import Band, Optics
 from tests.toy import make_toy
 
 BAND = Band(cell=25.0)

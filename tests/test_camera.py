@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax.camera import Camera
-from stemjax.noise import sample_counts
+from stemjax.physics.camera import Camera
+from stemjax.physics.noise import sample_counts
 
 PLAIN = Camera(gain=(1.0, 1.0), offset=0.0, read=0.0, scanned=0.0, faulty=0.0)
 FLAT = jnp.ones((128, 128, 1))

@@ -14,7 +14,7 @@ import yaml
 from simulation.make_lattice import make_lattice
 from stemjax import records
 from stemjax.cli import main
-from stemjax.datasets import recipe_hash
+from stemjax.data.datasets import recipe_hash
 from stemjax.leaderboard import benchmark, cards, exports
 from stemjax.records import rebuild
 from tests.test_leaderboard import make_results, toy_definition

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 import pytest
 
-from stemjax.checkpoint import Checkpointer, CheckpointError, digest, lock
+from stemjax.training.checkpoint import Checkpointer, CheckpointError, digest, lock
 from tests.damage import KINDS, damage
 
 DAMAGES = int(os.environ.get("STEMJAX_CHECKPOINT_DAMAGES", 60))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stemjax import batches, config, records
+from stemjax import config, records
+from stemjax.data import batches
 from stemjax.denoisers.gaussian import Gaussian
-from stemjax.noise import Gaussian as GaussianNoise
+from stemjax.physics.noise import Gaussian as GaussianNoise
 from stemjax.records.rebuild import imaging_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +42,7 @@ def test_only_classes_of_the_table_are_made():
 
     mine = config.to_config(Mine(2.0))
     assert mine["class"].endswith("Mine") and mine["strength"] == 2.0
-    for tag in (mine["class"], "pathlib.Path", "batches.device_arrays", "stemjax.batches.Imaging", ""):
+    for tag in (mine["class"], "pathlib.Path", "batches.device_arrays", "stemjax.data.batches.Imaging", ""):
         with pytest.raises(ValueError, match="unknown method or network"):
             config.from_config({"class": tag})
 

@@ -6,12 +6,12 @@ import pytest
 from experiments import convert_nrmse
 from experiments.workspace import Workspace
 from stemjax import records
-from stemjax.batches import Imaging
+from stemjax.apply.evaluate import ImageSet, scores
+from stemjax.data.batches import Imaging
+from stemjax.data.hrtem_movies import HrtemImaging
+from stemjax.data.movies import FrameList, GrapheneImaging
+from stemjax.data.photographs import EveryPhotograph, PhotographImaging, open_photographs
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
-from stemjax.evaluate import ImageSet, scores
-from stemjax.hrtem_movies import HrtemImaging
-from stemjax.movies import FrameList, GrapheneImaging
-from stemjax.photographs import EveryPhotograph, PhotographImaging, open_photographs
 from stemjax.records.making import derived_record
 from tests.test_records import a_record, some_scores
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from stemjax import crystals
+from stemjax.physics import crystals
 
 COUNT, SIZE = 24, 64
 

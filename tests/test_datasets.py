@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stemjax import datasets
-from stemjax.datasets import Selection, decode_waves, encode_waves, open_data_set, verify
+from stemjax.data import datasets
+from stemjax.data.datasets import Selection, decode_waves, encode_waves, open_data_set, verify
 from stemjax.files import write_whole
 from tests.damage import KINDS, damage
 from tests.toy import UNITS, make_toy
@@ -159,7 +159,8 @@ import resource, sys
 sys.path.insert(0, sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 import numpy as np
-from stemjax import cli, datasets
+from stemjax import cli
+from stemjax.data import datasets
 def write(*_):
     if sys.argv[3] == "array":
         datasets.write_array(sys.argv[2] + "/a.npy", np.zeros(100_000))

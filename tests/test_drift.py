@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from stemjax import train
-from stemjax.drift import CUMULATIVE, MEAN, RUNNING, Drift, RegistrationError, bound, register
-from stemjax.presets import find_preset
-from stemjax.recipes import recorded_run
-from stemjax.recordings import open_recording
+from stemjax.data.recordings import open_recording
+from stemjax.models.presets import find_preset
+from stemjax.physics.drift import CUMULATIVE, MEAN, RUNNING, Drift, RegistrationError, bound, register
+from stemjax.training import train
+from stemjax.training.recipes import recorded_run
 
 SIZE, FRAMES = 96, 12
 PATH = np.cumsum(np.vstack([np.zeros(2), np.random.default_rng(0).uniform(-0.7, 0.9, (FRAMES - 1, 2))]), 0)

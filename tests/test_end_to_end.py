@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import tifffile
 
-from stemjax import batches, datasets, presets, records, tables
+from stemjax import records, tables
+from stemjax.apply.evaluate import denoise_all, image_set
 from stemjax.cli import main
+from stemjax.data import batches, datasets
 from stemjax.denoisers.supervised import Supervised
-from stemjax.evaluate import denoise_all, image_set
+from stemjax.models import presets
 from stemjax.networks import UNet
-from stemjax.train import Optimiser, load_run, train
+from stemjax.training.train import Optimiser, load_run, train
 from tests.toy import make_toy
 
 RUN = {

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax import batches, datasets, evaluate, movies
+from stemjax.apply import evaluate
+from stemjax.data import batches, datasets, movies
+from stemjax.data.hrtem_movies import HrtemImaging
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
-from stemjax.hrtem_movies import HrtemImaging
 from stemjax.metrics.image import score
 from tests.toy import UNITS, make_toy
 

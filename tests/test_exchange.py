@@ -12,12 +12,13 @@ import pytest
 import tifffile
 
 from experiments import very_noisy
-from stemjax import datasets, records
+from stemjax import records
+from stemjax.apply.evaluate import image_set
 from stemjax.cli import main
-from stemjax.evaluate import image_set
-from stemjax.haadf import HaadfImaging
+from stemjax.data import datasets
+from stemjax.data.haadf import HaadfImaging
+from stemjax.data.movies import Frames
 from stemjax.leaderboard import benchmark, exchange
-from stemjax.movies import Frames
 from stemjax.records import rebuild
 from tests.test_haadf import make as make_haadf
 from tests.toy_track import CARD, IMAGING, contents, leaderboard_verb, make_place, predictions

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax import batches, glyphs
-from stemjax.evaluate import image_set
-from stemjax.glyphs import ClippedUniform, GlyphImaging, Glyphs
-from stemjax.movies import MovieCrops
+from stemjax.apply.evaluate import image_set
+from stemjax.data import batches, glyphs
+from stemjax.data.glyphs import ClippedUniform, GlyphImaging, Glyphs
+from stemjax.data.movies import MovieCrops
 
 MATPLOTLIBS_FONT = "DejaVu Sans"  # comes with matplotlib; it has no Chinese
 

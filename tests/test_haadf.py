@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax import datasets, haadf
-from stemjax.haadf import HaadfImaging
-from stemjax.movies import FrameList, Frames, MovieCrops
-from stemjax.noise import Dose
+from stemjax.data import datasets, haadf
+from stemjax.data.haadf import HaadfImaging
+from stemjax.data.movies import FrameList, Frames, MovieCrops
+from stemjax.physics import camera
+from stemjax.physics.noise import Dose
 
 PIXELS, MARGIN, SAMPLING, MEAN, HEIGHT, SIGMA, BLUR = 40, 8, 0.3, 0.004, 0.05, 0.3, 0.8
 MOTION = [("item", "<i4"), ("frame", "<i4"), ("drift_y_angstrom", "<f4"), ("drift_x_angstrom", "<f4")]
@@ -116,7 +117,7 @@ def test_a_gradient_is_in_the_clean_frames_and_scan_noise_is_not(film):
 
 def test_lines_are_displaced_as_a_whole():
     image = jnp.arange(12.0).reshape(2, 6, 1)
-    moved = haadf.displace_lines(image, jnp.array([1.0, -0.5]))[..., 0]
+    moved = camera.displace_lines(image, jnp.array([1.0, -0.5]))[..., 0]
     np.testing.assert_allclose(moved, [[1, 2, 3, 4, 5, 5], [6, 6.5, 7.5, 8.5, 9.5, 10.5]])
 
 

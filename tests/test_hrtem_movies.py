@@ -6,12 +6,13 @@ import jax
 import numpy as np
 import pytest
 
-from stemjax import batches, datasets, evaluate
-from stemjax.datasets import TRUTH
-from stemjax.hrtem_movies import EIGHT_BIT, IMAGING, ClipCrops, FrameCrops, HrtemImaging
+from stemjax.apply import evaluate
+from stemjax.data import batches, datasets
+from stemjax.data.datasets import TRUTH
+from stemjax.data.hrtem_movies import EIGHT_BIT, IMAGING, ClipCrops, FrameCrops, HrtemImaging
+from stemjax.data.movies import FrameList, Frames
 from stemjax.metrics.image import contracts
-from stemjax.movies import FrameList, Frames
-from stemjax.optics import Band, to_band
+from stemjax.physics.optics import Band, to_band
 
 BAND, CELL_PIXELS, PIXELS, SAMPLING, WINDOW = Band(cell=12.0), 60, 32, 0.2, (12, 20)
 SHIFTS = np.array([(0, 0), (2, -3), (5, 4), (-6, 1)])  # (y, x) of the frames, whole pixels

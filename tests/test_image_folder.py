@@ -8,14 +8,16 @@ import pytest
 import tifffile
 from skimage import io
 
-from stemjax import files, presets, recordings
+from stemjax import files
 from stemjax.cli import main
+from stemjax.data import recordings
+from stemjax.data.image_folder import RecordedPatches, open_pairs
+from stemjax.data.recordings import RecordedFrames, RecordedImaging, Recording, open_recording
 from stemjax.denoisers.noise2void import Noise2Void
-from stemjax.image_folder import RecordedPatches, open_pairs
+from stemjax.models import presets
 from stemjax.networks import N2VUNet
-from stemjax.recipes import recorded_run
-from stemjax.recordings import RecordedFrames, RecordedImaging, Recording, open_recording
-from stemjax.train import load_run
+from stemjax.training.recipes import recorded_run
+from stemjax.training.train import load_run
 
 SIDE = 40
 OPAQUE = "images have an opaque alpha channel, which is left out"

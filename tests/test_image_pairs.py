@@ -12,18 +12,18 @@ from experiments.movie_methods import BLANK, Method
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import files, records, tables
+from stemjax.apply.evaluate import image_set
+from stemjax.apply.inference import denoise_image
 from stemjax.cli import main
+from stemjax.data.glyphs import GlyphImaging, Glyphs
+from stemjax.data.image_folder import ImagePairs, open_image_pairs
+from stemjax.data.movies import MovieCrops
+from stemjax.data.photographs import Photographs
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
-from stemjax.evaluate import image_set
-from stemjax.glyphs import GlyphImaging, Glyphs
-from stemjax.image_folder import ImagePairs, open_image_pairs
-from stemjax.inference import denoise_image
-from stemjax.movies import MovieCrops
-from stemjax.photographs import Photographs
-from stemjax.presets import find_preset
-from stemjax.recipes import recorded_run
+from stemjax.models.presets import find_preset
 from stemjax.tables.autoencoder import autoencoder_figure_4
+from stemjax.training.recipes import recorded_run
 
 GAIN, OFFSET = 20.0, 100.0  # of the clean images over what the noisy ones show
 

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax import inference
+from stemjax.apply import inference
+from stemjax.apply.inference import denoise_image, reach
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.denoisers.supervised import Supervised
-from stemjax.inference import denoise_image, pooling_period, reach
+from stemjax.metrics.field_of_view import pooling_period
 from stemjax.networks import DURR, DnCNN, UNet
 
 RNG = np.random.default_rng(0)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from stemjax import leaderboard, records
-from stemjax.batches import TEST_NOISE, VALIDATION_NOISE
 from stemjax.cli import main
-from stemjax.datasets import recipe_hash
+from stemjax.data.batches import TEST_NOISE, VALIDATION_NOISE
+from stemjax.data.datasets import recipe_hash
+from stemjax.data.movies import RECORDING_NOISE
+from stemjax.data.older_recipes import OLDER
 from stemjax.denoisers.supervised import Supervised
 from stemjax.leaderboard import benchmark, entries, pictures, ranks
-from stemjax.movies import RECORDING_NOISE
 from stemjax.networks import UNet
-from stemjax.older_recipes import OLDER
 from stemjax.records import rebuild
 from tests.damage import KINDS, damage
 from tests.test_records import ALTERATIONS, NamedData, a_record, copy_of, some_scores

@@ -17,8 +17,9 @@ import pytest
 import experiments
 from experiments import autoencoder_figure_4, sbd_figure_5_1, sbd_figure_5_8, sbd_movie, sbd_table_3_1, zoo
 from experiments.workspace import Workspace
-from stemjax import presets, records
-from stemjax.datasets import DataSet
+from stemjax import records
+from stemjax.data.datasets import DataSet
+from stemjax.models import presets
 
 ROOT = Path(__file__).resolve().parent.parent
 PRESETS = ROOT / "tests" / "lock" / "presets.json"

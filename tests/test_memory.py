@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from stemjax import memory
+from stemjax.training import memory
 
 FAULTS = """
 import resource, statistics, sys
 if sys.argv[1] == "keep":
-    from stemjax.memory import keep_freed_memory
+    from stemjax.training.memory import keep_freed_memory
     assert keep_freed_memory()
 import jax
 import jax.numpy as jnp

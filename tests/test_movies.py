@@ -6,9 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from stemjax import datasets, movies, render
-from stemjax.movies import Frames, GrapheneImaging, MovieCrops
-from stemjax.noise import Gaussian
+from stemjax.data import datasets, movies
+from stemjax.data.movies import Frames, GrapheneImaging, MovieCrops
+from stemjax.physics import render
+from stemjax.physics.noise import Gaussian
 from tests import toy_movies
 from tests.toy_movies import FRAMES, PIXELS, SAMPLING
 

@@ -5,11 +5,12 @@ import pytest
 
 from experiments.n2v_figure_3 import CLEAR, LENGTH, _strongest
 from experiments.n2v_figure_4 import APART, BETWEEN, EDGE, JITTER, Planted, _pairs, measure
-from stemjax import records, render, tables
-from stemjax.evaluate import ImageSet
+from stemjax import records, tables
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data.movies import GrapheneImaging
 from stemjax.metrics.lattice import Lattice, polar_vector
-from stemjax.movies import GrapheneImaging
-from stemjax.noise import Gaussian
+from stemjax.physics import render
+from stemjax.physics.noise import Gaussian
 from tests.test_records import a_record
 
 METHODS = ("Noisy", "Constant", "Gaussian filter, paper's", "Total variation, paper's", "Noise2Void")

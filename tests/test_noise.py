@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from skimage.metrics import peak_signal_noise_ratio
 
-from stemjax.noise import Dose, FixedGaussian, Gaussian, Poisson, PoissonGaussian, _invert
+from stemjax.physics.noise import Dose, FixedGaussian, Gaussian, Poisson, PoissonGaussian, _invert
 
 DRAW = jax.jit(Poisson().sample)
 

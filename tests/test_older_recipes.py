@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from stemjax import datasets
-from stemjax.older_recipes import OLDER, of_one_recipe, remark
+from stemjax.data import datasets
+from stemjax.data.older_recipes import OLDER, of_one_recipe, remark
 from tests.toy import make_toy
 
 OLD = "41467828fe096be2"  # pt-ceo2 of size cpu with a column too many

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from stemjax.optics import Band, Optics, image, to_band, transfer, wavelength
+from stemjax.physics.optics import Band, Optics, image, to_band, transfer, wavelength
 
 BAND = Band(cell=25.0)
 SHARP = Optics(focal_points=1, vibration=0.0)  # one focus, no vibration

@@ -52,7 +52,7 @@ def test_library_imports_without_the_rest():
         "    if not module.name.startswith('stemjax.cli') and not module.name.endswith('__main__'):\n"
         "        print(importlib.import_module(module.name).__name__)\n"
     )
-    assert "stemjax.optics" in imported.split()
+    assert "stemjax.physics.optics" in imported.split()
 
 
 def test_lock_pins_and_hashes_everything(locked):

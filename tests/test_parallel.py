@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from stemjax import parallel
+from stemjax.training import parallel
 from tests.toy import make_toy
 
 ROOT = Path(__file__).parent.parent
@@ -17,7 +17,8 @@ BATCHES = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
-from stemjax import batches, datasets, parallel
+from stemjax.data import batches, datasets
+from stemjax.training import parallel
 data = datasets.open_data_set(sys.argv[2])
 imaging, crops = batches.Imaging(sampling=0.2, counts=1.8), batches.Crops(size=16, count=8, render=64)
 arrays = batches.Imaging().device_arrays(data, datasets.Selection().images(data, "train"))

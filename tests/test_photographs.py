@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from skimage import io
 
-from stemjax import photographs
-from stemjax.noise import UniformGaussian
-from stemjax.photographs import EveryPhotograph, PhotographCrops, PhotographImaging, open_photographs
+from stemjax.data import photographs
+from stemjax.data.photographs import EveryPhotograph, PhotographCrops, PhotographImaging, open_photographs
+from stemjax.physics.noise import UniformGaussian
 
 IMAGING = PhotographImaging()
 
@@ -138,7 +138,7 @@ def test_noise_of_every_image_has_its_own_level():
 def test_photographs_train_with_the_same_code(tmp_path):
     from stemjax.denoisers.supervised import Supervised
     from stemjax.networks import DURR
-    from stemjax.train import Run, train
+    from stemjax.training.train import Run, train
 
     data = open_photographs(a_folder(tmp_path / "photos"))
     run = Run(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from experiments import autoencoder_figure_4, very_noisy
-from stemjax import presets
 from stemjax.config import from_config, to_config
 from stemjax.denoisers.supervised import Supervised
+from stemjax.models import presets
 from stemjax.networks import UNet
 from tests.damage import KINDS, damage
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stemjax import glyphs, records
+from stemjax import records
+from stemjax.apply.evaluate import denoise_all, image_set, scores
 from stemjax.cli.simulate import simulate
-from stemjax.evaluate import denoise_all, image_set, scores
-from stemjax.glyphs import GlyphImaging, Glyphs
-from stemjax.photographs import EveryPhotograph, PhotographImaging, Photographs, open_photographs
-from stemjax.presets import find_preset
+from stemjax.data import glyphs
+from stemjax.data.glyphs import GlyphImaging, Glyphs
+from stemjax.data.photographs import EveryPhotograph, PhotographImaging, Photographs, open_photographs
+from stemjax.models.presets import find_preset
 from stemjax.records import rebuild
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from stemjax.movies import MovieCrops
-from stemjax.recordings import HELD_OUT, RecordedFrames, RecordedImaging, open_recording
+from stemjax.data.movies import MovieCrops
+from stemjax.data.recordings import HELD_OUT, RecordedFrames, RecordedImaging, open_recording
 
 DUAL = RecordedImaging(channels=("adf", "bf"))
 

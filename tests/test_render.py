@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax import render
+from stemjax.physics import render
 from tests import toy_movies
 from tests.toy_movies import CELL, FWHM, PATCH, SAMPLING, SITES, SIZE
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from experiments import ablation, sbd_figure_5_1
 from experiments.ablation import Cell, grid
-from stemjax import figures_groups, tables
+from stemjax import tables
+from stemjax.figures import groups as figures_groups
 from stemjax.metrics.field_of_view import field_of_view
 from stemjax.networks.weights import parameter_count
 from tests.test_records import a_record

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from experiments import atoms_validation
-from stemjax import train
 from stemjax.cli import main
-from stemjax.presets import find_preset
-from stemjax.stills import StillCrops, StillImaging, Stills, read_stills
+from stemjax.data.stills import StillCrops, StillImaging, Stills, read_stills
+from stemjax.models.presets import find_preset
+from stemjax.training import train
 from tests.toy_stills import COUNTS, SIDE, make_toy_stills
 
 CROPS = StillCrops(size=32, count=2)

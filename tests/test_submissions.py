@@ -11,8 +11,9 @@ import pytest
 
 import experiments
 from experiments.workspace import Workspace
-from stemjax import datasets, leaderboard, records
+from stemjax import leaderboard, records
 from stemjax.cli import evaluate_reproduce, main
+from stemjax.data import datasets
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.leaderboard import benchmark, entries, submissions
 from stemjax.leaderboard.parts import parts_of

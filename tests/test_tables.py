@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stemjax import records, tables
-from stemjax.datasets import recipe_hash
+from stemjax.data.datasets import recipe_hash
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import UNet
 from stemjax.tables.rows import gather, ranks

@@ -8,8 +8,8 @@ from skimage.io import imread
 
 from experiments.graphene_rows import displayed
 from stemjax import figures, tables
-from stemjax.figures_montage import montage
-from stemjax.movies import GrapheneImaging
+from stemjax.data.movies import GrapheneImaging
+from stemjax.figures.montage import montage
 from stemjax.records.scores import means
 from tests.test_records import a_record
 

@@ -6,10 +6,10 @@ import pytest
 from skimage.io import imread
 
 from stemjax import records, tables
-from stemjax.batches import Imaging
+from stemjax.data.batches import Imaging
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DURR, UNet
-from stemjax.noise import Poisson, PoissonGaussian
+from stemjax.physics.noise import Poisson, PoissonGaussian
 from tests.test_records import a_record
 
 

@@ -11,15 +11,15 @@ from experiments import surface_profiles
 from experiments.movie_methods import Trained
 from experiments.sbd_movie import last_weights
 from experiments.surface_profiles import SurfaceRow, surface_row
-from stemjax import datasets
-from stemjax.checkpoint import Checkpointer, digest
+from stemjax.apply.inference import denoise_image
+from stemjax.data import datasets
+from stemjax.data.few_images import FewImages, OneMovie, RecordedStills
+from stemjax.data.movies import FrameList
 from stemjax.denoisers.time_average import TimeAverage
-from stemjax.few_images import FewImages, OneMovie, RecordedStills
-from stemjax.inference import denoise_image
-from stemjax.movies import FrameList
 from stemjax.records.scores import means
 from stemjax.tables.sbd_movie import AVERAGE, EARLY, LAST, SBD, SPACE_TIME, sbd_figure_5_8, sbd_movie
-from stemjax.train import Outcome, Progress, initial_state
+from stemjax.training.checkpoint import Checkpointer, digest
+from stemjax.training.train import Outcome, Progress, initial_state
 from tests.test_records import a_record
 from tests.test_train import small_run
 from tests.toy import make_toy

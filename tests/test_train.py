@@ -13,10 +13,11 @@ import jax
 import numpy as np
 import pytest
 
-from stemjax import batches, checkpoint, datasets, parallel, train
 from stemjax.config import from_config, to_config
+from stemjax.data import batches, datasets
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DnCNN
+from stemjax.training import checkpoint, parallel, train
 from tests.toy import make_toy
 
 ROOT = Path(__file__).parent.parent
@@ -189,7 +190,8 @@ KILLED = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from stemjax import datasets, train
+from stemjax.data import datasets
+from stemjax.training import train
 from tests.test_train import small_run
 data = datasets.open_data_set({data!r})
 print("ready", flush=True)
@@ -273,7 +275,9 @@ DEVICES = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
-from stemjax import batches, datasets, noise, parallel, train
+from stemjax.data import batches, datasets
+from stemjax.physics import noise
+from stemjax.training import parallel, train
 from tests.test_train import small_run
 data = datasets.open_data_set(sys.argv[2])
 # Gaussian noise compiles sooner, and no count can move across a threshold; Poisson noise on devices: test_parallel.

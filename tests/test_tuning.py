@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from experiments.tuning import Search, tune_run
-from stemjax import batches
-from stemjax.train import Optimiser, Run
+from stemjax.data import batches
+from stemjax.training.train import Optimiser, Run
 
 SEARCH = Search(batches=(2, 8), learning_rates=(1e-3, 2e-3, 4e-3), short_crops=16)
 START = Run(denoiser=None, recipe_hash="", crops=batches.Crops(count=4), steps=40, optimiser=Optimiser(warmup=2))

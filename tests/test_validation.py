@@ -2,7 +2,7 @@
 
 import pytest
 
-from stemjax.validation import judged
+from stemjax.training.validation import judged
 
 
 def test_a_method_with_a_loss_of_its_own_is_not_judged_by_the_truth():

@@ -9,12 +9,14 @@ from PIL import Image
 
 from experiments import hrtem, line_scans, surface_profiles, wcvd_figure_2
 from experiments.movie_methods import BLANK, NOISY, Method
-from stemjax import datasets, figures_groups, records
+from stemjax import records
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data import datasets
+from stemjax.data.hrtem_movies import HrtemImaging
+from stemjax.data.movies import FrameList
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
-from stemjax.evaluate import ImageSet
-from stemjax.hrtem_movies import HrtemImaging
-from stemjax.movies import FrameList
+from stemjax.figures import groups as figures_groups
 
 SIDE, SAMPLING, STEP, FRAMES, MOVIES = 96, 0.2, 2.4, 5, 2  # px, Å/px, Å
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax import datasets
-from stemjax.optics import Band, to_band
+from stemjax.data import datasets
+from stemjax.physics.optics import Band, to_band
 
 CELL = 25.0  # Å
 UNITS = {"train": 4, "validation": 2, "test": 2}

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax import datasets, render
+from stemjax.data import datasets
+from stemjax.physics import render
 
 CELL = (2.46 * 3**0.5, 2.46)  # (y, x), Å
 SITES = np.array([(i / 3, j / 3) for i in range(3) for j in range(3)])

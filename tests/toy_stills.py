@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax import datasets
+from stemjax.data import datasets
 
 SIDE, COUNTS = 40, (1.0, 100.0)
 

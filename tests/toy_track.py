@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from stemjax import datasets, records
-from stemjax.batches import Imaging
+from stemjax import records
+from stemjax.apply.evaluate import ImageSet, denoise_all, image_set, scores
 from stemjax.cli import main
+from stemjax.data import datasets
+from stemjax.data.batches import Imaging
 from stemjax.denoisers.gaussian import Gaussian
-from stemjax.evaluate import ImageSet, denoise_all, image_set, scores
 from tests.test_leaderboard import toy_definition
 from tests.toy import make_toy
 

@@ -91,7 +91,7 @@ def denoise(
     from stemjax.cli.denoise_train import SELF_SUPERVISED, Training
     from stemjax.cli.training import STATUS
     from stemjax.config import with_settings
-    from stemjax.presets import PRESETS, SHIPPED, load_model
+    from stemjax.models.presets import PRESETS, SHIPPED, load_model
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is said once, in our own line
     learns = train or fine_tune is not None

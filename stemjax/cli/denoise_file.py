@@ -124,7 +124,7 @@ class Job:
 
         What the user should know is said on stderr, and where the result is on stdout.
         """
-        from stemjax.recordings import read_frames
+        from stemjax.data.recordings import read_frames
 
         found = self.look(read_frames(path, self.axes), model)
         for warning in found.warnings:
@@ -140,7 +140,7 @@ class Job:
             If it is not what the model takes, or a frame is not sound.
         """
         from stemjax import files
-        from stemjax.recordings import map_recording
+        from stemjax.data.recordings import map_recording
 
         image = replace(image, sampling=self.sampling or image.sampling)
         movie = map_recording(image, self.fill_nonfinite)
@@ -206,7 +206,7 @@ class Job:
 
     def _part(self, movie, part: slice, variables: dict, model: Model) -> Iterator:
         """Some channels of the frames, denoised together."""
-        from stemjax.inference import denoise_frames
+        from stemjax.apply.inference import denoise_frames
 
         frames = (frame[..., part] for frame in self.frames(movie))
         if hasattr(model.denoiser, "frames"):
@@ -215,7 +215,7 @@ class Job:
 
     def one(self, frame, variables: dict, model: Model):
         """A frame [H, W, C], denoised by itself."""
-        from stemjax.inference import denoise_image
+        from stemjax.apply.inference import denoise_image
 
         return denoise_image(model.denoiser, variables, frame, tile=self.tile, blend=self.blend)
 

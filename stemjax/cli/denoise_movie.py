@@ -25,8 +25,8 @@ def put_in_place(path: Path, target: Path, axes: str | None, reach: float | None
     from scipy.ndimage import gaussian_filter
 
     from stemjax import files
-    from stemjax.drift import MEAN, TYPICAL_DISAGREEMENT, JumpError, RegistrationError, register
-    from stemjax.recordings import read_frames
+    from stemjax.data.recordings import read_frames
+    from stemjax.physics.drift import MEAN, TYPICAL_DISAGREEMENT, JumpError, RegistrationError, register
 
     image = read_frames(path, axes)
     movie = np.asarray(image.data, np.float32)
@@ -78,9 +78,9 @@ def report_quality(path: Path, target: Path, model, axes: str | None, binned: in
     import numpy as np
 
     from stemjax import files
+    from stemjax.data.recordings import read_frames
     from stemjax.files import Image
     from stemjax.metrics.unsupervised import umse
-    from stemjax.recordings import read_frames
 
     noisy = read_frames(path, axes).data
     if noisy.ndim != 4 or len(noisy) < 2:

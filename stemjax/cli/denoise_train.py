@@ -27,9 +27,9 @@ class Training:
     def run(self, path: Path):
         """Train on a file or folder until the loss on what is held out falls no longer; returns the `train.Outcome`."""
         from stemjax.cli.training import train_and_report
-        from stemjax.image_folder import PieceList
-        from stemjax.recipes import holds_out_pixels, learns_from_clips, recorded_run
-        from stemjax.recordings import open_recording
+        from stemjax.data.image_folder import PieceList
+        from stemjax.data.recordings import open_recording
+        from stemjax.training.recipes import holds_out_pixels, learns_from_clips, recorded_run
 
         movie = open_recording(path, self.axes, self.fill_nonfinite)
         movie = replace(movie, sampling=self.sampling or movie.sampling)
@@ -52,8 +52,8 @@ class Training:
     def _new(self, path: Path, channels: int):
         """The preset's denoiser, for so many channels together."""
         from stemjax.config import with_settings
-        from stemjax.presets import find_preset
-        from stemjax.recipes import learns_from_clips
+        from stemjax.models.presets import find_preset
+        from stemjax.training.recipes import learns_from_clips
 
         name = self.model
         if channels == 1 and name == SELF_SUPERVISED:
@@ -70,9 +70,9 @@ class Training:
 
     def _old(self, path: Path, movie):
         """Denoiser, weights and changes to the run, of a training that goes on with another one's weights."""
-        from stemjax.recipes import learns_from_clips
-        from stemjax.recordings import RecordedImaging
-        from stemjax.train import load_run
+        from stemjax.data.recordings import RecordedImaging
+        from stemjax.training.recipes import learns_from_clips
+        from stemjax.training.train import load_run
 
         run, variables, info = load_run(self.fine_tune)
         if not getattr(run.denoiser, "self_supervised", False):

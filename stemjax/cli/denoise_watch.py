@@ -104,7 +104,7 @@ class Session:
     """
 
     def __init__(self, job: Job, model: Model, lookahead: bool):
-        from stemjax.live import Pace
+        from stemjax.apply.live import Pace
 
         self.job, self.model, self.lookahead = job, model, lookahead
         self.pace, self.recent = Pace(), Pace()
@@ -161,7 +161,7 @@ class Session:
 
     def report(self, last: bool = False) -> None:
         """Say how fast it goes, now and then and at the end."""
-        from stemjax.live import Pace
+        from stemjax.apply.live import Pace
 
         if last:
             skipped = f"; {self.failed} skipped" if self.failed else ""
@@ -173,7 +173,7 @@ class Session:
 
     def _begin(self, frame, parts: list[slice], variables: list[dict]) -> None:
         """New windows, whose programs are compiled before any frame counts."""
-        from stemjax.live import LiveMovie
+        from stemjax.apply.live import LiveMovie
 
         movie, begin = hasattr(self.model.denoiser, "frames"), time.monotonic()
         self.windows = [

@@ -56,10 +56,11 @@ def _score(model: str, data: Path, sampling: float, counts: float, contrast: str
 
     import numpy as np
 
-    from stemjax import datasets, presets
-    from stemjax import evaluate as library
+    from stemjax.apply import evaluate as library
     from stemjax.cli.denoise_file import Model
+    from stemjax.data import datasets
     from stemjax.metrics import bootstrap
+    from stemjax.models import presets
     from stemjax.records.rebuild import denoised_by
 
     data_set = datasets.open_data_set(data)
@@ -101,7 +102,7 @@ def _conditions(data_set, sampling: float, counts: float, contrast: str) -> tupl
     ValueError
         If it is of no kind that is known.
     """
-    from stemjax import batches, datasets, haadf, hrtem_movies, movies, synthetic
+    from stemjax.data import batches, datasets, haadf, hrtem_movies, movies, synthetic
 
     kind = data_set.name.removeprefix("movies-")
     if kind != data_set.name and kind in hrtem_movies.IMAGING:

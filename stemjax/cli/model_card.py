@@ -29,8 +29,8 @@ def model_card(name: str, results: Path) -> dict[str, list[str]]:
     OSError
         If the folder holds no sound run.
     """
-    from stemjax import presets
-    from stemjax.train import load_run
+    from stemjax.models import presets
+    from stemjax.training.train import load_run
 
     if name not in presets.PRESETS and Path(name).exists():
         run, _, info = load_run(name)
@@ -149,8 +149,8 @@ def _conditions(imaging, crops, steps: int) -> Iterator[str]:
 
 def _preset_training(name: str) -> Iterator[str]:
     """How a preset that ships with weights was trained; how the others would be."""
-    from stemjax import presets
     from stemjax.config import from_config
+    from stemjax.models import presets
 
     if info := _shipped(name):
         yield f"Weights come with stemjax: run {info['run']}, data set {info['data_set']['name']}"
@@ -167,7 +167,7 @@ def _shipped(name: str) -> dict:
     """What is known of the weights that come with stemjax under that name; empty where there are none."""
     import json
 
-    from stemjax import presets
+    from stemjax.models import presets
 
     path = presets.WEIGHTS / f"{name}.json"
     return json.loads(path.read_text()) if path.is_file() else {}

@@ -15,7 +15,7 @@ def list_() -> None:
     --data FOLDER`, then `stemjax denoise FILE --model RUN`); or, if it learns from noisy images alone, on your movie
     (`stemjax denoise MOVIE --train --model NAME`). `stemjax models show NAME` tells all about one.
     """
-    from stemjax.presets import PRESETS
+    from stemjax.models.presets import PRESETS
 
     header = ("model", "weights", "parameters", "field of view", "what it is", "paper")
     rows = [(name, _weights(name, p), *_size(p), p.about, p.paper) for name, p in PRESETS.items()]
@@ -39,7 +39,7 @@ def list_() -> None:
 
 def _weights(name: str, preset) -> str:
     """Whether `stemjax denoise` can use the model at once."""
-    from stemjax.presets import WEIGHTS
+    from stemjax.models.presets import WEIGHTS
 
     if not hasattr(preset.denoiser, "init"):
         return "none needed"

@@ -48,14 +48,16 @@ def train(
         wandb: Mirror the log to Weights & Biases; offline without an account.
         axes: What the axes of images of your own mean, e.g. HWC for a folder of RGB images.
     """
-    from stemjax import checkpoint, datasets, presets
     from stemjax.cli.denoise_train import Training
     from stemjax.cli.training import train_and_report
     from stemjax.config import with_settings
-    from stemjax.haadf import HaadfImaging
-    from stemjax.movies import Frames
-    from stemjax.stills import StillImaging
-    from stemjax.synthetic import LatticeImaging
+    from stemjax.data import datasets
+    from stemjax.data.haadf import HaadfImaging
+    from stemjax.data.movies import Frames
+    from stemjax.data.stills import StillImaging
+    from stemjax.data.synthetic import LatticeImaging
+    from stemjax.models import presets
+    from stemjax.training import checkpoint
 
     chosen = presets.find_preset(preset)
     if not hasattr(chosen.denoiser, "init"):
@@ -109,7 +111,7 @@ def _weights(model: str, denoiser: Any) -> dict:
     ValueError
         If it has another network.
     """
-    from stemjax import presets
+    from stemjax.models import presets
 
     found, variables, _ = presets.load_model(model)
     if getattr(found, "network", None) != denoiser.network:

@@ -13,7 +13,7 @@ def train_and_report(run, data, runs: Path, wandb: bool = False, **options):
 
     `options` go to `train.train`.
     """
-    from stemjax.train import load_run, train
+    from stemjax.training.train import load_run, train
 
     with ExitStack() as stack:
         reports = [stack.enter_context(Report(run.steps))]

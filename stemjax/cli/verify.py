@@ -11,7 +11,7 @@ def verify(folder: Folder, /) -> int:
     Args:
         folder: Folder of the data set.
     """
-    from stemjax import datasets
+    from stemjax.data import datasets
 
     problems = datasets.verify(folder)
     for problem in problems:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from stemjax import records
-from stemjax.datasets import canonical_json
+from stemjax.data.datasets import canonical_json
 from stemjax.records.schema import digest as sha256
 
 NAME = "benchmark.json"

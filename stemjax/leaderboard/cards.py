@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stemjax.datasets import DataSet, file_digest, open_data_set
+from stemjax.data.datasets import DataSet, file_digest, open_data_set
 from stemjax.files import write_whole
 from stemjax.leaderboard.benchmark import Benchmark, Track
 from stemjax.records.rebuild import MADE, SIMULATE

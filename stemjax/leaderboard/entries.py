@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stemjax.config import class_of
-from stemjax.datasets import recipe_hash
+from stemjax.data.datasets import recipe_hash
 from stemjax.leaderboard.benchmark import Benchmark, Board, Track
 from stemjax.leaderboard.published import Published, published_rows
 from stemjax.leaderboard.ranks import Rank, rank_drawn, rank_means

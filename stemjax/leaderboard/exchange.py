@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from stemjax.datasets import file_digest
-from stemjax.evaluate import ImageSet
+from stemjax.apply.evaluate import ImageSet
+from stemjax.data.datasets import file_digest
 from stemjax.files import read_image, write_whole
 from stemjax.leaderboard.benchmark import Benchmark, Track
 from stemjax.leaderboard.parts import Part, sampling_of

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from stemjax.data.older_recipes import remark
 from stemjax.leaderboard.benchmark import Benchmark, Track
 from stemjax.leaderboard.boards import board_html, is_separate, value_text
 from stemjax.leaderboard.data import seeds
@@ -14,7 +15,6 @@ from stemjax.leaderboard.markup import Html, facts_list, markup
 from stemjax.leaderboard.pictures import compare_html
 from stemjax.leaderboard.plots import plots_html
 from stemjax.leaderboard.record_pages import record_articles
-from stemjax.older_recipes import remark
 
 _OPEN = 3  # rankings of a track that are unfolded; the others wait in one line each
 _FILTERS = {

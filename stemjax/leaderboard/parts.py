@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stemjax import columns, datasets
-from stemjax.evaluate import ImageSet, image_set
+from stemjax.apply import columns
+from stemjax.apply.evaluate import ImageSet, image_set
+from stemjax.data import datasets
+from stemjax.data.movies import FrameList, Frames
 from stemjax.leaderboard.benchmark import Benchmark, Board, Track
 from stemjax.leaderboard.entries import accepted_on
-from stemjax.movies import FrameList, Frames
 from stemjax.records import rebuild
 
 VALIDATION = "-validation"  # ending of a part's name

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stemjax.datasets import canonical_json
+from stemjax.data.datasets import canonical_json
 from stemjax.leaderboard.benchmark import Track
 from stemjax.leaderboard.entries import Ranking
 from stemjax.leaderboard.markup import Html, facts_list, markup

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
-from stemjax import columns, records
+from stemjax import records
+from stemjax.apply import columns
 from stemjax.leaderboard import exchange
 from stemjax.leaderboard.benchmark import NAME, Benchmark, Track
 from stemjax.leaderboard.entries import Entry, Ranking, competing, rankings

@@ -196,3 +196,12 @@ def _upsampled(first: np.ndarray, last: np.ndarray) -> Intervals:
     numerator, denominator = np.arange(2 * size) * (size - 1), 2 * size - 1
     below, above = numerator // denominator, -(-numerator // denominator)
     return _union([(first[below], last[below]), (first[above], last[above])])
+
+
+def pooling_period(network) -> int:
+    """Distance [px] over which a network repeats itself: 2 to the power of its halvings."""
+    depth, deepest = 0, 0
+    for name, *_ in network.geometry():
+        depth += {"pool": 1, "stride": 1, "upsample": -1, "transposed": -1}.get(name, 0)
+        deepest = max(deepest, depth)
+    return 2**deepest

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stemjax.config import to_config
-from stemjax.datasets import recipe_hash
+from stemjax.data.datasets import recipe_hash
 from stemjax.metrics.image import METRICS_VERSION
 from stemjax.records.code import code_version
 from stemjax.records.schema import BENCHMARK_VERSION, MACHINE_PATH, SCHEMA_VERSION, digest
@@ -50,7 +50,7 @@ def new_record(
         Axes of a sweep beside the method, name -> text or number; a name ends in its unit.
     denoiser : dataclass or None
         None for the noisy images themselves.
-    imaging : dataclass
+    imaging : dataclass or None
     data_set : datasets.DataSet
     scores : list of dict
         One row per image: ``image`` (a name), ``unit`` (its structure or movie) and scores named in `RANGES`.
@@ -82,7 +82,7 @@ def new_record(
         "run": run,
         "seed": seed,
         "data_set": {"name": data_set.name, "recipe_hash": data_set.recipe_hash},
-        "imaging": to_config(imaging, complete=True),
+        "imaging": None if imaging is None else to_config(imaging, complete=True),
         "protocol": protocol,
         "size": size,
         "split": split,

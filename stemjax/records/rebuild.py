@@ -12,17 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax import (
-    batches,
-    columns,
-    datasets,
-    glyphs,
-    movies,
-    photographs,
-)
+from stemjax.apply import columns
+from stemjax.apply.evaluate import ImageSet, denoise_all, denoise_movies, scores
 from stemjax.config import from_config
-from stemjax.evaluate import ImageSet, denoise_all, denoise_movies, scores
-from stemjax.train import load_run
+from stemjax.data import batches, datasets, glyphs, movies, photographs
+from stemjax.training.train import load_run
 
 # Conditions that say nothing about the images beyond what imaging, noise draw and names of images say. A record with
 # others (turned images, single pixels) is made again by its experiment alone.

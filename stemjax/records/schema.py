@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from stemjax.datasets import canonical_json, recipe_hash
+from stemjax.data.datasets import canonical_json, recipe_hash
 from stemjax.metrics.image import METRICS_VERSION, PROTOCOLS
 from stemjax.records.code import are_trees
 from stemjax.records.contract import RELABELLED

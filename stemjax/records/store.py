@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stemjax.datasets import canonical_json
+from stemjax.data.datasets import canonical_json
 from stemjax.files import write_whole
 from stemjax.records.contract import comparable, outdated
 from stemjax.records.schema import faults_of_form, find_faults, identity, record_id

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from stemjax import records
+from stemjax.data.older_recipes import of_one_recipe, remark
 from stemjax.files import write_whole
-from stemjax.older_recipes import of_one_recipe, remark
 from stemjax.tables.ablation import ablation, shipped_network
 from stemjax.tables.atoms import sbd_dose, sbd_figure_5_3, sbd_figure_5_4
 from stemjax.tables.autoencoder import autoencoder_figure_4, autoencoder_figure_6

@@ -1,6 +1,6 @@
 """Tables of networks trained alike: ablations, and Table 3.1 of the SBD paper."""
 
-from stemjax import figures_groups
+from stemjax.figures import groups as figures_groups
 from stemjax.metrics import bootstrap
 from stemjax.tables.rows import Row, gather
 from stemjax.tables.table import Grid, Table

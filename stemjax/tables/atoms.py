@@ -6,7 +6,8 @@ from itertools import product
 
 import numpy as np
 
-from stemjax import figures, figures_groups
+from stemjax import figures
+from stemjax.figures import groups as figures_groups
 from stemjax.metrics import bootstrap
 from stemjax.metrics.atoms import RATIOS, Finder
 from stemjax.tables.rows import Row, gather

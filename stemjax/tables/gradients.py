@@ -1,6 +1,6 @@
 """Figure 3.2 of the SBD paper: how far networks look, against how far they could."""
 
-from stemjax import figures_groups
+from stemjax.figures import groups as figures_groups
 from stemjax.tables.sbd import PUBLISHED
 from stemjax.tables.table import Grid, Table
 

@@ -7,7 +7,7 @@ import pytest
 from experiments.ablation import grid
 from stemjax.cli import main
 from stemjax.cli.ablate import refuse_impossible_crops
-from stemjax.optics import Band
+from stemjax.physics.optics import Band
 
 
 def test_the_help_shows_the_defaults(capsys):

@@ -182,8 +182,8 @@ def test_warnings_are_printed(tmp_path, capsys):
     ("sampling", "advice"), [(0.02, "try --bin 5"), (0.05, "try --bin 2"), (0.3, "train at this"), (0.1, "")]
 )
 def test_pixel_size_far_from_training(monkeypatch, tmp_path, capsys, sampling, advice):
-    from stemjax import presets
     from stemjax.denoisers.gaussian import Gaussian
+    from stemjax.models import presets
 
     monkeypatch.setattr(presets, "load_model", lambda name: (Gaussian(), {}, {"imaging": {"sampling": 0.0979}}))
     np.save(tmp_path / "a.npy", NOISY)
@@ -193,8 +193,8 @@ def test_pixel_size_far_from_training(monkeypatch, tmp_path, capsys, sampling, a
 
 
 def test_an_unknown_pixel_size_is_warned_of_where_the_model_depends_on_it(monkeypatch, tmp_path, capsys):
-    from stemjax import presets
     from stemjax.denoisers.gaussian import Gaussian
+    from stemjax.models import presets
 
     np.save(tmp_path / "a.npy", NOISY)
     assert run_denoise(tmp_path / "a.npy") == 0
@@ -308,7 +308,7 @@ def test_traceback_of_a_file_that_fails_while_the_others_go_on(tmp_path, capsys)
 
 # ---------------------------------------------------------------------------------------------------- other verbs
 def test_verify(tmp_path, capsys):
-    from stemjax import datasets
+    from stemjax.data import datasets
 
     recipe = {"name": "toy"}
     manifest = {

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import tifffile
 
-from stemjax import presets
 from stemjax.cli import main
+from stemjax.data.recordings import Recording, open_recording
 from stemjax.denoisers.noise2void import Noise2Void
+from stemjax.models import presets
 from stemjax.networks import N2VUNet
-from stemjax.recipes import (
+from stemjax.training.recipes import (
     AUTOENCODER_TRAINING,
     CLIP_TRAINING,
     NOISE2ATOM_TRAINING,
     holds_out_pixels,
     recorded_run,
 )
-from stemjax.recordings import Recording, open_recording
-from stemjax.train import load_run
+from stemjax.training.train import load_run
 
 FRAMES, SIDE = 8, 48
 

@@ -13,13 +13,13 @@ import jax
 import numpy as np
 import pytest
 
-from stemjax import presets
+from stemjax.apply.inference import denoise_image
+from stemjax.apply.live import LiveMovie, Pace
 from stemjax.cli import denoise_watch, frame_sources, main
 from stemjax.cli.frame_sources import Folder
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.denoisers.wcvd import WCVD
-from stemjax.inference import denoise_image
-from stemjax.live import LiveMovie, Pace
+from stemjax.models import presets
 from stemjax.networks import BlindEnsemble
 
 MOVIE = np.random.default_rng(0).poisson(3.0, (7, 16, 20, 1)).astype(np.float32)
@@ -50,7 +50,7 @@ def hasty(monkeypatch):
 def tiny(monkeypatch, variables):
     """A model of the command line that is a small WCVD; returns what it makes of the whole movie."""
     load = lambda name: (VIDEO, variables[VIDEO], {}) if name == "tiny" else presets.load_model(name)
-    monkeypatch.setattr("stemjax.presets.load_model", load)
+    monkeypatch.setattr("stemjax.models.presets.load_model", load)
     return denoise_image(VIDEO, variables[VIDEO], MOVIE)
 
 

@@ -10,7 +10,7 @@ from stemjax import records
 from stemjax.cli import main
 from stemjax.cli.evaluate import _conditions
 from stemjax.cli.simulate import simulate
-from stemjax.datasets import DataSet
+from stemjax.data.datasets import DataSet
 from stemjax.records.rebuild import MADE, SIMULATE
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from stemjax import presets, records
+from stemjax import records
 from stemjax.cli import main
 from stemjax.denoisers.gaussian import Gaussian
+from stemjax.models import presets
 from tests.test_records import a_record, some_scores
 from tests.toy import make_toy
 
@@ -81,8 +82,8 @@ def test_a_method_whose_package_has_a_licence_of_its_own_says_so(tmp_path, capsy
 
 
 def test_a_run(tmp_path, capsys):
-    from stemjax import batches
-    from stemjax.train import train
+    from stemjax.data import batches
+    from stemjax.training.train import train
 
     data = make_toy(tmp_path / "data")
     start = presets.sbd_run(presets.PRESETS["sbd-small-unet"].cpu, "smoke", data.recipe_hash)

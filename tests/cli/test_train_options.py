@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stemjax import checkpoint
 from stemjax.cli import main
 from stemjax.cli.training import _wandb_log
-from stemjax.train import load_run
+from stemjax.training import checkpoint
+from stemjax.training.train import load_run
 from tests.cli.test_denoise_train import a_movie, save, tiny_networks  # noqa: F401  a fixture of every test
 from tests.toy import make_toy
 
@@ -69,7 +69,7 @@ def test_a_training_on_a_data_set_is_mirrored_and_has_as_many_steps_as_are_said(
 def test_with_an_account_the_mirror_is_not_offline_and_its_end_is_told_after_an_error(tmp_path, wandb):
     from contextlib import ExitStack
 
-    from stemjax.presets import find_preset
+    from stemjax.models.presets import find_preset
 
     run, wandb.api.api_key = find_preset("sbd-dncnn").run("smoke", "0" * 16), "a key"
     with pytest.raises(KeyError), ExitStack() as stack:
@@ -112,7 +112,7 @@ def test_no_steps_are_refused(movie, tmp_path, capsys):
 def test_a_training_starts_from_the_weights_of_another_and_they_may_ship(tmp_path, monkeypatch, capsys):
     """The way on from shipped weights, where the run that they are from is lost."""
     from experiments import zoo
-    from stemjax import presets
+    from stemjax.models import presets
 
     data = make_toy(tmp_path / "data").folder
     assert train("sbd-dncnn", data, tmp_path, "--steps", 2) == 0

@@ -18,10 +18,10 @@ def test_train_refuses_filters_and_foreign_folders(tmp_path, capsys):
 
 @pytest.mark.parametrize(("stopped", "status"), [(None, 0), ("time limit", 0), ("SIGINT", 130), ("SIGTERM", 143)])
 def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status):
-    import stemjax.train as training
-    from stemjax import datasets
-    from stemjax.noise import Dose
-    from stemjax.synthetic import LatticeImaging
+    import stemjax.training.train as training
+    from stemjax.data import datasets
+    from stemjax.data.synthetic import LatticeImaging
+    from stemjax.physics.noise import Dose
 
     def train(run, data, root, *, time_limit, log, initial):
         log({"step": 5, "loss": 0.5, "time_s": 1.0, "validation_psnr_db": 31.0})

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax import inference
+from stemjax.apply import inference
 from stemjax.config import from_config, to_config, with_settings
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.movie_autoencoder import MovieAutoencoder

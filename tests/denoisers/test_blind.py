@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax import inference
+from stemjax.apply import inference
 from stemjax.denoisers.blind import Blind, _sorted_eight, statistics, without_faults
 from stemjax.networks import N2VUNet
 

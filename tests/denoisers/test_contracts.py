@@ -9,12 +9,12 @@ import numpy as np
 import optax
 import pytest
 
-from stemjax import inference
+from stemjax.apply import inference
 from stemjax.config import from_config, to_config
 from stemjax.denoisers import missing_package
 from stemjax.denoisers.supervised import Supervised
+from stemjax.models.presets import PRESETS
 from stemjax.networks import DURR
-from stemjax.presets import PRESETS
 
 
 def narrow(denoiser):

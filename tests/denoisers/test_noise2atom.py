@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 from experiments.noise2atom import left_alone
-from stemjax import checkpoint, presets, train
 from stemjax.config import from_config, to_config, with_settings
+from stemjax.data.movies import Frames, GrapheneImaging, MovieCrops
 from stemjax.denoisers.noise2atom import PENALTY, Noise2Atom, judgement, nearest
-from stemjax.journal import read_journal
 from stemjax.metrics.low_frequency import background_plane, contrast, low_pass, relative_slope, remove_background
-from stemjax.movies import Frames, GrapheneImaging, MovieCrops
+from stemjax.models import presets
 from stemjax.networks.noise2atom import Critic, Generator
+from stemjax.training import checkpoint, train
+from stemjax.training.journal import read_journal
 from tests.toy_movies import make_movies
 
 ROOT = Path(__file__).parent.parent.parent
@@ -330,7 +331,8 @@ DEVICES = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
-from stemjax import datasets, parallel, train
+from stemjax.data import datasets
+from stemjax.training import parallel, train
 from tests.denoisers.test_noise2atom import small_run
 data = datasets.open_data_set(sys.argv[2])
 run = small_run(data)

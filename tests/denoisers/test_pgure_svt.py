@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from stemjax import inference
+from stemjax.apply import inference
 from stemjax.denoisers.noise_line import _blocks, estimate_noise
 from stemjax.denoisers.pgure_svt import THRESHOLDS, PgureSvt, decompose
 from stemjax.denoisers.trajectories import displacements, follow
-from stemjax.presets import find_preset
+from stemjax.models.presets import find_preset
 
 CAMERA = {"gain": 16.0, "offset": 100.0, "sigma": 10.0}
 

@@ -12,7 +12,7 @@ from stemjax.config import from_config, to_config
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DURR, DnCNN, UNet
 from stemjax.networks.layers import upsample
-from stemjax.noise import Poisson
+from stemjax.physics.noise import Poisson
 
 PLAIN = Supervised(UNet(scales=2, width=4), centre=True)
 

@@ -7,7 +7,7 @@ import optax
 import pytest
 from scipy import ndimage
 
-from stemjax import inference
+from stemjax.apply import inference
 from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.denoisers.udvd import UDVD

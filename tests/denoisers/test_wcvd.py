@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import tifffile
 
-from stemjax import inference, train
+from stemjax.apply import inference
 from stemjax.cli import main
+from stemjax.data.hrtem_movies import ClipCrops
+from stemjax.data.recordings import RecordedClips, RecordedMovie, open_recording
 from stemjax.denoisers.low_pass import fourier_disc
 from stemjax.denoisers.wcvd import WCVD
-from stemjax.hrtem_movies import ClipCrops
 from stemjax.networks import BlindEnsemble
-from stemjax.recordings import RecordedClips, RecordedMovie, open_recording
-from stemjax.train import Optimiser, Run
-from stemjax.validation import validation
+from stemjax.training import train
+from stemjax.training.train import Optimiser, Run
+from stemjax.training.validation import validation
 
 SMALL = BlindEnsemble(kernels=(3, 5), features=2, layers=2)  # compiles in half the time
 VIDEO, IMAGE = WCVD(SMALL, low_pass=0.0), WCVD(SMALL.clone(frames=1), low_pass=0.0)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import poisson
 
 from stemjax.metrics.likelihood import RATIOS, RegionFinder, discs, log_likelihood, log_ratios, outside, with_radius
-from stemjax.noise import Poisson
+from stemjax.physics.noise import Poisson
 
 VACUUM = 0.45
 

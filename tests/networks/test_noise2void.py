@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
-from stemjax import inference
+from stemjax.apply import inference
 from stemjax.denoisers.noise2void import Noise2Void
 from stemjax.metrics.field_of_view import field_of_view, measured_support, positive, supports
 from stemjax.networks import N2VUNet

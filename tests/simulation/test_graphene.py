@@ -9,8 +9,9 @@ abtem = pytest.importorskip("abtem", reason="abTEM is not installed (extra `simu
 
 from simulation import graphene, make_graphene  # noqa: E402
 from simulation.graphene import Aberrations, Stem  # noqa: E402
-from stemjax import movies, render  # noqa: E402
-from stemjax.datasets import verify  # noqa: E402
+from stemjax.data import movies  # noqa: E402
+from stemjax.data.datasets import verify  # noqa: E402
+from stemjax.physics import render  # noqa: E402
 
 PLANS = dict(make_graphene.PLANS)  # as they are outside these tests
 TINY = Stem(adf=(46.8, 110.0), cells=(3, 2), gpts=(20, 34), patch=24)

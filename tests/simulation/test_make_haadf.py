@@ -13,10 +13,10 @@ from simulation import clusters, haadf, make_haadf  # noqa: E402
 from simulation.clusters import Motion  # noqa: E402
 from simulation.haadf import PT_COLUMN, Haadf  # noqa: E402
 from simulation.make_lattice import make_lattice  # noqa: E402
-from stemjax.datasets import verify  # noqa: E402
-from stemjax.haadf import HaadfImaging  # noqa: E402
-from stemjax.movies import Frames  # noqa: E402
-from stemjax.synthetic import LatticeImaging  # noqa: E402
+from stemjax.data.datasets import verify  # noqa: E402
+from stemjax.data.haadf import HaadfImaging  # noqa: E402
+from stemjax.data.movies import Frames  # noqa: E402
+from stemjax.data.synthetic import LatticeImaging  # noqa: E402
 
 PLANS = dict(make_haadf.PLANS)  # as they are outside these tests
 TINY = Haadf(detector=(60.0, 95.0), sampling=0.068, columns=3, radii=20, phonons=2)

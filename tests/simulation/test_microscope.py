@@ -10,8 +10,8 @@ from scipy.ndimage import maximum_filter  # noqa: E402
 from simulation.make import truth_rows  # noqa: E402
 from simulation.microscope import exit_waves  # noqa: E402
 from simulation.structures import build_atoms, reference_structure  # noqa: E402
-from stemjax.datasets import decode_waves, encode_waves  # noqa: E402
-from stemjax.optics import Band, Optics, image, to_band  # noqa: E402
+from stemjax.data.datasets import decode_waves, encode_waves  # noqa: E402
+from stemjax.physics.optics import Band, Optics, image, to_band  # noqa: E402
 
 BAND = Band(50.1)
 TILT = (3, 0)

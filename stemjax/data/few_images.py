@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.batches import Imaging
-from stemjax.datasets import DataSet, Images, Selection
-from stemjax.movies import RECORDING_NOISE, FrameList, spread
+from stemjax.data.batches import Imaging
+from stemjax.data.datasets import DataSet, Images, Selection
+from stemjax.data.movies import RECORDING_NOISE, FrameList, spread
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from stemjax import files
-from stemjax.datasets import recipe_hash
-from stemjax.movies import spread
-from stemjax.recordings import VALIDATION_EVERY, RecordedList, Recording, open_recording, refuse_split
+from stemjax.data.datasets import recipe_hash
+from stemjax.data.movies import spread
+from stemjax.data.recordings import VALIDATION_EVERY, RecordedList, Recording, open_recording, refuse_split
 
 SPLITS = ("train", "validation", "test", "train", "test")  # of files by turns
 NOISY, CLEAN = "noisy", "clean"  # folders of pairs

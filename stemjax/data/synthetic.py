@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.datasets import DataSet
-from stemjax.movies import RECORDING_NOISE, FrameList, with_statistics
-from stemjax.noise import Dose
-from stemjax.render_atoms import Lattice
+from stemjax.data.datasets import DataSet
+from stemjax.data.movies import RECORDING_NOISE, FrameList, with_statistics
+from stemjax.physics.noise import Dose
+from stemjax.physics.render_atoms import Lattice
 
 CRYSTAL = 3_000_017  # seed of rotations and distortions
 

@@ -6,7 +6,13 @@ A recipe is a function ``(denoiser, size, recipe_hash, seed=0, **changes) -> Run
 import math
 from dataclasses import replace
 
-from stemjax import batches
+from stemjax.data import batches
+from stemjax.data.haadf import HaadfImaging
+from stemjax.data.hrtem_movies import IMAGING, ClipCrops
+from stemjax.data.image_folder import RecordedPatches
+from stemjax.data.movies import Frames, GrapheneImaging, MovieCrops
+from stemjax.data.recordings import RecordedClips, RecordedFrames, RecordedImaging, RecordedMovie, Recording
+from stemjax.data.stills import StillCrops, StillImaging, Stills
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.laine import Laine
 from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
@@ -16,14 +22,8 @@ from stemjax.denoisers.noise2void import Noise2Void
 from stemjax.denoisers.self2self import Self2Self
 from stemjax.denoisers.udvd import UDVD
 from stemjax.denoisers.wcvd import WCVD
-from stemjax.haadf import HaadfImaging
-from stemjax.hrtem_movies import IMAGING, ClipCrops
-from stemjax.image_folder import RecordedPatches
-from stemjax.inference import pooling_period
-from stemjax.movies import Frames, GrapheneImaging, MovieCrops
-from stemjax.recordings import RecordedClips, RecordedFrames, RecordedImaging, RecordedMovie, Recording
-from stemjax.stills import StillCrops, StillImaging, Stills
-from stemjax.train import Optimiser, Run
+from stemjax.metrics.field_of_view import pooling_period
+from stemjax.training.train import Optimiser, Run
 
 # At a tilt of 4 degrees the wrapped strip of a 60 Å thick model is wider than the 2 Å of the default.
 _MARGIN = 4.5

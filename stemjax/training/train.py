@@ -20,12 +20,13 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from stemjax import batches, checkpoint, datasets, memory, parallel
 from stemjax.config import from_config, to_config
+from stemjax.data import batches, datasets
 from stemjax.files import write_whole
-from stemjax.journal import Journal, read_journal
-from stemjax.signals import stop_signal
-from stemjax.validation import judged, validation
+from stemjax.training import checkpoint, memory, parallel
+from stemjax.training.journal import Journal, read_journal
+from stemjax.training.signals import stop_signal
+from stemjax.training.validation import judged, validation
 
 # Roles folded into the run's one key.
 INIT, BATCH, LOSS, REVIVE = range(4)

@@ -22,9 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import j0
 
-from stemjax.datasets import DataSet
-from stemjax.movies import RECORDING_NOISE, FrameList, with_statistics
-from stemjax.noise import Dose
+from stemjax.data.datasets import DataSet
+from stemjax.data.movies import RECORDING_NOISE, FrameList, with_statistics
+from stemjax.physics.camera import displace_lines
+from stemjax.physics.noise import Dose
 
 FILM, SCAN, DIRECTION = 2_000_003, 2_000_029, 2_000_039  # seeds: grains of films, errors of scans, their gradients
 
@@ -212,21 +213,6 @@ def _record(clean: jax.Array, item: int, frame: jax.Array, noise: Dose, scan_noi
         return noise.sample(_key(RECORDING_NOISE, item, frame), clean)
 
     return jax.vmap(draw)(clean, frame)
-
-
-def displace_lines(image: jax.Array, shift: jax.Array) -> jax.Array:
-    """An image [H, W, C] whose lines start late by `shift` [H] px, so that they show what lies to the right of it.
-
-    Linear between pixels; beyond the edge the last pixel repeats.
-    """
-    place = jnp.arange(image.shape[1]) + shift[:, None]
-    first = jnp.floor(place).astype(jnp.int32)
-    part = (place - first)[..., None]
-
-    def pick(index):
-        return jnp.take_along_axis(image, jnp.clip(index, 0, image.shape[1] - 1)[..., None], axis=1)
-
-    return (1 - part) * pick(first) + part * pick(first + 1)
 
 
 def _key(seed: int, item: jax.Array, frame: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""A movie from a file or a folder, to train on and denoise: the counterpart of the simulated ones in `stemjax.movies`.
+"""A movie from a file or a folder, to train on and denoise: the counterpart of the simulated ones in `stemjax.data.movies`.
 
 `Recording` takes the place of the data set, `RecordedFrames` (or `image_folder.RecordedPatches`) chooses what is learnt
 from, and `RecordedImaging` puts it on the device for `movies.MovieCrops`. There is no clean movie, so a method is
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stemjax import files
-from stemjax.movies import FrameList, spread, with_statistics
+from stemjax.data.movies import FrameList, spread, with_statistics
 
 VALIDATION_EVERY = 10  # frames of which one is for validation
 HELD_OUT = 0.1  # part of the pixels of a single image that is for validation

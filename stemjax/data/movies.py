@@ -2,7 +2,7 @@
 
 `Frames` chooses frames of a data set of movies, `GrapheneImaging` renders them, and `MovieCrops` cuts batches from
 them. The noise of a movie is part of the movie: a recording is made once, and a method trained on it must not see its
-noise drawn anew. `stemjax.recordings` has the same for a movie from a file.
+noise drawn anew. `stemjax.data.recordings` has the same for a movie from a file.
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax import render
-from stemjax.batches import crop_keys
-from stemjax.datasets import DataSet
-from stemjax.noise import Dose, Gaussian
+from stemjax.physics import render
+from stemjax.data.batches import crop_keys
+from stemjax.data.datasets import DataSet
+from stemjax.physics.noise import Dose, Gaussian
 
 RECORDING_NOISE = 1_000_003  # seed of the noise that a simulated movie was recorded with
 PER_MOVIE = ("offset", "scale", "low", "span")  # statistics that crops come with

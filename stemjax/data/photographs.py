@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.batches import crop_keys
-from stemjax.datasets import recipe_hash
-from stemjax.noise import UniformGaussian
+from stemjax.data.batches import crop_keys
+from stemjax.data.datasets import recipe_hash
+from stemjax.physics.noise import UniformGaussian
 
 # Photographs that come with scikit-image; those to test with are as many as an interval needs.
 INCLUDED = {

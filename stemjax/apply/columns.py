@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stemjax import batches, datasets
-from stemjax.evaluate import ImageSet, unit_mean
+from stemjax.apply.evaluate import ImageSet, unit_mean
+from stemjax.data import batches, datasets
 from stemjax.metrics import atoms
 
 DEFOCI = tuple(np.linspace(60, 100, 7).tolist())  # Å, of the paper

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.datasets import DataSet, Images
-from stemjax.noise import Poisson
-from stemjax.optics import Band, Optics, image
+from stemjax.data.datasets import DataSet, Images
+from stemjax.physics.noise import Poisson
+from stemjax.physics.optics import Band, Optics, image
 
 VACUUM_COUNTS = 0.45  # counts per pixel of vacuum in the paper's images; the unit of the `sbd` metric contract
 VALIDATION_NOISE, TEST_NOISE = 1_000_001, 1_000_002  # seeds of the fixed noise, the same for every method and run

@@ -1,4 +1,4 @@
-"""Validation: what chooses the best checkpoint of a run (`stemjax.train.Run`) and drives its schedule."""
+"""Validation: what chooses the best checkpoint of a run (`stemjax.training.train.Run`) and drives its schedule."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 
-from stemjax import batches
+from stemjax.data import batches
 from stemjax.metrics.image import contracts, score
 
 BATCHES = 8  # that a self-supervised method's loss is taken of

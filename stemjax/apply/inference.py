@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.metrics.field_of_view import supports
+from stemjax.metrics.field_of_view import pooling_period, supports
 
 MEMORY = 4e9  # bytes that the activations of one call may take
 BYTES_PER_CHANNEL = 32  # of a pixel and a channel at full resolution: skips, their concatenations, convolution buffers
@@ -212,15 +212,6 @@ def _tiles(size: int, tile: int, halo: int, period: int) -> list[tuple[int, int,
         (start, start + tile, first, last)
         for start, first, last in zip(starts, firsts, [*firsts[1:], size], strict=True)
     ]
-
-
-def pooling_period(network) -> int:
-    """Distance [px] over which a network repeats itself: 2 to the power of its halvings."""
-    depth, deepest = 0, 0
-    for name, *_ in network.geometry():
-        depth += {"pool": 1, "stride": 1, "upsample": -1, "transposed": -1}.get(name, 0)
-        deepest = max(deepest, depth)
-    return 2**deepest
 
 
 def reach(network, size: int) -> int:

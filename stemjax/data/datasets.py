@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from stemjax.files import write_whole
-from stemjax.older_recipes import OLDER
-from stemjax.optics import Band
+from stemjax.data.older_recipes import OLDER
+from stemjax.physics.optics import Band
 
 FORMAT = "stemjax data set"
 FORMAT_VERSION = 1

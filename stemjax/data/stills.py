@@ -1,7 +1,7 @@
 """Clean images of atoms from many sources, stored once, and batches of them and of drawn crystals under any camera.
 
 A data set of them (`simulation.make_atoms`) holds square stills of mean 1. `Stills` chooses among them, `StillImaging`
-counts electrons on them, and `StillCrops` makes training batches, most of which `stemjax.crystals` draws anew.
+counts electrons on them, and `StillCrops` makes training batches, most of which `stemjax.physics.crystals` draws anew.
 """
 
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax import crystals
-from stemjax.batches import crop_keys
-from stemjax.camera import Camera
-from stemjax.datasets import DataSet
-from stemjax.movies import spread
-from stemjax.noise import Poisson
+from stemjax.physics import crystals
+from stemjax.data.batches import crop_keys
+from stemjax.physics.camera import Camera
+from stemjax.data.datasets import DataSet
+from stemjax.data.movies import spread
+from stemjax.physics.noise import Poisson
 
 STILL_NOISE = 1_000_033  # seed of the noise of test images
 

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from stemjax.datasets import canonical_json
+from stemjax.data.datasets import canonical_json
 
 
 class CheckpointError(OSError):

@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.batches import VACUUM_COUNTS, crop_keys
-from stemjax.datasets import DataSet, decode_waves
-from stemjax.movies import RECORDING_NOISE, FrameList
-from stemjax.noise import Poisson, PoissonGaussian
-from stemjax.optics import Band, Optics, image
+from stemjax.data.batches import VACUUM_COUNTS, crop_keys
+from stemjax.data.datasets import DataSet, decode_waves
+from stemjax.data.movies import RECORDING_NOISE, FrameList
+from stemjax.physics.noise import Poisson, PoissonGaussian
+from stemjax.physics.optics import Band, Optics, image
 
 COUNTS, EIGHT_BIT = "counts", "8-bit"
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stemjax import batches, datasets
-from stemjax.inference import denoise_image
+from stemjax.apply.inference import denoise_image
+from stemjax.data import batches, datasets
 from stemjax.metrics.bootstrap import unit_means
 from stemjax.metrics.image import contracts, score
 

@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.movies import RECORDING_NOISE, spread, with_statistics
-from stemjax.photographs import Photographs
+from stemjax.data.movies import RECORDING_NOISE, spread, with_statistics
+from stemjax.data.photographs import Photographs
 
 FONT = "WenQuanYi Zen Hei"  # the paper's; any other that has the characters will do
 SIZE = 64  # px

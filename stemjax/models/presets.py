@@ -13,7 +13,6 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.checkpoint import digest
 from stemjax.config import from_config
 from stemjax.denoisers import missing_package
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
@@ -45,8 +44,18 @@ from stemjax.networks.laine import LaineNetwork
 from stemjax.networks.noise2atom import Critic, Generator
 from stemjax.networks.self2self import Self2SelfUNet
 from stemjax.networks.udvd import UDVDNetwork
-from stemjax.recipes import atoms_run, autoencoder_run, clip_run, fine_run, n2v_run, noise2atom_run, sbd_run, wcvd_run
-from stemjax.train import Run, load_run
+from stemjax.training.checkpoint import digest
+from stemjax.training.recipes import (
+    atoms_run,
+    autoencoder_run,
+    clip_run,
+    fine_run,
+    n2v_run,
+    noise2atom_run,
+    sbd_run,
+    wcvd_run,
+)
+from stemjax.training.train import Run, load_run
 
 WEIGHTS = Path(__file__).parent / "weights"
 SHIPPED = "sbd-unet-small"
@@ -64,7 +73,7 @@ class Preset:
     denoiser : at the paper's size
     about, paper : str
     cpu : the same method at the width that size `cpu` trains; None for methods that are not trained
-    recipe : how it is trained; see `stemjax.recipes`
+    recipe : how it is trained; see `stemjax.training.recipes`
     """
 
     denoiser: Any

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from stemjax.haadf import displace_lines
-from stemjax.noise import sample_counts
+from stemjax.physics.noise import sample_counts
 
 
 @dataclass(frozen=True)
@@ -74,3 +73,18 @@ class Camera:
 
 def _log_range(part: Array, ends: tuple[float, float]) -> Array:
     return ends[0] * jnp.exp(part * np.log(ends[1] / ends[0]))
+
+
+def displace_lines(image: jax.Array, shift: jax.Array) -> jax.Array:
+    """An image [H, W, C] whose lines start late by `shift` [H] px, so that they show what lies to the right of it.
+
+    Linear between pixels; beyond the edge the last pixel repeats.
+    """
+    place = jnp.arange(image.shape[1]) + shift[:, None]
+    first = jnp.floor(place).astype(jnp.int32)
+    part = (place - first)[..., None]
+
+    def pick(index):
+        return jnp.take_along_axis(image, jnp.clip(index, 0, image.shape[1] - 1)[..., None], axis=1)
+
+    return (1 - part) * pick(first) + part * pick(first + 1)

@@ -1,0 +1,1 @@
+"""From an image to a result, and from images to scores."""

@@ -1,0 +1,1 @@
+"""Named models: presets, and the weights that ship with stemjax."""

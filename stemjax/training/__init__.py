@@ -1,0 +1,1 @@
+"""From a data set and a denoiser to weights: what decides a result, the loop, checkpoints, recipes."""
