@@ -73,6 +73,7 @@ PLACES = {
     "stemjax.networks.udvd": ("udvd.UDVDNetwork",),
     "stemjax.networks.unet": ("unet.UNet",),
     "stemjax.networks.wcvd": ("wcvd.BlindEnsemble",),
+    "stemjax.leaderboard.submissions": ("submissions.Card",),
 }
 _PLACE = {tag: place for place, tags in PLACES.items() for tag in tags}
 _TAG = {(place, tag.rpartition(".")[2]): tag for tag, place in _PLACE.items()}

@@ -260,7 +260,8 @@ def test_a_kill_between_the_two_saves_does_not_block_the_run(data, finished, tmp
 def test_a_signal_saves_and_stops(data, tmp_path, number):
     code = (
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from stemjax import datasets, train\n"
+        "from stemjax.data import datasets\n"
+        "from stemjax.training import train\n"
         "from tests.test_train import small_run\n"
         "data = datasets.open_data_set(sys.argv[2])\n"
         "stop = lambda event: os.kill(os.getpid(), int(sys.argv[4])) if event['step'] == 4 else None\n"
