@@ -13,6 +13,7 @@ import pytest
 from stemjax import records
 from stemjax.data.batches import Imaging
 from stemjax.denoisers.gaussian import Gaussian
+from stemjax.records import store
 
 
 @dataclass(frozen=True)
@@ -333,3 +334,17 @@ def test_a_number_that_is_no_known_score_is_refused():
     """It would be stored as a text, and be missing from every table."""
     with pytest.raises(ValueError, match="'psnr' is no score that a record knows"):
         records.scores.rounded([{"image": "a", "unit": "b", "psnr": 1.0}])
+
+
+def test_a_reader_waits_for_a_record_that_is_being_added(sound, tmp_path):
+    """Half added, it is in its file and not in the index: a reader beside it would take that for a record altered."""
+    folder = copy_of(sound, tmp_path / "records")
+    index = (folder / "index.txt").read_text()
+    with ThreadPoolExecutor(1) as pool:
+        with store._lock(folder):
+            (folder / "index.txt").write_text("".join(index.splitlines(keepends=True)[:-1]))
+            reader = pool.submit(records.load, folder)
+            with pytest.raises(TimeoutError):
+                reader.result(timeout=0.5)
+            (folder / "index.txt").write_text(index)
+        assert len(reader.result(timeout=20)) == 6

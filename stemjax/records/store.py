@@ -73,7 +73,7 @@ def append_all(folder: str | Path, added: Iterable[tuple[dict, list[dict]]]) -> 
     (folder / "scores").mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         _finish(folder)
-        present = load(folder)
+        present = _load(folder)
         for record, rows in pairs:
             record = record | {"supersedes": _superseded_by(record, present)}
             new_id = record_id(record)
@@ -100,11 +100,11 @@ def _superseded_by(record: dict, present: list[dict]) -> str | None:
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Wait for the folder, and hold it; the folder itself is locked, so no file is left behind."""
+def _lock(folder: Path, shared: bool = False) -> Iterator[None]:
+    """Wait for the folder, and hold it; the folder itself is locked, so no file is left behind. Readers share it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
@@ -142,7 +142,15 @@ def load(folder: str | Path) -> list[dict]:
         If a record was edited, copied, moved or lost, or its scores were, or if a current one cannot be what
         `new_record` made; the message names each, one line each.
     """
-    folder, records, problems, seen = Path(folder), [], [], {}
+    folder = Path(folder)
+    if not folder.is_dir():
+        return _load(folder)
+    with _lock(folder, shared=True):  # a record that is being added is in its file before it is in the index
+        return _load(folder)
+
+
+def _load(folder: Path) -> list[dict]:
+    records, problems, seen = [], [], {}
     for path in sorted(folder.glob("*.jsonl")):
         lines, rest = _lines(path)
         for number, line in enumerate(lines + [rest] * bool(rest), 1):
