@@ -17,10 +17,9 @@ READY   = $(VENV)/.ready
 # One thread per test process: the processes share the cores, and sums come out in one order.
 THREADS = NPROC=1 OMP_NUM_THREADS=1
 
-# Size smoke compiles much and computes little, as the tests do: see tests/conftest.py. The two halves share
-# no data set, so that they run at the same time, and take as long.
+# Size smoke compiles as the tests do. The two halves share no data set, so they run at the same time; both take as long.
 SMOKE   = set -o pipefail; $(THREADS) STEMJAX_CACHE="$${STEMJAX_CACHE-$$HOME/.cache/stemjax-tests}" \
-          XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false" PYTHONUNBUFFERED=1 \
+          XLA_FLAGS="$$($(VENV)/bin/python -m tests.compilation)" PYTHONUNBUFFERED=1 \
           $(STEMJAX) experiment run-all --size smoke
 
 .PHONY: help setup quickstart test layers lint format smoke smoke-first smoke-second zoo tables leaderboard lock clean

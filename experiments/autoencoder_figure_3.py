@@ -23,7 +23,7 @@ from stemjax.models import presets
 from stemjax.training import parallel
 
 NAME = "autoencoder_figure_3"
-TIMES = {"smoke": "2 min", "cpu": "20 min on one core, 4 trainings", "gpu": "not measured"}
+TIMES = {"smoke": "3 min", "cpu": "20 min on one core, 4 trainings", "gpu": "not measured"}
 CHANNELS = {"smoke": (1, 16), "cpu": (1, 4, 16, 64), "gpu": (1, 4, 16, 64)}
 
 

@@ -38,7 +38,7 @@ from stemjax.training import parallel, recipes
 from stemjax.training.train import Run
 
 NAME = "autoencoder_figure_4"
-TIMES = {"smoke": "2 min", "cpu": "20 min on one core, 3 trainings", "gpu": "not measured"}
+TIMES = {"smoke": "3 min", "cpu": "20 min on one core, 3 trainings", "gpu": "not measured"}
 USES_FONT = True  # `--font` chooses it
 SEEDS = {"smoke": (0,), "cpu": (0,), "gpu": (0,)}
 # The paper: 200 times through all characters, in batches of 16. Size cpu goes 5 times through its own.

@@ -48,7 +48,7 @@ from stemjax.training import parallel, recipes
 
 NAME = "autoencoder_figure_6"
 TIMES = {
-    "smoke": "1 min, on images of its own",
+    "smoke": "2 min, on images of its own",
     "cpu": "needs --images; 2 trainings, not measured",
     "gpu": "needs --images; not measured",
 }

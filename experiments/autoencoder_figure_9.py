@@ -31,7 +31,7 @@ from stemjax.training import parallel
 
 NAME = "autoencoder_figure_9"
 TIMES = {
-    "smoke": "2 min",
+    "smoke": "1 min",
     "cpu": "10 min on one core, after noise2atom_figure_3",
     "gpu": "not measured",
 }

@@ -26,7 +26,7 @@ from stemjax.models import presets
 from stemjax.training import parallel
 
 NAME = "n2v_ablation"
-TIMES = {"smoke": "5 min", "cpu": "50 min on 2 cores, 12 trainings", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "50 min on 2 cores, 12 trainings", "gpu": "not measured"}
 PSNR_DB = 7.0
 DEPTHS = (2, 3, 4)
 MASKS = ((4, 0), (24, 2))  # pitch and jitter [px]: a dense one, and the paper's

@@ -44,7 +44,7 @@ from stemjax.models import presets
 from stemjax.training import parallel
 
 NAME = "n2v_figure_2"
-TIMES = {"smoke": "3 min", "cpu": "15 min on 2 cores, 5 trainings beside those of n2v_table_s1", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "15 min on 2 cores, 5 trainings beside those of n2v_table_s1", "gpu": "not measured"}
 PSNR_DB = 16.0
 GRID = {"smoke": (4, 2), "cpu": (4, 2), "gpu": (24, 2)}  # pitch and jitter of the paper's grid [px]
 UPSAMPLING = {"transposed": "transposed", "resized": "resize"}

@@ -38,7 +38,7 @@ from stemjax.physics import render
 from stemjax.training import parallel
 
 NAME = "n2v_figure_4"
-TIMES = {"smoke": "1 min", "cpu": "5 min on 2 cores, beside the trainings", "gpu": "not measured"}
+TIMES = {"smoke": "2 min", "cpu": "5 min on 2 cores, beside the trainings", "gpu": "not measured"}
 APART, JITTER = 3.4, 0.15  # Å
 PLANTED = "planted pairs"  # the condition `frames` of their records
 DEEPEST = 200.0  # %: of a pair that hardly rises, whose dip can be anything, no more is counted

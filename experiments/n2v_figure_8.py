@@ -25,7 +25,7 @@ from stemjax.training import parallel
 
 NAME = "n2v_figure_8"
 TIMES = {
-    "smoke": "3 min",
+    "smoke": "1 min",
     "cpu": "7 min on 2 cores, and 4 trainings of 3 min beside those of n2v_table_s1",
     "gpu": "not measured",
 }

@@ -25,7 +25,7 @@ from stemjax.training import parallel
 
 NAME = "n2v_figure_s4"
 TIMES = {
-    "smoke": "2 min",
+    "smoke": "1 min",
     "cpu": "1 min on 2 cores, and 2 trainings of 3 min beside that of n2v_table_s1",
     "gpu": "not measured",
 }

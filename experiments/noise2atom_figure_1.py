@@ -22,7 +22,7 @@ from stemjax import tables
 from stemjax.training import parallel
 
 NAME = "noise2atom_figure_1"
-TIMES = {"smoke": "3 min", "cpu": "3 min on one core, after noise2atom_figure_3", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "3 min on one core, after noise2atom_figure_3", "gpu": "not measured"}
 
 
 def run(size: str, workspace: Workspace) -> None:

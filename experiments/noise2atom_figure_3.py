@@ -31,7 +31,7 @@ from stemjax.metrics.image import contracts, score
 from stemjax.training import parallel
 
 NAME = "noise2atom_figure_3"
-TIMES = {"smoke": "3 min", "cpu": "10 min on one core, after 6 trainings of 1 h in all", "gpu": "not measured"}
+TIMES = {"smoke": "10 min", "cpu": "10 min on one core, after 6 trainings of 1 h in all", "gpu": "not measured"}
 
 
 def run(size: str, workspace: Workspace) -> None:

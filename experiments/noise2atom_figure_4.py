@@ -24,7 +24,7 @@ from stemjax.figures.montage import montage
 from stemjax.training import parallel
 
 NAME = "noise2atom_figure_4"
-TIMES = {"smoke": "5 min", "cpu": "20 min on one core after noise2atom_figure_5", "gpu": "not measured"}
+TIMES = {"smoke": "3 min", "cpu": "20 min on one core after noise2atom_figure_5", "gpu": "not measured"}
 # (movies, frames of each); 0: all
 CHOICES = {
     "smoke": ((1, 1),),

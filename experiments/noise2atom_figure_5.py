@@ -33,7 +33,7 @@ from stemjax.figures.montage import montage
 from stemjax.training import parallel
 
 NAME = "noise2atom_figure_5"
-TIMES = {"smoke": "6 min", "cpu": "2 h on one core, 9 trainings", "gpu": "not measured"}
+TIMES = {"smoke": "4 min", "cpu": "2 h on one core, 9 trainings", "gpu": "not measured"}
 LEVEL, GRADIENT, FLATTENED = "level", "gradient", "flattened"
 SEEDS = {
     "smoke": {LEVEL: (0, 1), FLATTENED: (0,)},  # flattened after a gradient

@@ -30,7 +30,7 @@ from stemjax.physics.optics import image
 from stemjax.training import parallel
 
 NAME = "sbd_figure_3_1"
-TIMES = {"smoke": "2 min", "cpu": "4 min on 2 cores, beside what Table 5.1 trains", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "4 min on 2 cores, beside what Table 5.1 trains", "gpu": "not measured"}
 PIXEL_SIZES = (0.7, 0.8, 0.9, 0.957, 1.0, 1.046, 1.1, 1.2, 1.35, 1.5)  # of the usual one
 ORIENTATIONS = (0, 15, 30, 45, 60, 75, 90)  # degrees
 SIDE = {"smoke": 128, "cpu": 256, "gpu": 400}  # px: the largest pixels, and a square turned by 45 degrees, fit the cell

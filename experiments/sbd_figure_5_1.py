@@ -24,7 +24,7 @@ from stemjax.data import datasets
 from stemjax.training import parallel
 
 NAME = "sbd_figure_5_1"
-TIMES = {"smoke": "3 min", "cpu": "2 min on 2 cores after its zoo, which takes 15 min", "gpu": "not measured"}
+TIMES = {"smoke": "2 min", "cpu": "2 min on 2 cores after its zoo, which takes 15 min", "gpu": "not measured"}
 MATRICES = {
     "contrast": ("black", "intermediate", "white"),
     "particle": ("PtNp1", "PtNp2", "PtNp3", "PtNp4"),

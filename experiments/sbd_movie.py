@@ -46,7 +46,7 @@ from stemjax.training import checkpoint, parallel, recipes
 from stemjax.training.train import Run, initial_state
 
 NAME = "sbd_movie"
-TIMES = {"smoke": "2 min", "cpu": "12 min on one core, after trainings of 20 min", "gpu": "not measured"}
+TIMES = {"smoke": "3 min", "cpu": "12 min on one core, after trainings of 20 min", "gpu": "not measured"}
 FILTERS = {
     "Gaussian filter": "gaussian",
     "Low-pass filter": "low-pass",

@@ -34,7 +34,7 @@ from stemjax.training import parallel
 from stemjax.training.train import Run
 
 NAME = "sbd_table_3_1"
-TIMES = {"smoke": "3 min", "cpu": "10 min on 2 cores after its zoo, which takes 2 h", "gpu": "not measured"}
+TIMES = {"smoke": "2 min", "cpu": "10 min on 2 cores after its zoo, which takes 2 h", "gpu": "not measured"}
 USES_PHOTOGRAPHS = True  # `--photos` chooses them
 SCALES = ("unet-2", "unet-4", "unet-6")
 SWEEP = {"smoke": grid(SCALES[:2], (4,)), "cpu": grid(SCALES, (8, 16)), "gpu": grid(SCALES, (32, 64))}

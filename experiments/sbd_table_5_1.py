@@ -25,7 +25,7 @@ from stemjax.models import presets
 from stemjax.training import parallel
 
 NAME = "sbd_table_5_1"
-TIMES = {"smoke": "1 min", "cpu": "10 min on 2 cores after its zoo, which takes 80 min", "gpu": "not measured"}
+TIMES = {"smoke": "2 min", "cpu": "10 min on 2 cores after its zoo, which takes 80 min", "gpu": "not measured"}
 FILTERS = {
     "Constant": "constant",
     "Low-pass filter": "low-pass",

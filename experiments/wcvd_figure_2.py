@@ -41,7 +41,7 @@ from stemjax.metrics.unsupervised import umse
 from stemjax.training import parallel
 
 NAME = "wcvd_figure_2"
-TIMES = {"smoke": "2 min", "cpu": "1 h on one core, after trainings of as long", "gpu": "not measured"}
+TIMES = {"smoke": "5 min", "cpu": "1 h on one core, after trainings of as long", "gpu": "not measured"}
 SPOTS = (0.25, 1.0)  # 1/Å: where Bragg spots are looked for, and where a scan of the spectrum ends
 POINTS = 97  # of a scan
 SCANNED = ("Noisy", "Gaussian filter, 3-D, tuned", "Noise2Void", "UDVD", "WCVD", "WCVD, low-pass tuned")

@@ -30,7 +30,7 @@ from stemjax.networks import BlindEnsemble
 from stemjax.training import parallel
 
 NAME = "wcvd_figure_s3"
-TIMES = {"smoke": "2 min", "cpu": "5 min on 2 cores, 3 trainings beside those of wcvd_sweep", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "5 min on 2 cores, 3 trainings beside those of wcvd_sweep", "gpu": "not measured"}
 KERNELS = {"Kernel 3": (3,), "Kernel 5": (5,), "Kernel 7": (7,), "Ensemble": (3, 5, 7)}
 DIVISORS = (0, 3, 7)  # 0: no low-pass filter
 RINGS = 96  # of the radial mean

@@ -27,7 +27,7 @@ from stemjax.networks import BlindEnsemble
 from stemjax.training import parallel
 
 NAME = "wcvd_sweep"
-TIMES = {"smoke": "2 min", "cpu": "20 min on 2 cores, 16 trainings", "gpu": "not measured"}
+TIMES = {"smoke": "1 min", "cpu": "20 min on 2 cores, 16 trainings", "gpu": "not measured"}
 LAYERS = {"smoke": (1, 4), "cpu": (1, 2, 4, 8), "gpu": (1, 2, 4, 8)}
 FEATURES = {"smoke": (1, 3), "cpu": (1, 2, 3, 4), "gpu": (1, 2, 3, 4)}
 

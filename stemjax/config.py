@@ -95,10 +95,13 @@ def to_config(thing, complete: bool = False) -> dict:
     ----------
     complete : bool
         Every field, and the class by its bare name: readable without the code, as records describe images.
+
+    Raises
+    ------
+    TypeError
+        If a class of stemjax has no tag.
     """
-    cls = type(thing)
-    tag = _TAG.get((cls.__module__, cls.__name__), f"{cls.__module__}.{cls.__qualname__}")  # one of the user's own
-    config = {"class": cls.__name__ if complete else tag}
+    config = {"class": type(thing).__name__ if complete else _tag(type(thing))}
     for field in dataclasses.fields(thing):
         value = getattr(thing, field.name)
         if field.name in _FLAX_FIELDS and _is_module(thing) or not (field.init or complete):
@@ -107,6 +110,14 @@ def to_config(thing, complete: bool = False) -> dict:
             continue
         config[field.name] = _to_plain(value, complete)
     return config
+
+
+def _tag(cls: type) -> str:
+    if (cls.__module__, cls.__name__) in _TAG:
+        return _TAG[cls.__module__, cls.__name__]
+    if cls.__module__.startswith("stemjax."):
+        raise TypeError(f"{cls.__module__}.{cls.__name__} has no tag in stemjax.config.PLACES: write one there")
+    return f"{cls.__module__}.{cls.__qualname__}"  # of the user's own
 
 
 def _to_plain(value, complete: bool):

@@ -2,10 +2,11 @@
 
 import fcntl
 import os
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+from tests.compilation import FLAGS
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -20,12 +21,7 @@ if "STEMJAX_CACHE" not in os.environ:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
     }
 
-# The tests compile much and compute little: most of their time would be the code generator's optimisations, and its new
-# fusion emitters. An XLA that does not know a flag ends the process, so the second one is for the versions tried.
 if os.environ["JAX_PLATFORMS"] == "cpu":
-    FLAGS = "--xla_backend_optimization_level=0"
-    if version("jaxlib").startswith("0.10."):
-        FLAGS += " --xla_cpu_use_fusion_emitters=false"
     os.environ.setdefault("XLA_FLAGS", FLAGS)
 
 ROOT = Path(__file__).resolve().parent.parent

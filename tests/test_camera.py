@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax.physics.camera import Camera
+from stemjax.physics.camera import Camera, displace_lines
 from stemjax.physics.noise import sample_counts
 
 PLAIN = Camera(gain=(1.0, 1.0), offset=0.0, read=0.0, scanned=0.0, faulty=0.0)
@@ -57,6 +57,12 @@ def test_faults_are_in_the_recording_alone():
     np.testing.assert_allclose(target, 100, rtol=1e-5)
     hot, dead = np.asarray(noisy > 180), np.asarray(noisy == 0)
     assert 5 < hot.sum() < 35 and 5 < dead.sum() < 35
+
+
+def test_lines_are_displaced_as_a_whole():
+    image = jnp.arange(12.0).reshape(2, 6, 1)
+    moved = displace_lines(image, jnp.array([1.0, -0.5]))[..., 0]
+    np.testing.assert_allclose(moved, [[1, 2, 3, 4, 5, 5], [6, 6.5, 7.5, 8.5, 9.5, 10.5]])
 
 
 def test_displaced_lines_are_in_the_recording_alone():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stemjax import config, records
-from stemjax.data import batches
+from stemjax.data import batches, datasets
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.physics.noise import Gaussian as GaussianNoise
 from stemjax.records.rebuild import imaging_of
@@ -33,6 +33,11 @@ def test_both_forms_come_back():
     for form in (short, whole):
         assert config.from_config(json.loads(json.dumps(form))) == imaging
     assert config.from_config(config.to_config(Gaussian(2.0))) == Gaussian(2.0)  # the filter, not the noise
+
+
+def test_a_class_of_the_project_without_a_tag_is_an_error():
+    with pytest.raises(TypeError, match=r"stemjax.data.datasets.Images has no tag in stemjax.config.PLACES"):
+        config.to_config(datasets.Images(*[()] * 3))
 
 
 def test_only_classes_of_the_table_are_made():

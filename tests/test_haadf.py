@@ -4,14 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from stemjax.data import datasets, haadf
 from stemjax.data.haadf import HaadfImaging
 from stemjax.data.movies import FrameList, Frames, MovieCrops
-from stemjax.physics import camera
 from stemjax.physics.noise import Dose
 
 PIXELS, MARGIN, SAMPLING, MEAN, HEIGHT, SIGMA, BLUR = 40, 8, 0.3, 0.004, 0.05, 0.3, 0.8
@@ -113,12 +111,6 @@ def test_a_gradient_is_in_the_clean_frames_and_scan_noise_is_not(film):
     steady, moved = (imaging.noisy_images(film, images)[0, ..., 0] for imaging in (quiet, jittery))
     along, across = (np.diff(moved, axis=axis).std() / np.diff(steady, axis=axis).std() for axis in (1, 0))
     assert across > 1.3 and along < 1.05  # the lines no longer fit together, but each is what it was
-
-
-def test_lines_are_displaced_as_a_whole():
-    image = jnp.arange(12.0).reshape(2, 6, 1)
-    moved = camera.displace_lines(image, jnp.array([1.0, -0.5]))[..., 0]
-    np.testing.assert_allclose(moved, [[1, 2, 3, 4, 5, 5], [6, 6.5, 7.5, 8.5, 9.5, 10.5]])
 
 
 def test_crops_hold_clean_and_noisy_of_the_same_place(atoms):

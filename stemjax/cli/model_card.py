@@ -133,6 +133,8 @@ def _training(run) -> Iterator[str]:
     yield f"Data set: recipe {run.recipe_hash}"
     yield from _conditions(run.imaging, run.crops, run.steps)
     yield f"Adam, learning rate {run.optimiser.learning_rate:g}, {run.optimiser.schedule} schedule; seed {run.seed}"
+    if run.initial:
+        yield f"Began with the weights of another training (digest {run.initial[:16]})"
 
 
 def _conditions(imaging, crops, steps: int) -> Iterator[str]:

@@ -26,7 +26,7 @@ FONT = "WenQuanYi Zen Hei"  # the paper's; any other that has the characters wil
 SIZE = 64  # px
 # Of all fonts that have Chinese characters, these are the ones that every one of them has: of Unicode 1.1.
 HAN = 0x4E00, 0x9FA5
-LETTERS = 0x0100, 0x017F  # accented Latin ones, which every machine can draw: those of size smoke
+LETTERS = 0x0410, 0x044F  # Cyrillic ones, which the font of matplotlib has: those of size smoke
 CHARACTERS = {"smoke": 40, "cpu": 4000, "gpu": 20_902}  # of each size of a run; the paper has 38,631
 PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 REGULAR = ("regular", "book", "roman", "medium", "normal")  # how fonts call the plain style
