@@ -100,6 +100,25 @@ def find_faults(root: Path) -> list[str]:
     return faults
 
 
+def find_circle(root: Path) -> list[str]:
+    """Modules of stemjax that import each other at their top, in the order of the circle; none if there is none."""
+    paths = sorted(root.glob("stemjax/**/*.py"))
+    parts = {path: path.relative_to(root).with_suffix("").parts for path in paths}
+    names = {path: ".".join(p[:-1] if p[-1] == "__init__" else p) for path, p in parts.items()}
+    imported: dict[str, set[str]] = {}
+    for path, name in names.items():
+        package = name if parts[path][-1] == "__init__" else name.rpartition(".")[0]
+        targets = [i.target for i in find_imports(ast.parse(path.read_text("utf-8")), package) if not i.lazy]
+        known = [{t, t.rpartition(".")[0]} & set(names.values()) for t in targets]
+        imported[name] = {max(them, key=len) for them in known if them} - {name}
+    while ends := [name for name, needs in imported.items() if not needs & set(imported)]:
+        imported = {name: needs for name, needs in imported.items() if name not in ends}
+    circle = sorted(imported)[:1]
+    while circle and len(set(circle)) == len(circle):
+        circle.append(min(imported[circle[-1]] & set(imported)))
+    return circle
+
+
 def write_tree(root: Path, files: dict[str, str]) -> Path:
     for name, source in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +128,15 @@ def write_tree(root: Path, files: dict[str, str]) -> Path:
 
 def test_imports_run_one_way():
     assert find_faults(ROOT) == []
+
+
+def test_no_modules_import_each_other(tmp_path):
+    """Inside a room, too."""
+    assert find_circle(ROOT) == []
+    pair = {"stemjax/data/a.py": "from stemjax.data.b import f", "stemjax/data/b.py": "from . import a"}
+    assert find_circle(write_tree(tmp_path, pair)) == ["stemjax.data.a", "stemjax.data.b", "stemjax.data.a"]
+    pair["stemjax/data/b.py"] = "def f():\n    from . import a"
+    assert find_circle(write_tree(tmp_path, pair)) == []
 
 
 def test_a_sound_tree_has_no_faults(tmp_path):
