@@ -165,18 +165,20 @@ def test_a_permalink_shows_the_record_in_full(page, results):
 
 def test_images_are_compared_by_slider_flip_and_keys(page):
     stage, slider = page.locator(".stage"), page.locator(".compare input[type=range]")
-    cut = lambda: stage.evaluate("stage => stage.style.getPropertyValue('--cut')")
-    assert cut() == "50%" and stage.locator(".scalebar").inner_text() == "1 nm"
+    shows = "value => document.querySelector('.stage').style.getPropertyValue('--cut') === value"
+    cut_at = lambda value: page.wait_for_function(shows, arg=value)  # drawn in the next frame, on a busy machine later
+    page.wait_for_function("[...document.images].every(image => image.complete)")  # nothing moves any more
+    cut_at("50%")
+    assert stage.locator(".scalebar").inner_text() == "1 nm"
     slider.focus()
     page.keyboard.press("ArrowRight")
-    assert cut() == "51%"
+    cut_at("51%")
     page.keyboard.press("f")
-    assert cut() == "0%"
+    cut_at("0%")
     page.get_by_role("button", name="Flip").click()
-    assert cut() == "100%"
-    box = stage.bounding_box()
-    page.mouse.click(box["x"] + 0.25 * box["width"], box["y"] + 20)
-    assert cut() == "25%"
+    cut_at("100%")
+    stage.click(position={"x": 0.25 * stage.bounding_box()["width"], "y": 20})
+    cut_at("25%")
     assert stage.locator(".under").get_attribute("src").endswith("0-image.png")
     slider.focus()
     page.keyboard.press("2")
