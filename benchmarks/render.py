@@ -7,7 +7,7 @@ library as large as that of the data set `au-graphene`: a background of 14 x 8 p
 12.6 Å wide. What is in it does not matter for the time: they are random numbers. `view` is what each movie takes once.
 Expect at least 20 frames per second on two cores.
 
-The result goes to ``results/benchmarks/render.json``.
+The result goes to ``results/benchmarks/contrast_library.json``.
 """
 
 import argparse
@@ -20,31 +20,31 @@ import jax
 import numpy as np
 
 from benchmarks.optics import RESULT, describe_machine
-from stemjax.data.movies import CHUNK
+from stemjax.data.au_graphene import CHUNK
 from stemjax.files import write_whole
-from stemjax.physics import render
+from stemjax.physics import contrast_library
 
 SAMPLING, CELL, STEP = 0.46, (2.46 * 3**0.5, 2.46), 0.3  # Å
 
 
-def make_library(patch: int, rng: np.random.Generator) -> render.Library:
+def make_library(patch: int, rng: np.random.Generator) -> contrast_library.Library:
     """Random numbers in the shapes of a library with patches of so many pixels."""
     sites = np.array([(i / 3, j / 3) for i in range(3) for j in range(3)], np.float32)
     background, contrast = (rng.normal(size=shape).astype(np.float32) for shape in ((14, 8, 2), (9, patch, patch, 2)))
-    return jax.device_put(render.Library(background, contrast, sites, CELL, patch * STEP))
+    return jax.device_put(contrast_library.Library(background, contrast, sites, CELL, patch * STEP))
 
 
 def measure(pixels: int, adatoms: int, patch: int, repeats: int) -> dict:
     """Frames per second of one size."""
     rng = np.random.default_rng(0)
     library, shape = make_library(patch, rng), (pixels, pixels)
-    view = jax.jit(render.view, static_argnames="sampling")
-    movie = jax.jit(render.movie, static_argnames="pixels")
+    view = jax.jit(contrast_library.view, static_argnames="sampling")
+    movie = jax.jit(contrast_library.movie, static_argnames="pixels")
     positions = rng.uniform(0, pixels * SAMPLING, (CHUNK, adatoms, 2)).astype(np.float32)
     drift = rng.normal(size=(CHUNK, 2)).astype(np.float32)
     arguments = jax.device_put((positions, np.ones((CHUNK, adatoms), bool), drift))
 
-    def views() -> render.View:
+    def views() -> contrast_library.View:
         return jax.block_until_ready(view(library, 12.0, 0.7, SAMPLING))
 
     seen = views()

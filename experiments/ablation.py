@@ -14,7 +14,7 @@ from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import denoise_all, image_set
-from stemjax.data import datasets
+from stemjax.data.micrographs import Selection
 from stemjax.denoisers.supervised import OBJECTIVES, Supervised
 from stemjax.models import presets
 from stemjax.networks import DURR, DnCNN, UNet
@@ -30,7 +30,7 @@ NETWORKS = {
     "durr": (DURR, {}, "Small UNet (DURR)"),
 }
 IMAGES_PER_UNIT = {"smoke": 1, "cpu": 6, "gpu": 20}
-WHITE = datasets.Selection(contrast=("white",))
+WHITE = Selection(contrast=("white",))
 
 
 @dataclass(frozen=True)

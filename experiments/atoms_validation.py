@@ -21,7 +21,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from stemjax.apply.evaluate import denoise_all
 from stemjax.data import datasets
-from stemjax.data.stills import StillImaging, Stills
+from stemjax.data.atoms import StillImaging, Stills
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.models import presets
 

@@ -25,8 +25,8 @@ from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import image_set
+from stemjax.data.crops import MovieCrops
 from stemjax.data.glyphs import STROKES, GlyphImaging, Glyphs, glyphs_of_size
-from stemjax.data.movies import MovieCrops
 from stemjax.data.photographs import Photographs
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.constant import Constant

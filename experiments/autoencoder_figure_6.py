@@ -34,16 +34,16 @@ from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import ImageSet
 from stemjax.apply.inference import denoise_image
+from stemjax.data.crops import MovieCrops
 from stemjax.data.image_folder import CLEAN, ImagePairs, open_image_pairs
 from stemjax.data.image_folder import NOISY as NOISY_FOLDER
-from stemjax.data.movies import MovieCrops
-from stemjax.data.recordings import RecordedImaging
+from stemjax.data.recordings import RecordedImaging, read_images
 from stemjax.denoisers.constant import Constant
 from stemjax.figures import Panel
 from stemjax.figures.montage import montage
 from stemjax.models import presets
+from stemjax.physics.gaussian_atoms import Lattice
 from stemjax.physics.noise import Dose
-from stemjax.physics.render_atoms import Lattice
 from stemjax.training import parallel, recipes
 
 NAME = "autoencoder_figure_6"
@@ -135,7 +135,7 @@ def learnt(size: str, workspace: Workspace, data: ImagePairs) -> Iterator[Method
 def _image_set(data: ImagePairs, split: str, size: str) -> ImageSet:
     """Clean and noisy images of a split."""
     images = data.images(split, IMAGES[size])
-    clean, noisy = images.read(data.clean), images.read(data.noisy)
+    clean, noisy = read_images(data.clean, images), read_images(data.noisy, images)
     channels = recipes.recorded_channels(data.noisy)
     return ImageSet(clean, noisy, images, data.names(images), RecordedImaging(channels, data.noisy.sampling))
 
@@ -143,7 +143,7 @@ def _image_set(data: ImagePairs, split: str, size: str) -> ImageSet:
 def _unscored(data: ImagePairs, networks: list[Method], size: str) -> dict[str, list[Panel]]:
     """Some images to test on as the networks have them: rows of a montage."""
     images = data.images("test", IMAGES[size])
-    noisy, names = images.read(data.noisy)[:SHOWN], data.names(images)[:SHOWN]
+    noisy, names = read_images(data.noisy, images)[:SHOWN], data.names(images)[:SHOWN]
     label = f"{NOISY}, own grey scale"
     found = {n: [Panel(label, i.mean(-1), is_noisy=True)] for n, i in zip(names, noisy, strict=True)}
     for method in networks:

@@ -22,8 +22,9 @@ from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import image_set, tune
-from stemjax.data.movies import Frames, MovieCrops
-from stemjax.data.synthetic import LatticeImaging
+from stemjax.data.crops import MovieCrops
+from stemjax.data.images import Frames
+from stemjax.data.lattice import LatticeImaging
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.figures.montage import montage

@@ -20,8 +20,9 @@ from experiments import n2v_figure_4, n2v_simulation_check, sbd_figure_3_1
 from experiments.workspace import Workspace
 from stemjax import records
 from stemjax.data.datasets import DataSet, canonical_json
-from stemjax.data.glyphs import FONT, GlyphImaging, Glyphs, glyphs_of_size
-from stemjax.data.photographs import EveryPhotograph, PhotographImaging, Photographs, open_photographs
+from stemjax.data.glyphs import FONT, glyphs_of_size
+from stemjax.data.kinds import KINDS
+from stemjax.data.photographs import Photographs, open_photographs
 from stemjax.metrics.image import contracts, prepared
 from stemjax.records.contract import outdated
 from stemjax.records.rebuild import find_data, images_of, imaging_of
@@ -32,10 +33,6 @@ HOW = (
 )
 ROUNDING = 1e-6  # of scores that are kept to six decimals
 NEAR = 1e-5  # parts of its range by which a clean image differs from one machine to another
-DRAWN = {
-    "scikit-image-photographs": (PhotographImaging(), EveryPhotograph()),
-    "glyphs": (GlyphImaging(), Glyphs()),
-}
 
 
 # ---------------------------------------------------------------------------------------------------- arithmetic
@@ -91,8 +88,8 @@ def clean_of(record: dict, rows: list[dict], workspace: Workspace) -> tuple[Sequ
         If what is here was made by another recipe, or has no such images.
     """
     name, recipe, size = record["data_set"]["name"], record["data_set"]["recipe_hash"], record["size"]
-    if name in DRAWN:
-        imaging, selection = DRAWN[name]
+    if name in KINDS and KINDS[name].make:
+        imaging, selection = KINDS[name].imaging, KINDS[name].selection
         data = _drawn(name, recipe, size, workspace)
         images = [selection.images(data, split) for split in data.splits]
         return _picked(rows, {n: i for one in images for n, i in _named(one.names(data), imaging, data, one)}), imaging

@@ -8,8 +8,9 @@ import numpy as np
 from experiments.movie_methods import Trained
 from experiments.workspace import Workspace
 from stemjax.apply.evaluate import ImageSet, image_set, tune
-from stemjax.data import batches, datasets
-from stemjax.data.movies import Frames, GrapheneImaging
+from stemjax.data import datasets
+from stemjax.data.au_graphene import GrapheneImaging
+from stemjax.data.images import TEST_NOISE, Frames, noisy_images
 from stemjax.denoisers.gaussian import Gaussian as GaussianFilter
 from stemjax.denoisers.per_channel import PerChannel
 from stemjax.denoisers.total_variation import TotalVariation
@@ -81,7 +82,7 @@ def trained_on(data: datasets.DataSet, size: str, imaging: GrapheneImaging, as_r
     if as_recorded:
         noisy = np.asarray(imaging.device_arrays(data, images)["noisy"])
     else:
-        noisy = batches.noisy_images(clean, imaging, batches.TEST_NOISE)
+        noisy = noisy_images(clean, imaging, TEST_NOISE)
     return ImageSet(clean, noisy, images, images.names(data), imaging)
 
 

@@ -10,7 +10,7 @@ from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax.apply.evaluate import ImageSet, image_set
 from stemjax.data import datasets
-from stemjax.data.movies import GrapheneImaging, read_motion
+from stemjax.data.au_graphene import GrapheneImaging, read_motion
 from stemjax.denoisers.constant import Constant
 from stemjax.metrics.lattice import Lattice
 

@@ -14,8 +14,9 @@ from experiments.movie_methods import BLANK, NOISY, Method, Trained, denoise_mov
 from experiments.workspace import Workspace
 from stemjax.apply.evaluate import ImageSet, image_set, tune
 from stemjax.data import datasets
-from stemjax.data.hrtem_movies import EIGHT_BIT, IMAGING, ClipCrops, FrameCrops, HrtemImaging
-from stemjax.data.movies import Frames
+from stemjax.data.crops import ClipCrops, FrameCrops
+from stemjax.data.hrtem_movies import EIGHT_BIT, IMAGING, HrtemImaging
+from stemjax.data.images import Frames
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian

@@ -21,7 +21,6 @@ from experiments.graphene_rows import displayed
 from experiments.workspace import Workspace
 from stemjax import leaderboard, records
 from stemjax.apply.evaluate import ImageSet, scores
-from stemjax.data.movies import FrameList
 from stemjax.files import write_whole
 from stemjax.leaderboard import benchmark, pictures
 from stemjax.leaderboard.entries import Entry, Ranking, competing, rankings
@@ -84,7 +83,7 @@ def _set(ranking: Ranking, values: dict, workspace: Workspace) -> dict:
     folder = workspace.results / pictures.FOLDER
     shown = partial(displayed, channel=test.imaging.channels[channel])
     rows = [_row(folder, f"{stem}-clean", "Clean", None, None, clean[crop], clean[crop], shown)]
-    moves = isinstance(test.images, FrameList)  # the frames of a movie are denoised and scored together
+    moves = test.images.frame is not None  # the frames of a movie are denoised and scored together
     part = some_of(test, np.flatnonzero(test.images.unit == test.images.unit[index]) if moves else [index])
     place = part.name.index(name)
     for number, (entry, frames) in enumerate(_denoised(ranking, part, workspace)):

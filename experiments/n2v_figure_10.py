@@ -24,7 +24,8 @@ from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.data import datasets
-from stemjax.data.movies import Frames, GrapheneImaging
+from stemjax.data.au_graphene import GrapheneImaging
+from stemjax.data.images import Frames
 from stemjax.figures.montage import montage
 from stemjax.tables.n2v_transfer import FINE_TUNED, FRESH, HALF, OLD
 from stemjax.training import parallel

@@ -29,12 +29,13 @@ from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import ImageSet
-from stemjax.data import batches, datasets, movies
+from stemjax.data import au_graphene, datasets
+from stemjax.data.images import TEST_NOISE, noisy_images
 from stemjax.figures import lattice as figures_lattice
 from stemjax.metrics.adatoms import adatom_snr, backgrounds
 from stemjax.metrics.lattice import polar_vector
 from stemjax.metrics.profiles import dip_percent, line_profile, values_at
-from stemjax.physics import render
+from stemjax.physics import contrast_library
 from stemjax.training import parallel
 
 NAME = "n2v_figure_4"
@@ -111,12 +112,17 @@ def measure(frames: np.ndarray, planted: Planted) -> tuple[np.ndarray, np.ndarra
 
 
 # ---------------------------------------------------------------------------------------------------- planting
-def plant(data: datasets.DataSet, imaging: movies.GrapheneImaging, pixels: tuple[int, int]) -> Planted:
+def plant(data: datasets.DataSet, imaging: au_graphene.GrapheneImaging, pixels: tuple[int, int]) -> Planted:
     """Frames of pairs in the geometry of the test movies: rotation, blur, library, and the drift of their frames."""
-    libraries = movies.read_libraries(data, [data.manifest["frame"]["channels"].index(c) for c in imaging.channels])
+    libraries = au_graphene.read_libraries(
+        data, [data.manifest["frame"]["channels"].index(c) for c in imaging.channels]
+    )
     chosen = graphene.Frames(session=("a",), per_unit=FRAMES).images(data, "test")
-    drift = movies.read_motion(data, chosen)[2]
-    view, frame = jax.jit(render.view, static_argnames="sampling"), jax.jit(render.frame, static_argnames="pixels")
+    drift = au_graphene.read_motion(data, chosen)[2]
+    view, frame = (
+        jax.jit(contrast_library.view, static_argnames="sampling"),
+        jax.jit(contrast_library.frame, static_argnames="pixels"),
+    )
     clean, ends = [], []
     for row, item in enumerate(chosen.item):
         movie, generator = data.items[item], np.random.default_rng([row, 34])
@@ -125,20 +131,20 @@ def plant(data: datasets.DataSet, imaging: movies.GrapheneImaging, pixels: tuple
         ends.append(_pairs(generator, library, rotation, drift[row], pixels, imaging.sampling))
         positions = ends[-1].reshape(-1, 2).astype(np.float32)
         clean.append(np.asarray(frame(seen, positions, np.ones(2 * PAIRS, bool), drift[row], pixels)))
-    noisy = batches.noisy_images(np.stack(clean), imaging, batches.TEST_NOISE)
+    noisy = noisy_images(np.stack(clean), imaging, TEST_NOISE)
     names = [f"{name}-pairs" for name in chosen.names(data)]
     return Planted(ImageSet(np.stack(clean), noisy, chosen, names, imaging), np.stack(ends))
 
 
-def _pairs(generator, library: render.Library, rotation: float, drift, pixels, sampling: float) -> np.ndarray:
+def _pairs(generator, library: contrast_library.Library, rotation: float, drift, pixels, sampling: float) -> np.ndarray:
     """Ends (y, x) of the pairs of one frame, [PAIRS, 2, 2] in Å."""
     step = np.array([(0, library.cell[1]), (library.cell[0] / 2, library.cell[1] / 2)]) / 3  # of the grid of sites
     low, high = EDGE, (np.array(pixels) - 1) * sampling - EDGE
     pairs: list[np.ndarray] = []
     while len(pairs) < PAIRS:
-        place = np.asarray(render.to_lattice(generator.uniform(low, high), rotation, drift))
+        place = np.asarray(contrast_library.to_lattice(generator.uniform(low, high), rotation, drift))
         site = np.rint(place @ np.linalg.inv(step)) @ step
-        one = np.asarray(render.to_frame(site, rotation, drift)) + generator.normal(0, JITTER, 2)
+        one = np.asarray(contrast_library.to_frame(site, rotation, drift)) + generator.normal(0, JITTER, 2)
         pair = np.stack([one, one + polar_vector(APART, generator.uniform(0, 360))])
         is_apart = all(np.linalg.norm(pair.mean(0) - other.mean(0)) >= BETWEEN for other in pairs)
         if is_apart and (pair > low).all() and (pair < high).all():

@@ -4,9 +4,9 @@
 
 One and two Au adatoms off the sites of the library, on a model of another size than the library's, scanned position by
 position by abTEM under the aberrations of each session; then turned, drifted, blurred and sampled like a frame. Beside
-it, the frame that `stemjax.physics.render` makes of library and positions: with the sites weighted bilinearly, as in
-movies, with the mean of the 9 sites, and with site (0, 0) alone. Expect at size `cpu` 46 dB or more in both channels
-for the first, where the range is that of the direct image.
+it, the frame that `stemjax.physics.contrast_library` makes of library and positions: with the sites weighted
+bilinearly, as in movies, with the mean of the 9 sites, and with site (0, 0) alone. Expect at size `cpu` 46 dB or more
+in both channels for the first, where the range is that of the direct image.
 
 Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution STEM Images", for the imaging conditions.
 """
@@ -20,8 +20,9 @@ import numpy as np
 from experiments.workspace import Workspace
 from stemjax import figures, records, tables
 from stemjax.apply.evaluate import ImageSet, scores
-from stemjax.data import datasets, movies
-from stemjax.physics import render
+from stemjax.data import au_graphene, datasets
+from stemjax.data.images import Images
+from stemjax.physics import contrast_library
 
 NAME = "n2v_simulation_check"
 TIMES = {"smoke": "1 min", "cpu": "5 min on 2 cores", "gpu": "not measured"}
@@ -34,7 +35,7 @@ METHODS = ("Bilinear between 9 sites", "Mean of 9 sites", "Site (0, 0)")
 class NoiselessFrames:
     """Frames without noise, as fractions of the incident beam."""
 
-    sampling: float = movies.GrapheneImaging.sampling
+    sampling: float = au_graphene.GrapheneImaging.sampling
     channels: tuple[str, ...] = ("adf", "bf")
 
     protocol: ClassVar[str] = "stem"
@@ -73,21 +74,21 @@ class Case:
     def drift(self) -> np.ndarray:
         """Of the specimen (y, x) [Å], float32 [2]: such that the adatoms are in the middle of the frame."""
         middle = NoiselessFrames.sampling * (np.array(self.pixels) - 1) / 2
-        turned = render.to_frame(self.adatoms.mean(axis=0), self.item["rotation_deg"], 0.0)
+        turned = contrast_library.to_frame(self.adatoms.mean(axis=0), self.item["rotation_deg"], 0.0)
         return np.asarray(middle - turned, np.float32)
 
 
 def run(size: str, workspace: Workspace) -> None:
     """Scan every case, render it in three ways, score and record them, and draw the first."""
     data = workspace.au_graphene(size)
-    libraries = movies.read_libraries(data, [0, 1])
+    libraries = au_graphene.read_libraries(data, [0, 1])
     cases = direct_images(data, CELLS[size])
     direct = [direct_frame(case) for case in cases]
     rows, imaging, rendered = np.arange(len(cases)), NoiselessFrames(), {}
     units = np.array([case.name for case in cases])
     for method in METHODS:
         rendered[method] = [superposition(change(libraries[case.item["setting"]], method), case) for case in cases]
-        images = ImageSet(direct, direct, movies.FrameList(rows, rows, units), units.tolist(), imaging)
+        images = ImageSet(direct, direct, Images(rows, units, frame=rows), units.tolist(), imaging)
         found = scores(rendered[method], images)
         record = records.new_record(
             experiment=NAME,
@@ -132,16 +133,18 @@ def direct_frame(case: Case) -> np.ndarray:
     ky, kx = (
         np.fft.fftfreq(count, side / count) for count, side in zip(case.image.shape[:2], case.extent, strict=True)
     )
-    blur = np.exp(-2 * (np.pi * case.item["blur_fwhm_angstrom"] / render.FWHM) ** 2 * (ky[:, None] ** 2 + kx**2))
+    blur = np.exp(
+        -2 * (np.pi * case.item["blur_fwhm_angstrom"] / contrast_library.FWHM) ** 2 * (ky[:, None] ** 2 + kx**2)
+    )
     series = np.fft.fft2(case.image, axes=(0, 1), norm="forward") * blur[..., None]
     frame = NoiselessFrames.sampling * np.stack(np.indices(case.pixels), axis=-1)
-    place = np.asarray(render.to_lattice(frame, case.item["rotation_deg"], case.drift), float)
+    place = np.asarray(contrast_library.to_lattice(frame, case.item["rotation_deg"], case.drift), float)
     y, x = np.exp(2j * np.pi * place[..., :1] * ky), np.exp(2j * np.pi * place[..., 1:] * kx)
     return np.einsum("hwk,klc,hwl->hwc", y, series, x, optimize=True).real
 
 
 # ---------------------------------------------------------------------------------------------------- superposition
-def change(library: render.Library, method: str) -> render.Library:
+def change(library: contrast_library.Library, method: str) -> contrast_library.Library:
     """The library with what stands in for all of its sites."""
     if method == "Mean of 9 sites":
         return replace(library, contrast=0 * library.contrast + library.contrast.mean(axis=0))
@@ -150,13 +153,15 @@ def change(library: render.Library, method: str) -> render.Library:
     return library
 
 
-def superposition(library: render.Library, case: Case) -> np.ndarray:
+def superposition(library: contrast_library.Library, case: Case) -> np.ndarray:
     """The frame of library and adatoms, those of the neighbouring periods included; float32 [H, W, 2]."""
     periods = np.stack(np.meshgrid(range(-2, 3), range(-2, 3), indexing="ij"), axis=-1).reshape(-1, 1, 2)
     lattice = (case.adatoms + periods * case.extent).reshape(-1, 2).astype(np.float32)
-    seen = render.view(library, case.item["rotation_deg"], case.item["blur_fwhm_angstrom"], NoiselessFrames.sampling)
-    positions = render.to_frame(lattice, case.item["rotation_deg"], case.drift)
-    return np.asarray(render.frame(seen, positions, np.ones(len(lattice), bool), case.drift, case.pixels))
+    seen = contrast_library.view(
+        library, case.item["rotation_deg"], case.item["blur_fwhm_angstrom"], NoiselessFrames.sampling
+    )
+    positions = contrast_library.to_frame(lattice, case.item["rotation_deg"], case.drift)
+    return np.asarray(contrast_library.frame(seen, positions, np.ones(len(lattice), bool), case.drift, case.pixels))
 
 
 # ---------------------------------------------------------------------------------------------------- picture

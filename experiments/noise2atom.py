@@ -11,7 +11,7 @@ from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax.apply.evaluate import ImageSet
 from stemjax.data import datasets
-from stemjax.data.movies import MovieCrops
+from stemjax.data.crops import MovieCrops
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.noise2atom import Noise2Atom
 from stemjax.metrics.low_frequency import contrast

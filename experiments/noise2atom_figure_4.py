@@ -19,7 +19,7 @@ from experiments.movie_methods import Trained
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import figures, tables
-from stemjax.data.movies import Frames
+from stemjax.data.images import Frames
 from stemjax.figures.montage import montage
 from stemjax.training import parallel
 

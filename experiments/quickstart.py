@@ -14,7 +14,7 @@ from experiments.recorder import Recorder
 from experiments.workspace import Workspace
 from stemjax import records, tables
 from stemjax.apply.evaluate import denoise_all, image_set, tune
-from stemjax.data import datasets
+from stemjax.data.micrographs import Selection
 from stemjax.models import presets
 from stemjax.networks.weights import parameter_count
 from stemjax.training import parallel, recipes
@@ -39,7 +39,7 @@ def run(size: str, workspace: Workspace) -> Recorder:
     print("1. Simulating ten exit waves of Pt on CeO2 with abTEM", flush=True)
     data = workspace.pt_ceo2("smoke")
     imaging = recipes.SBD_TRAINING["cpu"]["imaging"]
-    white = datasets.Selection(contrast=("white",))
+    white = Selection(contrast=("white",))
     validation = image_set(data, white, "validation", IMAGES_PER_UNIT, imaging)
     test = image_set(data, white, "test", IMAGES_PER_UNIT, imaging)
     rows = Recorder(NAME, "smoke", workspace, data, test)

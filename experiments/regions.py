@@ -9,7 +9,8 @@ from scipy.spatial.distance import cdist
 from experiments.surface_atoms import Reference
 from stemjax import figures
 from stemjax.apply.evaluate import ImageSet, denoise_all
-from stemjax.data import batches, datasets
+from stemjax.data import datasets, micrographs
+from stemjax.data.images import TEST_NOISE
 from stemjax.metrics import atoms, discovery, likelihood
 
 TRUE, SPURIOUS, MISSED, PLANTED = "True positives", "False positives", "False negatives", "Planted"
@@ -48,20 +49,20 @@ class Scene:
     view: atoms.View
 
     @classmethod
-    def vacuum_only(cls, imaging: batches.Imaging, seed: int) -> "Scene":
+    def vacuum_only(cls, imaging: micrographs.Imaging, seed: int) -> "Scene":
         """An image of nothing."""
         clean = np.full((VACUUM_SIDE, VACUUM_SIDE), imaging.counts, np.float32)
-        noisy = np.random.default_rng([batches.TEST_NOISE, seed]).poisson(clean).astype(np.float32)
+        noisy = np.random.default_rng([TEST_NOISE, seed]).poisson(clean).astype(np.float32)
         name, view = f"vacuum {seed}", atoms.View(imaging.sampling, 0.0, (0, 0, 0, 0))
         return cls(name, name, clean, noisy, np.zeros((0, 2)), np.inf, imaging.counts, view)
 
     def random(self) -> np.random.Generator:
         """Random numbers that depend on the image's name alone."""
-        return np.random.default_rng([batches.TEST_NOISE, *self.name.encode()])
+        return np.random.default_rng([TEST_NOISE, *self.name.encode()])
 
     def regions(self, denoised: np.ndarray) -> np.ndarray:
         """Regions (y, x, radius) [px] above the support, found with the paper's parameters."""
-        scaled = denoised * (batches.VACUUM_COUNTS / self.vacuum)
+        scaled = denoised * (micrographs.VACUUM_COUNTS / self.vacuum)
         places = likelihood.RegionFinder().find(scaled, self.view.sampling)
         return places[places[:, 0] < self.lowest]
 

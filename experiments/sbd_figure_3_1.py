@@ -24,7 +24,8 @@ from experiments.trained import tuned_network
 from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import ImageSet
-from stemjax.data import batches
+from stemjax.data import micrographs
+from stemjax.data.images import TEST_NOISE, noisy_images
 from stemjax.models import presets
 from stemjax.physics.optics import image
 from stemjax.training import parallel
@@ -60,22 +61,22 @@ def _sweeps() -> Iterator[tuple[dict, float, float]]:
         yield {"sweep": "orientation", "orientation_deg": angle}, 1.0, float(angle)
 
 
-def _turned(data, images, imaging: batches.Imaging, scale: float, angle: float, side: int) -> ImageSet:
+def _turned(data, images, imaging: micrographs.Imaging, scale: float, angle: float, side: int) -> ImageSet:
     """The middle of every cell, `side` pixels wide, at another pixel size and orientation."""
     imaging = replace(imaging, sampling=imaging.sampling * scale)
     clean = turned_clean(data, images, imaging, angle, side)
-    noisy = batches.noisy_images(clean, imaging, batches.TEST_NOISE)
+    noisy = noisy_images(clean, imaging, TEST_NOISE)
     return ImageSet(clean, noisy, images, images.names(data), imaging)
 
 
-def turned_clean(data, images, imaging: batches.Imaging, angle: float, side: int) -> np.ndarray:
+def turned_clean(data, images, imaging: micrographs.Imaging, angle: float, side: int) -> np.ndarray:
     """The clean images [M, side, side, 1] at the pixel size of the imaging, turned by an angle [degrees]."""
 
     @jax.jit
     def render(wave, defocus):
         intensity = image(wave, defocus, data.band, imaging.optics, RENDER)
         centre = (data.band.cell / 2, data.band.cell / 2)
-        return batches.resample(intensity, data.band.cell, centre, imaging.sampling, np.deg2rad(angle), side)
+        return micrographs.resample(intensity, data.band.cell, centre, imaging.sampling, np.deg2rad(angle), side)
 
     waves = data.waves(images.item)
     clean = [np.asarray(render(wave, defocus)) for wave, defocus in zip(waves, images.defocus, strict=True)]

@@ -18,7 +18,8 @@ from experiments.sbd_table_5_1 import WHITE
 from experiments.workspace import Workspace
 from stemjax import records, tables
 from stemjax.apply.evaluate import image_set
-from stemjax.data import batches
+from stemjax.data import micrographs
+from stemjax.data.images import TEST_NOISE, noisy_images
 from stemjax.files import write_whole
 from stemjax.metrics.noise_check import NoiseCheck, check_noise
 from stemjax.physics.noise import Poisson, PoissonGaussian
@@ -37,13 +38,13 @@ CAMERAS = {
 def run(size: str, workspace: Workspace) -> None:
     """Make the movies, examine them, and render the table and the picture."""
     data, shown = workspace.pt_ceo2(size), {}
-    counts = replace(recipes.SBD_TRAINING[size]["imaging"], counts=batches.VACUUM_COUNTS)
+    counts = replace(recipes.SBD_TRAINING[size]["imaging"], counts=micrographs.VACUUM_COUNTS)
     test = image_set(data, WHITE, "test", 1, counts)
     for camera, noise in CAMERAS.items():
         imaging, scores = replace(counts, noise=noise), []
         for number, clean in enumerate(test.clean):
             still = np.broadcast_to(clean, (FRAMES, *clean.shape))
-            check = check_noise(batches.noisy_images(still, imaging, batches.TEST_NOISE + number)[..., 0])
+            check = check_noise(noisy_images(still, imaging, TEST_NOISE + number)[..., 0])
             shown.setdefault(camera, check)
             row = {"image": test.name[number], "unit": str(test.images.unit[number])}
             scores.append(row | {"mean_counts": clean.mean()} | _scores(check))

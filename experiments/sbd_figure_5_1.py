@@ -21,6 +21,7 @@ from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import image_set
 from stemjax.data import datasets
+from stemjax.data.micrographs import Selection
 from stemjax.training import parallel
 
 NAME = "sbd_figure_5_1"
@@ -79,9 +80,9 @@ def _trained(matrix: str, kind: str, images: int, size: str, workspace: Workspac
     return run, workspace.trained(run, data, f"trained on {kind}")
 
 
-def _selection(matrix: str, kind: str) -> datasets.Selection:
+def _selection(matrix: str, kind: str) -> Selection:
     """Images of one kind; particles and defects are compared at white contrast."""
-    return datasets.Selection(**{"contrast": ("white",)} | {matrix: (kind,)})
+    return Selection(**{"contrast": ("white",)} | {matrix: (kind,)})
 
 
 def _count(matrix: str, kind: str, data: datasets.DataSet, split: str) -> int:

@@ -19,8 +19,7 @@ from experiments.surface_atoms import DEFOCI, Panel, Reference, draw_columns, su
 from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import ImageSet
-from stemjax.data.batches import VACUUM_COUNTS
-from stemjax.data.datasets import Images
+from stemjax.data.micrographs import VACUUM_COUNTS
 from stemjax.metrics import atoms
 from stemjax.metrics.image import score
 from stemjax.physics.noise import FixedGaussian
@@ -67,7 +66,7 @@ def with_and_without(every: ImageSet) -> tuple[ImageSet, ImageSet]:
     all but a few agree at every pixel.
     """
     chosen = np.array(["plus1" in name for name in every.name])
-    images = Images(every.images.item[chosen], every.images.defocus[chosen], every.images.unit[chosen])
+    images = every.images.part(chosen)
     names = [name for name, is_chosen in zip(every.name, chosen, strict=True) if is_chosen]
     more = ImageSet(every.clean[chosen], every.noisy[chosen], images, names, every.imaging)
     medians = {c10: np.median(every.clean[every.images.defocus == c10], axis=0) for c10 in set(images.defocus.tolist())}

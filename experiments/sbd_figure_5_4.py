@@ -39,7 +39,7 @@ from experiments.trained import tuned_network
 from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import ImageSet, denoise_all, image_set, tune
-from stemjax.data import batches
+from stemjax.data.images import TEST_NOISE
 from stemjax.metrics import atoms
 from stemjax.models import presets
 from stemjax.training import parallel, recipes
@@ -64,7 +64,7 @@ def run(size: str, workspace: Workspace) -> None:
     reference = None
     for draw in range(DRAWS[size]):
         defoci = DEFOCI[:2] if size == "smoke" else DEFOCI
-        test = surface_images(surface, imaging, defoci, noise_seed=batches.TEST_NOISE + draw)
+        test = surface_images(surface, imaging, defoci, noise_seed=TEST_NOISE + draw)
         reference = reference or Reference.of(surface, test)
         rows = Recorder(NAME, size, workspace, surface, test)
         adds = {

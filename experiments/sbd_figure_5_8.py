@@ -23,7 +23,7 @@ from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import denoise_all, image_set, tune
 from stemjax.data import datasets
-from stemjax.data.few_images import FewImages, RecordedStills
+from stemjax.data.micrographs import FewImages, RecordedStills
 from stemjax.denoisers.constant import Constant
 from stemjax.models import presets
 from stemjax.tables.sbd_movie import EARLY, LAST, SBD

@@ -20,6 +20,7 @@ from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import image_set
 from stemjax.data import datasets
+from stemjax.data.micrographs import Selection
 from stemjax.training import parallel
 
 NAME = "sbd_figure_5_9"
@@ -28,7 +29,7 @@ TIMES = {
     "cpu": "2 min on 2 cores after its zoo, which takes 15 min beside that of Table 5.1",
     "gpu": "not measured",
 }
-TARGET = datasets.Selection(contrast=(), particle=("PtNp2",), thickness=(40, 50, 60), defocus=(50.0, 100.0))
+TARGET = Selection(contrast=(), particle=("PtNp2",), thickness=(40, 50, 60), defocus=(50.0, 100.0))
 SETS = {"all white images": WHITE, "target conditions": TARGET}
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from experiments.workspace import Workspace
 from stemjax import figures, records, tables
 from stemjax.data import datasets
-from stemjax.data.batches import Imaging
+from stemjax.data.images import Images
+from stemjax.data.micrographs import Imaging
 from stemjax.training import recipes
 
 NAME = "sbd_figures_a"
@@ -102,9 +103,7 @@ def make_panels(data: datasets.DataSet, imaging: Imaging, axis: Axis) -> list[Pa
         if index is None:
             print(f"{axis.name} {value}: no such structure in {data.folder}, so no panel")
             continue
-        chosen = datasets.Images(
-            np.array([index]), np.array([defocus], np.float32), np.array([data.items[index]["unit"]])
-        )
+        chosen = Images(np.array([index]), np.array([data.items[index]["unit"]]), np.array([defocus], np.float32))
         image = imaging.clean_images(data, chosen)[0, ..., 0]
         truth = data.truth[data.truth["item"] == index]
         if index not in correlated:

@@ -32,8 +32,9 @@ from experiments.workspace import Workspace
 from stemjax import figures, tables
 from stemjax.apply.evaluate import ImageSet, fitted_scores, image_set, tune
 from stemjax.data import datasets
-from stemjax.data.few_images import OneMovie
-from stemjax.data.hrtem_movies import IMAGING, ClipCrops, HrtemImaging
+from stemjax.data.crops import ClipCrops
+from stemjax.data.hrtem_movies import IMAGING, HrtemImaging
+from stemjax.data.images import OneMovie
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.denoisers.time_average import TimeAverage

@@ -20,6 +20,7 @@ from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import denoise_all, image_set, tune
 from stemjax.data import datasets
+from stemjax.data.micrographs import Selection
 from stemjax.denoisers import missing_package
 from stemjax.models import presets
 from stemjax.training import parallel
@@ -42,7 +43,7 @@ SEEDS = {"smoke": (0,), "cpu": (0, 1, 2), "gpu": (0,)}
 # The same for every network. At full size one setting, the paper's, is all that a lease has time for.
 SEARCH = {"smoke": None, "cpu": Search((2, 8), (2e-3, 4e-3, 8e-3), short_crops=1000), "gpu": None}
 IMAGES_PER_UNIT = {"smoke": 1, "cpu": 6, "gpu": 20}
-WHITE = datasets.Selection(contrast=("white",))
+WHITE = Selection(contrast=("white",))
 
 
 def run(size: str, workspace: Workspace) -> None:

@@ -13,8 +13,8 @@ from experiments.movie_methods import BLANK, NOISY, Method, Trained, denoise_mov
 from experiments.workspace import Workspace
 from stemjax.apply.evaluate import ImageSet, fitted_scores, image_set, tune, unit_mean
 from stemjax.data import datasets
-from stemjax.data.haadf import HaadfImaging
-from stemjax.data.movies import Frames
+from stemjax.data.haadf_pt import HaadfImaging
+from stemjax.data.images import Frames
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.pgure_svt import PgureSvt

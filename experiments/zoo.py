@@ -19,15 +19,16 @@ import jax
 import experiments
 from experiments.workspace import Workspace
 from stemjax.config import to_config
-from stemjax.data import batches, datasets
+from stemjax.data import micrographs
+from stemjax.data.micrographs import Selection
 from stemjax.models import presets
 from stemjax.training import memory, parallel
 from stemjax.training.train import Run, load_run
 
 # The shipped network meets any contrast, half to twice the dose, and pixels a third smaller or larger.
-SHIPPED_CROPS = batches.Crops(size=128, count=8, render=512, scale=(0.75, 1.35), counts_range=(0.5, 2.0))
+SHIPPED_CROPS = micrographs.Crops(size=128, count=8, render=512, scale=(0.75, 1.35), counts_range=(0.5, 2.0))
 SHIPPED_STEPS = 500
-DATA = {presets.SHIPPED: "pt-ceo2", "sbd-unet-fine": "pt-ceo2", "atoms": "atoms"}  # of the networks that ship
+SHIPS = (presets.SHIPPED, "sbd-unet-fine", "atoms")  # networks whose weights ship with stemjax
 
 
 def shipped_run(recipe_hash: str) -> Run:
@@ -37,7 +38,7 @@ def shipped_run(recipe_hash: str) -> Run:
         "cpu",
         recipe_hash,
         crops=SHIPPED_CROPS,
-        selection=datasets.Selection(contrast=()),
+        selection=Selection(contrast=()),
         steps=SHIPPED_STEPS,
         validate_every=SHIPPED_STEPS // 4,
     )
@@ -69,7 +70,7 @@ def ship_run(name: str, folder: Path) -> None:
         "step": info["step"],
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables["params"])),
         "validation_psnr_db": round(info["validation_psnr_db"], 3),
-        "data_set": {"name": DATA[name], "recipe_hash": run.recipe_hash},
+        "data_set": {"name": presets.LEARNS_FROM[found.recipe], "recipe_hash": run.recipe_hash},
         "imaging": {key: getattr(run.imaging, key) for key in ("sampling", "counts") if hasattr(run.imaging, key)},
         "training": to_config(run),
     }
@@ -103,7 +104,7 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="NAME", help="the networks of one experiment alone")
     parser.add_argument("--ship", action="store_true", help="train the network that ships with stemjax instead")
     parser.add_argument("--ship-run", type=Path, metavar="FOLDER", help="write the best weights of this run so far")
-    parser.add_argument("--as", dest="name", choices=list(DATA), help="the preset that --ship-run is a training of")
+    parser.add_argument("--as", dest="name", choices=SHIPS, help="the preset that --ship-run is a training of")
     options = parser.parse_args()
     memory.keep_freed_memory()  # before any data set is made or opened: JAX may begin there
     parallel.enable_compilation_cache()

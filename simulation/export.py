@@ -22,17 +22,13 @@ import numpy as np
 from simulation.contrast import DEFOCI
 from simulation.folder import locked, reporter, run_command
 from stemjax.data import datasets
-from stemjax.data.haadf import HaadfImaging
-from stemjax.data.hrtem_movies import IMAGING
 from stemjax.data.image_folder import CLEAN, NOISY
-from stemjax.data.movies import FrameList, GrapheneImaging
-from stemjax.data.synthetic import LatticeImaging
+from stemjax.data.images import Images, frames_of
+from stemjax.data.kinds import kind_of
 from stemjax.files import write_whole
 from stemjax.physics.optics import Optics, image
 
 PIXELS, COUNTS = 1024, 0.45  # per side; electrons per vacuum pixel
-MOVIES = {"au-graphene": GrapheneImaging(), "haadf-pt": HaadfImaging(), "lattice": LatticeImaging()}
-MOVIES |= {f"movies-{kind}": imaging for kind, imaging in IMAGING.items()}
 
 _images = partial(jax.jit, static_argnums=(2, 3, 4))(image)
 
@@ -95,16 +91,14 @@ def export_images(
 
 def _export_movies(data: datasets.DataSet, out: Path, progress: bool) -> Path:
     """Write every frame of a data set of movies, noisy and clean; returns the table."""
-    if data.name not in MOVIES:
-        raise ValueError(f"{data.folder}: frames of {data.name!r} are not known; choose one of {', '.join(MOVIES)}")
-    imaging, rows, sampling = MOVIES[data.name], [], data.manifest["frame"]["sampling_angstrom"]
+    imaging, rows, sampling = kind_of(data).imaging, [], data.manifest["frame"]["sampling_angstrom"]
     with locked(out), reporter("movies", 0, len(data.items), progress) as report:
         _claim(out, {"recipe_hash": data.recipe_hash, "imaging": repr(imaging)})
         for folder in (NOISY, CLEAN):
             (out / folder).mkdir(exist_ok=True)
         for index, item in enumerate(data.items):
             frames = np.arange(item["frames"], dtype=np.int32)
-            images = FrameList(np.full_like(frames, index), frames, np.full(len(frames), item["unit"]))
+            images = frames_of(data, np.full_like(frames, index), frames)
             names = [f"{name}.tif" for name in images.names(data)]
             if not all((out / folder / name).is_file() for folder in (NOISY, CLEAN) for name in names):
                 pictures = {NOISY: _as_recorded(imaging, data, images), CLEAN: imaging.clean_images(data, images)}
@@ -119,7 +113,7 @@ def _export_movies(data: datasets.DataSet, out: Path, progress: bool) -> Path:
         return _write_csv(out / "images.csv", rows)
 
 
-def _as_recorded(imaging, data: datasets.DataSet, images: FrameList) -> np.ndarray:
+def _as_recorded(imaging, data: datasets.DataSet, images: Images) -> np.ndarray:
     """Noisy frames [T, H, W, C] of one movie."""
     if hasattr(imaging, "noisy_images"):
         return imaging.noisy_images(data, images)

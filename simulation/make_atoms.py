@@ -5,7 +5,7 @@
 Square stills of mean 1, float16, in one shard for each kind and split: Pt on CeO2 at any defocus and pixel size; gold
 on graphene, dark and bright field; Pt atoms and clusters on carbon by HAADF; and, to validate and test with, drawn
 crystals and images without atoms (`stemjax.physics.crystals`). A still has the split of the structure or the movie
-that it shows. Those to validate and test with have a dose each. `stemjax.data.stills` reads them.
+that it shows. Those to validate and test with have a dose each. `stemjax.data.atoms` reads them.
 """
 
 import argparse
@@ -21,8 +21,9 @@ from scipy.ndimage import map_coordinates
 
 from simulation.folder import locked, refuse_other_recipe, reporter, run_command, sound_marker, write_part
 from stemjax.data import datasets
-from stemjax.data.haadf import HaadfImaging
-from stemjax.data.movies import FrameList, GrapheneImaging
+from stemjax.data.au_graphene import GrapheneImaging
+from stemjax.data.haadf_pt import HaadfImaging
+from stemjax.data.images import frames_of
 from stemjax.physics import crystals
 from stemjax.physics.optics import Optics, image
 
@@ -205,7 +206,7 @@ def _of_movies(generators: list, source: datasets.DataSet, items: list[int], ima
     chosen = [(g, item, int(g.integers(source.items[item]["frames"]))) for g, item in chosen]
     pairs = sorted({(item, frame) for _, item, frame in chosen})  # movie by movie: each is set up once
     item, frame = np.array(pairs, np.int32).T
-    frames = FrameList(item, frame, np.array([source.items[index]["unit"] for index in item]))
+    frames = frames_of(source, item, frame)
     images = dict(zip(pairs, imaging.clean_images(source, frames)[..., 0], strict=True))
     sampling = source.manifest["frame"]["sampling_angstrom"]
     for generator, item, frame in chosen:

@@ -4,7 +4,7 @@
 
 The library, images of bare graphene and of one adatom at 9 sites under the aberrations of each session, takes minutes
 of multislice and is made in 10 parts, each written with a marker as in `simulation.make`: a finished part is never made
-again. Movies are drawn in a moment. `stemjax.physics.render` makes the frames.
+again. Movies are drawn in a moment. `stemjax.physics.contrast_library` makes the frames.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 
 The library, the contrast of atoms and columns and the power spectra of the films, takes minutes of multislice and is
 made in parts, each written with a marker as in `simulation.make`: a finished part is never made again. Movies are drawn
-in a moment. `stemjax.data.haadf` makes the frames.
+in a moment. `stemjax.data.haadf_pt` makes the frames.
 
 The truth has a row for every column of platinum; ``surface`` marks the single atoms. `clusters.npy` has a row of the
 same kind for every cluster: its centre, and in ``count`` all its atoms.

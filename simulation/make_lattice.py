@@ -2,7 +2,7 @@
 
     python -m simulation.make_lattice --size cpu --out data/lattice-cpu
 
-`stemjax.data.synthetic` makes the frames.
+`stemjax.data.lattice` makes the frames.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from simulation.folder import locked, refuse_other_recipe, run_command
 from simulation.make_haadf import FRAMES, SPLITS
 from simulation.movies import drift_path
 from stemjax.data import datasets
-from stemjax.physics.render_atoms import Lattice
+from stemjax.physics.gaussian_atoms import Lattice
 
 NAME = "lattice"
 SAMPLING = 0.25  # Å/px

@@ -14,15 +14,20 @@ from collections.abc import Iterator, Sequence
 
 # Where the class of each tag is now. The tag's last part is the name of the class.
 PLACES = {
-    "stemjax.data.batches": ("batches.Imaging", "batches.Crops"),
+    "stemjax.data.atoms": ("stills.Stills", "stills.StillImaging", "stills.StillCrops"),
+    "stemjax.data.au_graphene": ("movies.GrapheneImaging",),
     "stemjax.physics.camera": ("camera.Camera",),
-    "stemjax.data.datasets": ("datasets.Selection",),
-    "stemjax.data.few_images": ("few_images.OneMovie", "few_images.FewImages", "few_images.RecordedStills"),
+    "stemjax.data.crops": ("movies.MovieCrops", "hrtem_movies.ClipCrops", "hrtem_movies.FrameCrops"),
     "stemjax.data.glyphs": ("glyphs.Glyphs", "glyphs.GlyphImaging", "glyphs.ClippedUniform"),
-    "stemjax.data.haadf": ("haadf.HaadfImaging",),
-    "stemjax.data.hrtem_movies": ("hrtem_movies.HrtemImaging", "hrtem_movies.ClipCrops", "hrtem_movies.FrameCrops"),
+    "stemjax.data.haadf_pt": ("haadf.HaadfImaging",),
+    "stemjax.data.hrtem_movies": ("hrtem_movies.HrtemImaging",),
     "stemjax.data.image_folder": ("image_folder.RecordedPatches",),
-    "stemjax.data.movies": ("movies.Frames", "movies.GrapheneImaging", "movies.MovieCrops"),
+    "stemjax.data.images": ("movies.Frames", "few_images.OneMovie"),
+    "stemjax.data.lattice": ("synthetic.LatticeImaging",),
+    "stemjax.data.micrographs": (
+        *("batches.Imaging", "batches.Crops", "datasets.Selection", "few_images.FewImages"),
+        "few_images.RecordedStills",
+    ),
     "stemjax.physics.noise": (
         *("noise.Poisson", "noise.Gaussian", "noise.FixedGaussian", "noise.UniformGaussian", "noise.Dose"),
         "noise.PoissonGaussian",
@@ -35,9 +40,7 @@ PLACES = {
         *("recordings.RecordedFrames", "recordings.RecordedClips", "recordings.RecordedMovie"),
         "recordings.RecordedImaging",
     ),
-    "stemjax.physics.render_atoms": ("render_atoms.GaussianAtoms", "render_atoms.Lattice"),
-    "stemjax.data.stills": ("stills.Stills", "stills.StillImaging", "stills.StillCrops"),
-    "stemjax.data.synthetic": ("synthetic.LatticeImaging",),
+    "stemjax.physics.gaussian_atoms": ("render_atoms.GaussianAtoms", "render_atoms.Lattice"),
     "stemjax.training.train": ("train.Run", "train.Optimiser"),
     "stemjax.denoisers.autoencoder": ("autoencoder.MultiResolutionAutoencoder",),
     "stemjax.denoisers.blind": ("blind.Blind",),

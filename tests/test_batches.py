@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax.data import batches, datasets
-from stemjax.data.batches import Crops, Imaging
+from stemjax.data import micrographs
+from stemjax.data.images import TEST_NOISE, VALIDATION_NOISE, noisy_images
+from stemjax.data.micrographs import Crops, Imaging, Selection
 from stemjax.physics.optics import Band, Optics
 from tests.toy import make_toy
 
@@ -76,7 +77,7 @@ def block_sums(image: np.ndarray) -> np.ndarray:
 
 def test_binned_images_are_sums_of_detector_pixels(tmp_path):
     data = make_toy(tmp_path)
-    images = datasets.Selection().images(data, "test")
+    images = Selection().images(data, "test")
     fine, binned = IMAGING.clean_images(data, images), BINNED.clean_images(data, images)
     cut = (fine.shape[1] - 2 * binned.shape[1]) // 2
     within = fine[:, cut : cut + 2 * binned.shape[1], cut : cut + 2 * binned.shape[1]]
@@ -126,7 +127,7 @@ def position_maps(monkeypatch):
     """Crops of a map of the rows [Å] or of the margin instead of an image."""
 
     def install(make_map):
-        monkeypatch.setattr(batches, "image", lambda wave, defocus, band, optics, pixels: make_map(pixels))
+        monkeypatch.setattr(micrographs, "image", lambda wave, defocus, band, optics, pixels: make_map(pixels))
 
     return install
 
@@ -175,22 +176,22 @@ def test_a_crop_depends_on_key_and_number_alone():
 def test_the_generator_is_the_one_of_the_records():
     """Another generator would make other noise: published scores would no longer be of the same pixels."""
     assert jax.random.bits(jax.random.key(0), (2,)).tolist() == [4070199207, 4202968722]
-    assert (batches.VALIDATION_NOISE, batches.TEST_NOISE) == (1_000_001, 1_000_002)
+    assert (VALIDATION_NOISE, TEST_NOISE) == (1_000_001, 1_000_002)
 
 
 def test_the_noise_of_an_image_depends_on_its_place_alone():
     clean = np.random.default_rng(0).uniform(0.2, 2.0, (3, 16, 16, 1)).astype(np.float32)
-    noisy = batches.noisy_images(clean, IMAGING, batches.TEST_NOISE)
-    np.testing.assert_array_equal(noisy, batches.noisy_images(clean, IMAGING, batches.TEST_NOISE))
-    np.testing.assert_array_equal(noisy[:2], batches.noisy_images(clean[:2], IMAGING, batches.TEST_NOISE))
-    assert not np.array_equal(noisy, batches.noisy_images(clean, IMAGING, batches.VALIDATION_NOISE))
-    same = batches.noisy_images(np.ones((2, 16, 16, 1), np.float32), IMAGING, 0)
+    noisy = noisy_images(clean, IMAGING, TEST_NOISE)
+    np.testing.assert_array_equal(noisy, noisy_images(clean, IMAGING, TEST_NOISE))
+    np.testing.assert_array_equal(noisy[:2], noisy_images(clean[:2], IMAGING, TEST_NOISE))
+    assert not np.array_equal(noisy, noisy_images(clean, IMAGING, VALIDATION_NOISE))
+    same = noisy_images(np.ones((2, 16, 16, 1), np.float32), IMAGING, 0)
     assert not np.array_equal(same[0], same[1])
 
 
 def test_whole_images_lie_inside_the_margin(tmp_path):
     data = make_toy(tmp_path)
-    images = datasets.Selection(per_unit=1).images(data, "test")
+    images = Selection(per_unit=1).images(data, "test")
     clean = IMAGING.clean_images(data, images)
     assert clean.shape == (2, 112, 112, 1) and clean.dtype == np.float32  # 115 px of 23 Å, down to a multiple of 16
     assert np.median(clean) == pytest.approx(1.8, rel=0.3)

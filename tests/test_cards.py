@@ -15,13 +15,14 @@ from simulation.make_lattice import make_lattice
 from stemjax import records
 from stemjax.cli import main
 from stemjax.data.datasets import recipe_hash
+from stemjax.data.kinds import KINDS
 from stemjax.leaderboard import benchmark, cards, exports
-from stemjax.records import rebuild
 from tests.test_leaderboard import make_results, toy_definition
 from tests.toy import make_toy
 
 ROOT = Path(__file__).resolve().parent.parent
 CURRENT = records.current(records.load(ROOT / "results" / "records"))
+AWAY = "au-graphene-cpu"
 WITHOUT_CARD = {"movies-sbd-cpu"}  # until its data are simulated again, by a recipe that is being changed
 
 
@@ -29,18 +30,18 @@ WITHOUT_CARD = {"movies-sbd-cpu"}  # until its data are simulated again, by a re
 def written(tmp_path_factory) -> tuple[Path, Path]:
     """Folder of data sets with one in it, and a results folder with its cards."""
     root = tmp_path_factory.mktemp("cards")
-    data = make_toy(root / "data" / "toy-cpu")
-    sizes = {"cpu": {"data": {"toy": data.recipe_hash, "gone": "f" * 16}, "imaging": {}, "says": "toy"}}
+    data = make_toy(root / "data" / "pt-ceo2-cpu")
+    sizes = {"cpu": {"data": {"pt-ceo2": data.recipe_hash, "au-graphene": "f" * 16}, "imaging": {}, "says": "toy"}}
     (root / "benchmark.json").write_text(json.dumps(toy_definition(sizes=sizes)))
     found, missing = cards.find_data_sets(benchmark.read(root), root / "data")
-    assert missing == [f"gone-cpu: not here; make it: stemjax simulate gone --size cpu --out {root}/data/gone-cpu"]
+    assert missing == [f"{AWAY}: not here; make it: stemjax simulate au-graphene --size cpu --out {root}/data/{AWAY}"]
     cards.write_cards(root, benchmark.read(root), found)
-    return root / "data" / "toy-cpu", root / "cards"
+    return root / "data" / "pt-ceo2-cpu", root / "cards"
 
 
 def test_a_card_says_what_the_data_set_is(written):
     _, folder = written
-    text = (folder / "toy-cpu.md").read_text()
+    text = (folder / "pt-ceo2-cpu.md").read_text()
     assert f"`{recipe_hash({'toy': 1})}`" in text and "| test | 2 | 2 |" in text
     assert "Tracks: Pt on CeO₂, single noisy images" in text
 
@@ -48,7 +49,7 @@ def test_a_card_says_what_the_data_set_is(written):
 def test_croissant_is_valid_and_its_records_are_the_items(written):
     data, folder = written
     described = mlcroissant.Dataset(
-        jsonld=folder / "toy-cpu.croissant.json", mapping={"manifest.json": data / "manifest.json"}
+        jsonld=folder / "pt-ceo2-cpu.croissant.json", mapping={"manifest.json": data / "manifest.json"}
     )
     assert not described.metadata.ctx.issues.errors
     items = list(described.records("items"))
@@ -67,8 +68,7 @@ def test_the_projects_cards_are_of_data_sets_of_the_benchmark_or_of_records(path
 
 def test_every_data_set_of_a_record_has_a_card_and_a_text():
     named = {(record["data_set"]["name"], record["size"]) for record in CURRENT}
-    stored = {(name, size) for name, size in named if name not in rebuild.MADE}
-    assert {name for name, _ in stored} <= set(cards.ABOUT)
+    stored = {(name, size) for name, size in named if KINDS[name].simulate}
     made = {path.stem for path in (ROOT / "results" / "cards").glob("*.md")}
     assert {f"{name}-{size}" for name, size in stored} - made <= WITHOUT_CARD
 
@@ -76,11 +76,12 @@ def test_every_data_set_of_a_record_has_a_card_and_a_text():
 def test_data_sets_that_only_records_name_are_found_too(written, tmp_path):
     data, _ = written
     named = [
-        {"size": "cpu", "data_set": {"name": name, "recipe_hash": "e" * 16}} for name in ("lattice", "toy", "glyphs")
+        {"size": "cpu", "data_set": {"name": name, "recipe_hash": "e" * 16}}
+        for name in ("lattice", "pt-ceo2", "glyphs")
     ]
     found, missing = cards.find_data_sets(benchmark.read(data.parents[1]), data.parent, named)
-    assert list(found) == ["toy-cpu"]  # of the benchmark's recipe
-    assert [text.partition(":")[0] for text in missing] == ["gone-cpu", "lattice-cpu"]
+    assert list(found) == ["pt-ceo2-cpu"]  # of the benchmark's recipe
+    assert [text.partition(":")[0] for text in missing] == [AWAY, "lattice-cpu"]
     lattice = make_lattice(tmp_path / "lattice-smoke")
     assert "truth.npy" not in cards.card_of("lattice-smoke", lattice, [])
 

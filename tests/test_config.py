@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from stemjax import config, records
-from stemjax.data import batches, datasets
+from stemjax.data import micrographs
+from stemjax.data.images import Images
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.physics.noise import Gaussian as GaussianNoise
 from stemjax.records.rebuild import imaging_of
@@ -26,7 +27,7 @@ def test_every_tag_is_of_one_class_where_the_table_says():
 
 
 def test_both_forms_come_back():
-    imaging = batches.Imaging(counts=3.0, noise=GaussianNoise(7.0))
+    imaging = micrographs.Imaging(counts=3.0, noise=GaussianNoise(7.0))
     short, whole = config.to_config(imaging), config.to_config(imaging, complete=True)
     assert short["class"] == "batches.Imaging" and set(short) == {"class", "counts", "noise"}
     assert whole["class"] == "Imaging" and whole["noise"]["class"] == "Gaussian" and "margin" in whole
@@ -36,8 +37,8 @@ def test_both_forms_come_back():
 
 
 def test_a_class_of_the_project_without_a_tag_is_an_error():
-    with pytest.raises(TypeError, match=r"stemjax.data.datasets.Images has no tag in stemjax.config.PLACES"):
-        config.to_config(datasets.Images(*[()] * 3))
+    with pytest.raises(TypeError, match=r"stemjax.data.images.Images has no tag in stemjax.config.PLACES"):
+        config.to_config(Images((), ()))
 
 
 def test_only_classes_of_the_table_are_made():
@@ -47,7 +48,7 @@ def test_only_classes_of_the_table_are_made():
 
     mine = config.to_config(Mine(2.0))
     assert mine["class"].endswith("Mine") and mine["strength"] == 2.0
-    for tag in (mine["class"], "pathlib.Path", "batches.device_arrays", "stemjax.data.batches.Imaging", ""):
+    for tag in (mine["class"], "pathlib.Path", "batches.device_arrays", "stemjax.data.micrographs.Imaging", ""):
         with pytest.raises(ValueError, match="unknown method or network"):
             config.from_config({"class": tag})
 

@@ -7,9 +7,10 @@ from experiments import convert_nrmse
 from experiments.workspace import Workspace
 from stemjax import records
 from stemjax.apply.evaluate import ImageSet, scores
-from stemjax.data.batches import Imaging
+from stemjax.data.au_graphene import GrapheneImaging
 from stemjax.data.hrtem_movies import HrtemImaging
-from stemjax.data.movies import FrameList, GrapheneImaging
+from stemjax.data.images import Images
+from stemjax.data.micrographs import Imaging
 from stemjax.data.photographs import EveryPhotograph, PhotographImaging, open_photographs
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.records.making import derived_record
@@ -24,7 +25,7 @@ def images_of(imaging, side: int = 24) -> ImageSet:
     clean = rng.uniform(0.2, 5.0, (6, side, side, len(imaging.channels))).astype("f4")
     noisy = clean + rng.normal(0, 0.3, clean.shape).astype("f4")
     item = np.repeat(np.arange(2, dtype=np.int32), 3)
-    listed = FrameList(item, np.tile(np.arange(3, dtype=np.int32), 2), np.array(["a", "b"])[item])
+    listed = Images(item, np.array(["a", "b"])[item], frame=np.tile(np.arange(3, dtype=np.int32), 2))
     return ImageSet(clean, noisy, listed, [f"image{n}" for n in range(6)], imaging)
 
 

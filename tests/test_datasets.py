@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from stemjax.data import datasets
-from stemjax.data.datasets import Selection, decode_waves, encode_waves, open_data_set, verify
+from stemjax.data.datasets import decode_waves, encode_waves, open_data_set, verify
+from stemjax.data.micrographs import Selection
 from stemjax.files import write_whole
 from tests.damage import KINDS, damage
 from tests.toy import UNITS, make_toy
@@ -58,7 +59,7 @@ def test_few_or_vanishing_coefficients(count):
 
 
 def test_an_opened_data_set(data):
-    assert data.name == "toy" and len(data.items) == sum(UNITS.values())
+    assert data.name == "pt-ceo2" and len(data.items) == sum(UNITS.values())
     assert data.waves([2, 0]).shape == (2, len(data.band.indices))
     np.testing.assert_array_equal(data.waves([2, 0])[1], data.waves()[0])
     assert data.truth.dtype == datasets.TRUTH

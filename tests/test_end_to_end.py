@@ -9,7 +9,8 @@ import tifffile
 from stemjax import records, tables
 from stemjax.apply.evaluate import denoise_all, image_set
 from stemjax.cli import main
-from stemjax.data import batches, datasets
+from stemjax.data import datasets, micrographs
+from stemjax.data.micrographs import Selection
 from stemjax.denoisers.supervised import Supervised
 from stemjax.models import presets
 from stemjax.networks import UNet
@@ -17,8 +18,8 @@ from stemjax.training.train import Optimiser, load_run, train
 from tests.toy import make_toy
 
 RUN = {
-    "imaging": batches.Imaging(sampling=0.2, counts=7.5),
-    "crops": batches.Crops(size=32, count=4, render=256),
+    "imaging": micrographs.Imaging(sampling=0.2, counts=7.5),
+    "crops": micrographs.Crops(size=32, count=4, render=256),
     "optimiser": Optimiser(learning_rate=5e-3, schedule="cosine", warmup=5),
     "steps": 60,
     "validate_every": 20,
@@ -54,7 +55,7 @@ def test_from_atoms_to_a_table(data, tmp_path, monkeypatch, capsys):
     assert info["log"][-1]["step"] == run.steps
 
     # A file from the microscope, denoised by the run.
-    test = image_set(data, datasets.Selection(), "test", 1, run.imaging)
+    test = image_set(data, Selection(), "test", 1, run.imaging)
     micrograph = tmp_path / "micrograph.tif"
     tifffile.imwrite(micrograph, test.noisy[0, ..., 0].astype(np.uint16), imagej=True)
     options = ["--model", str(outcome.folder), "--sampling", "0.2"]

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from stemjax.apply import evaluate
-from stemjax.data import batches, datasets, movies
+from stemjax.data import micrographs
 from stemjax.data.hrtem_movies import HrtemImaging
+from stemjax.data.images import TEST_NOISE, VALIDATION_NOISE, Images, noisy_images
+from stemjax.data.micrographs import Selection
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.metrics.image import score
 from tests.toy import UNITS, make_toy
 
-IMAGING = batches.Imaging(sampling=0.4, counts=1.8, margin=1.0)
+IMAGING = micrographs.Imaging(sampling=0.4, counts=1.8, margin=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -25,21 +27,21 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def test_set(data):
-    return evaluate.image_set(data, datasets.Selection(), "test", 2, IMAGING)
+    return evaluate.image_set(data, Selection(), "test", 2, IMAGING)
 
 
 def test_an_image_set(data, test_set):
     assert len(test_set) == len(test_set.name) == 2 * UNITS["test"]
     assert test_set.clean.shape == test_set.noisy.shape == (4, 48, 48, 1)
     assert test_set.name[0] == "toy-6-defocus50" and len(set(test_set.name)) == 4
-    again = evaluate.image_set(data, datasets.Selection(), "test", 2, IMAGING)
+    again = evaluate.image_set(data, Selection(), "test", 2, IMAGING)
     np.testing.assert_array_equal(again.noisy, test_set.noisy)
 
 
 def test_validation_and_test_have_noise_of_their_own(test_set):
-    expected = batches.noisy_images(test_set.clean, IMAGING, batches.TEST_NOISE)
+    expected = noisy_images(test_set.clean, IMAGING, TEST_NOISE)
     np.testing.assert_array_equal(test_set.noisy, expected)
-    assert batches.TEST_NOISE != batches.VALIDATION_NOISE
+    assert TEST_NOISE != VALIDATION_NOISE
 
 
 def test_scores_are_those_of_the_contract(test_set):
@@ -113,7 +115,7 @@ def test_a_fit_takes_away_what_is_level_and_leaves_what_is_shape():
     rng = np.random.default_rng(0)
     clean = rng.uniform(1, 3, (6, 32, 32, 1)).astype(np.float32)
     noisy = rng.poisson(40 * clean).astype(np.float32) / 40
-    images = movies.FrameList(np.repeat([0, 1], 3), np.tile(np.arange(3), 2), np.repeat(["a", "b"], 3))
+    images = Images(np.repeat([0, 1], 3), np.repeat(["a", "b"], 3), frame=np.tile(np.arange(3), 2))
     shown = evaluate.ImageSet(clean, noisy, images, [f"f{i}" for i in range(6)], HrtemImaging())
     gain, offset = (np.repeat(values, 3)[:, None, None, None] for values in ([0.5, 3.0], [7.0, -2.0]))
 

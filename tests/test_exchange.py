@@ -16,11 +16,11 @@ from stemjax import records
 from stemjax.apply.evaluate import image_set
 from stemjax.cli import main
 from stemjax.data import datasets
-from stemjax.data.haadf import HaadfImaging
-from stemjax.data.movies import Frames
+from stemjax.data.haadf_pt import HaadfImaging
+from stemjax.data.images import Frames
 from stemjax.leaderboard import benchmark, exchange
 from stemjax.records import rebuild
-from tests.test_haadf import make as make_haadf
+from tests.toy_haadf import make_toy_haadf as make_haadf
 from tests.toy_track import CARD, IMAGING, contents, leaderboard_verb, make_place, predictions
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from stemjax.apply.evaluate import image_set
-from stemjax.data import batches, glyphs
+from stemjax.data import glyphs
+from stemjax.data.crops import MovieCrops
 from stemjax.data.glyphs import ClippedUniform, GlyphImaging, Glyphs
-from stemjax.data.movies import MovieCrops
+from stemjax.data.images import TEST_NOISE, clean_and_noisy
 
 MATPLOTLIBS_FONT = "DejaVu Sans"  # comes with matplotlib; it has no Chinese
 
@@ -141,7 +142,7 @@ def test_the_noise_is_uniform_clipped_and_rescaled_to_0_to_1():
 def test_a_character_is_recorded_once_and_a_batch_repeats_it(drawn_by_hand):
     imaging, chosen = GlyphImaging(), Glyphs().images(drawn_by_hand, "train")
     arrays = imaging.device_arrays(drawn_by_hand, chosen)
-    alone = imaging.device_arrays(drawn_by_hand, glyphs.GlyphList(chosen.item[2:3], chosen.unit[2:3]))
+    alone = imaging.device_arrays(drawn_by_hand, chosen.part(slice(2, 3)))
     np.testing.assert_array_equal(alone["noisy"][0], arrays["noisy"][2])
     recorded = {np.asarray(image).tobytes() for image in arrays["noisy"]}
     assert len(recorded) == 4
@@ -155,5 +156,5 @@ def test_test_characters_have_noise_of_their_own_and_are_scored_as_glyphs(drawn_
     test = image_set(drawn_by_hand, Glyphs(), "test", 1, GlyphImaging())
     assert len(test) == 1 and test.name == ["U+5"] and test.imaging.contract() == {"protocol": "glyph"}
     assert test.clean.max() == 1 and 0 == test.noisy.min() < test.noisy.max() <= 1
-    again = batches.clean_and_noisy(drawn_by_hand, test.images, GlyphImaging(), batches.TEST_NOISE)[1]
+    again = clean_and_noisy(drawn_by_hand, test.images, GlyphImaging(), TEST_NOISE)[1]
     np.testing.assert_array_equal(again, test.noisy)

@@ -1,62 +1,27 @@
 """HAADF movies: closed forms of rendering, drift, film, scan errors, and the batches that are cut from them."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from stemjax.data import datasets, haadf
-from stemjax.data.haadf import HaadfImaging
-from stemjax.data.movies import FrameList, Frames, MovieCrops
+from stemjax.data import haadf_pt
+from stemjax.data.crops import MovieCrops
+from stemjax.data.haadf_pt import HaadfImaging
+from stemjax.data.images import Frames
 from stemjax.physics.noise import Dose
-
-PIXELS, MARGIN, SAMPLING, MEAN, HEIGHT, SIGMA, BLUR = 40, 8, 0.3, 0.004, 0.05, 0.3, 0.8
-MOTION = [("item", "<i4"), ("frame", "<i4"), ("drift_y_angstrom", "<f4"), ("drift_x_angstrom", "<f4")]
-# Columns (y, x) [Å] and atoms in them, by frame; the last one lies outside.
-COLUMNS = [((3.1, 4.47), 1), ((6.0, 8.83), 2), ((8.8, 5.0), 5), ((-1.0, 6.0), 1)]
-
-
-def make(folder: Path, columns=COLUMNS, power=0.0) -> datasets.DataSet:
-    """Two movies of 3 frames: Gaussian atoms, two of which shine like 2.5, and a film of white grains up to 1 1/Å."""
-    folder.mkdir(parents=True, exist_ok=True)
-    truth = [
-        (i, f, x, y, b"Pt", n, n == 1) for i in range(2) for f in range(3) for (y, x), n in columns[: len(columns) - f]
-    ]
-    radius = 0.1 * np.arange(40)
-    profile = HEIGHT * np.exp(-(radius**2) / (2 * SIGMA**2))
-    spectrum = np.where(np.arange(30) * 0.1 < 1.05, power, 0)
-    arrays = {
-        "contrast.npy": np.stack([profile, 2.5 * profile]).astype(np.float32),
-        "background.npy": spectrum.astype(np.float32)[None],
-        "frames.npy": np.array([(i, f, 0.6 * f, -0.9 * f) for i in range(2) for f in range(3)], MOTION),
-        "truth.npy": np.array(truth, datasets.TRUTH),
-    }
-    item = {"session": "film-20nm", "frames": 3, "setting": 0, "blur_fwhm_angstrom": BLUR, "thickness_nm": 20.0}
-    manifest = {
-        "format": datasets.FORMAT,
-        "format_version": datasets.FORMAT_VERSION,
-        "name": "toy-haadf",
-        "recipe": {"power": power},
-        "recipe_hash": datasets.recipe_hash({"power": power}),
-        "frame": {"pixels": PIXELS, "margin": MARGIN, "sampling_angstrom": SAMPLING, "channels": ["haadf"]},
-        "library": {"step_angstrom": 0.1, "frequency_step": 0.1, "film_mean": [MEAN]},
-        "items": [item | {"id": f"m{i}", "unit": f"m{i}", "split": ("train", "test")[i]} for i in range(2)],
-        "files": {name: datasets.write_array(folder / name, array) for name, array in arrays.items()},
-    }
-    datasets.write_manifest(folder, manifest)
-    return datasets.open_data_set(folder)
+from tests.toy_haadf import BLUR, COLUMNS, HEIGHT, MEAN, PIXELS, SAMPLING, SIGMA, make_toy_haadf
 
 
 @pytest.fixture(scope="module")
 def atoms(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("atoms"))
+    return make_toy_haadf(tmp_path_factory.mktemp("atoms"))
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("film"), columns=[], power=1e-7)
+    return make_toy_haadf(tmp_path_factory.mktemp("film"), columns=[], power=1e-7)
 
 
 TRAIN = Frames(session=("film-20nm",))
@@ -78,7 +43,7 @@ def test_columns_are_gaussians_of_the_right_brightness_and_place(atoms):
 def test_the_film_drifts_and_has_the_variance_of_its_spectrum(film):
     clean = HaadfImaging().clean_images(film, TRAIN.images(film, "train"))[..., 0]
     np.testing.assert_allclose(clean[1, 2:, :-3], clean[0, :-2, 3:], atol=1e-7)  # 0.6 and -0.9 Å
-    _, _, grain, mean = haadf.library(film, 0)
+    _, _, grain, mean = haadf_pt.library(film, 0)
     sides = np.where(np.arange(grain.shape[1]) == 0, 1, 2)
     g = np.linspace(0, 1.05, 1000)
     blur = np.exp(-4 * (np.pi * BLUR / np.sqrt(8 * np.log(2)) * g) ** 2)
@@ -92,7 +57,7 @@ def test_the_film_drifts_and_has_the_variance_of_its_spectrum(film):
 def test_the_noise_is_that_of_the_frame_whoever_asks(atoms):
     imaging, images = HaadfImaging(noise=Dose(500.0)), TRAIN.images(atoms, "train")
     noisy = imaging.noisy_images(atoms, images)
-    some = FrameList(images.item[1:2], images.frame[1:2], images.unit[1:2])
+    some = images.part(slice(1, 2))
     np.testing.assert_array_equal(imaging.noisy_images(atoms, some)[0], noisy[1])
     np.testing.assert_array_equal(imaging.device_arrays(atoms, images)["noisy"], noisy)
     counts = 500 * noisy

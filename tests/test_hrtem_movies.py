@@ -7,61 +7,24 @@ import numpy as np
 import pytest
 
 from stemjax.apply import evaluate
-from stemjax.data import batches, datasets
-from stemjax.data.datasets import TRUTH
-from stemjax.data.hrtem_movies import EIGHT_BIT, IMAGING, ClipCrops, FrameCrops, HrtemImaging
-from stemjax.data.movies import FrameList, Frames
+from stemjax.data import micrographs
+from stemjax.data.crops import ClipCrops, FrameCrops
+from stemjax.data.hrtem_movies import EIGHT_BIT, IMAGING, HrtemImaging
+from stemjax.data.images import Frames, Images
 from stemjax.metrics.image import contracts
-from stemjax.physics.optics import Band, to_band
+from tests.toy_hrtem import BAND, PIXELS, SHIFTS, make_toy_hrtem
 
-BAND, CELL_PIXELS, PIXELS, SAMPLING, WINDOW = Band(cell=12.0), 60, 32, 0.2, (12, 20)
-SHIFTS = np.array([(0, 0), (2, -3), (5, 4), (-6, 1)])  # (y, x) of the frames, whole pixels
 ALL = Frames(session=())
 DETECTOR = IMAGING["co"].noise
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Three movies of 4 frames and two states, a cluster of phase objects and one object fewer."""
-    folder = tmp_path_factory.mktemp("hrtem")
-    place = np.arange(CELL_PIXELS) * SAMPLING
-    frames, items, files = [], [], {}
-    motion = ["item", "frame", "wave", "drift_y_angstrom", "drift_x_angstrom"]
-    for item, split in enumerate(("train", "validation", "test")):
-        rng = np.random.default_rng(item)
-        bumps = [
-            np.exp(-((place[:, None] - y) ** 2 + (place - x) ** 2) / 0.5) for y, x in rng.uniform(4, 9, size=(6, 2))
-        ]
-        waves = [np.exp(1j * sum(bumps)), np.exp(1j * sum(bumps[1:]))]
-        name = f"toy-{item}"
-        files[f"{name}.npy"] = datasets.write_array(
-            folder / f"{name}.npy", datasets.encode_waves(to_band(np.stack(waves), BAND))
-        )
-        facts = {"id": name, "unit": name, "session": "toy", "split": split, "frames": len(SHIFTS)}
-        items.append(facts | {"shard": f"{name}.npy", "defocus_angstrom": 60.0, "window": list(WINDOW)})
-        frames += [(item, frame, frame // 3, *(SAMPLING * shift)) for frame, shift in enumerate(SHIFTS)]
-    dtype = list(zip(motion, ["<i4"] * 3 + ["<f4"] * 2, strict=True))
-    files["frames.npy"] = datasets.write_array(folder / "frames.npy", np.array(frames, dtype))
-    files["truth.npy"] = datasets.write_array(folder / "truth.npy", np.zeros(0, TRUTH))
-    datasets.write_manifest(
-        folder,
-        {
-            "format": datasets.FORMAT,
-            "format_version": datasets.FORMAT_VERSION,
-            "name": "toy",
-            "recipe": {"toy": 2},
-            "recipe_hash": datasets.recipe_hash({"toy": 2}),
-            "frame": {"pixels": PIXELS, "sampling_angstrom": SAMPLING, "channels": ["image"]},
-            "band": {"cell": BAND.cell},
-            "items": items,
-            "files": files,
-        },
-    )
-    return datasets.open_data_set(folder)
+    return make_toy_hrtem(tmp_path_factory.mktemp("hrtem"))
 
 
 def few(images, rows):
-    return FrameList(images.item[rows], images.frame[rows], images.unit[rows])
+    return images.part(rows)
 
 
 def test_drift_moves_the_frame_and_a_state_changes_it(data):
@@ -131,7 +94,7 @@ def test_test_images_have_the_noise_of_the_recording_and_the_range_of_the_movie(
     clean = np.array([0.0, 1.0, 5.0, 9.0]).reshape(4, 1, 1, 1)
     each = contracts(imaging.contract(), clean, np.array(["a", "a", "b", "b"]))
     assert [contract["data_range"] for contract in each] == [1.0, 1.0, 4.0, 4.0]
-    assert contracts(batches.Imaging().contract(), clean, np.zeros(4)) == [batches.Imaging().contract()] * 4
+    assert contracts(micrographs.Imaging().contract(), clean, np.zeros(4)) == [micrographs.Imaging().contract()] * 4
 
 
 # ---------------------------------------------------------------------------------------------------- clips
@@ -198,8 +161,8 @@ def test_the_impossible_is_refused(data, arrays):
         HrtemImaging(units="bytes")
     images = ALL.images(data, "test")
     with pytest.raises(OSError, match="has no frame 4 of toy-2"):
-        HrtemImaging().clean_images(data, FrameList(images.item, images.frame + 1, images.unit))
-    both = FrameList(np.array([0, 1, 1]), np.array([0, 0, 1]), np.array(["toy-0", "toy-1", "toy-1"]))
+        HrtemImaging().clean_images(data, Images(images.item, images.unit, frame=images.frame + 1))
+    both = Images(np.array([0, 1, 1]), np.array(["toy-0", "toy-1", "toy-1"]), frame=np.array([0, 0, 1]))
     with pytest.raises(ValueError, match=r"movies of \[1, 2\] frames; choose as many of each"):
         HrtemImaging().device_arrays(data, both)
 

@@ -15,10 +15,11 @@ from stemjax import files, records, tables
 from stemjax.apply.evaluate import image_set
 from stemjax.apply.inference import denoise_image
 from stemjax.cli import main
+from stemjax.data.crops import MovieCrops
 from stemjax.data.glyphs import GlyphImaging, Glyphs
 from stemjax.data.image_folder import ImagePairs, open_image_pairs
-from stemjax.data.movies import MovieCrops
 from stemjax.data.photographs import Photographs
+from stemjax.data.recordings import read_images
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.models.presets import find_preset
@@ -67,7 +68,7 @@ def test_files_are_split_and_a_stack_is_not_divided(tmp_path):
     assert data.names(images)[0] == "s2.tif: frame 0" and set(images.unit) == {"s2.tif", "s4.tif"}
     np.testing.assert_array_equal(data.recording("train").frame(3), data.noisy.frame(9))
     first_slice = tifffile.imread(tmp_path / "clean" / "s2.tif")[0]
-    np.testing.assert_array_equal(images.read(data.clean)[0, ..., 0], first_slice)
+    np.testing.assert_array_equal(read_images(data.clean, images)[0, ..., 0], first_slice)
     with pytest.raises(ValueError, match="a stack of 3 frames in a folder of images: give it by itself"):
         files.read_folder(tmp_path / "noisy")
     tifffile.imwrite(tmp_path / "clean/s3.tif", rng.normal(size=(2, 20, 24)).astype("f4"), photometric="minisblack")

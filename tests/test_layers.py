@@ -143,7 +143,7 @@ def test_a_sound_tree_has_no_faults(tmp_path):
     sound = {
         "stemjax/__init__.py": "__version__ = '1'",
         "stemjax/physics/noise.py": "import jax\nimport numpy as np",
-        "stemjax/data/batches.py": "from ..physics import noise\nfrom .datasets import DataSet",
+        "stemjax/data/micrographs.py": "from ..physics import noise\nfrom .datasets import DataSet",
         "stemjax/networks/unet.py": "import flax.linen as nn\nfrom .layers import conv\nfrom . import layers",
         "stemjax/training/train.py": "def log():\n    import wandb\n    import rich",
         "stemjax/cli/train.py": "import tyro\nfrom ..training import train\ndef make():\n    import simulation.make",
@@ -157,7 +157,7 @@ def test_a_sound_tree_has_no_faults(tmp_path):
     ("place", "source"),
     [
         ("stemjax/physics/noise.py", "from stemjax.training import train"),
-        ("stemjax/physics/noise.py", "import stemjax.data.batches"),
+        ("stemjax/physics/noise.py", "import stemjax.data.micrographs"),
         ("stemjax/physics/noise.py", "from ..metrics.image import score"),
         ("stemjax/physics/noise.py", "def sample():\n    from ..data import batches"),
         ("stemjax/metrics/image.py", "from ..networks.unet import UNet"),

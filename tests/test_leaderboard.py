@@ -10,9 +10,8 @@ import pytest
 
 from stemjax import leaderboard, records
 from stemjax.cli import main
-from stemjax.data.batches import TEST_NOISE, VALIDATION_NOISE
 from stemjax.data.datasets import recipe_hash
-from stemjax.data.movies import RECORDING_NOISE
+from stemjax.data.images import RECORDING_NOISE, TEST_NOISE, VALIDATION_NOISE
 from stemjax.data.older_recipes import OLDER
 from stemjax.denoisers.supervised import Supervised
 from stemjax.leaderboard import benchmark, entries, pictures, ranks

@@ -6,9 +6,11 @@ import jax
 import numpy as np
 import pytest
 
-from stemjax.data import datasets, movies
-from stemjax.data.movies import Frames, GrapheneImaging, MovieCrops
-from stemjax.physics import render
+from stemjax.data import au_graphene, datasets
+from stemjax.data.au_graphene import GrapheneImaging
+from stemjax.data.crops import MovieCrops
+from stemjax.data.images import Frames
+from stemjax.physics import contrast_library
 from stemjax.physics.noise import Gaussian
 from tests import toy_movies
 from tests.toy_movies import FRAMES, PIXELS, SAMPLING
@@ -47,11 +49,11 @@ def test_clean_frames_are_those_of_the_movie(data):
     clean = IMAGING.clean_images(data, frames)
     assert clean.shape == (2 * FRAMES, PIXELS, PIXELS, 2) and clean.dtype == np.float32
     truth, motion = data.truth, data.array("frames.npy")
-    view = jax.jit(render.view, static_argnames="sampling")
-    draw = jax.jit(render.frame, static_argnames="pixels")
+    view = jax.jit(contrast_library.view, static_argnames="sampling")
+    draw = jax.jit(contrast_library.frame, static_argnames="pixels")
     for row in (0, 3, FRAMES + 1):
         item, frame = data.items[frames.item[row]], frames.frame[row]
-        library = movies.read_libraries(data, [0, 1])[item["setting"]]
+        library = au_graphene.read_libraries(data, [0, 1])[item["setting"]]
         seen = view(library, item["rotation_deg"], item["blur_fwhm_angstrom"], SAMPLING)
         rows = truth[(truth["item"] == frames.item[row]) & (truth["frame"] == frame)]
         drift = motion[(motion["item"] == frames.item[row]) & (motion["frame"] == frame)][0]
@@ -64,9 +66,9 @@ def test_clean_frames_are_those_of_the_movie(data):
 
 def test_the_renderer_compiles_once(data):
     IMAGING.clean_images(data, Frames().images(data, "train"))
-    before = movies._view._cache_size(), movies._movie._cache_size()
+    before = au_graphene._view._cache_size(), au_graphene._movie._cache_size()
     IMAGING.clean_images(data, Frames(session=(), per_unit=1).images(data, "test"))
-    assert (movies._view._cache_size(), movies._movie._cache_size()) == before
+    assert (au_graphene._view._cache_size(), au_graphene._movie._cache_size()) == before
 
 
 def test_one_channel_is_that_of_both(data):
@@ -157,11 +159,11 @@ def changed(data, **arrays):
 def test_a_frame_without_motion_and_a_library_cut_too_short_are_named(data):
     frames = Frames().images(data, "train")
     with pytest.raises(OSError, match="has no a-0-frame002"):
-        movies.read_motion(changed(data, frames=np.delete(data.array("frames.npy"), 2)), frames)
+        au_graphene.read_motion(changed(data, frames=np.delete(data.array("frames.npy"), 2)), frames)
     contrast = np.array(data.array("contrast.npy"))
     contrast[..., 0, 0, :] = 0.01
     with pytest.raises(ValueError, match="larger patches"):
-        movies.read_libraries(changed(data, contrast=contrast), [0, 1])
+        au_graphene.read_libraries(changed(data, contrast=contrast), [0, 1])
     other = datasets.DataSet(data.folder, data.manifest | {"frame": data.manifest["frame"] | {"sampling_angstrom": 1}})
     with pytest.raises(ValueError, match=r"1 Å instead of 0\.46"):
         IMAGING.clean_images(other, frames)
@@ -170,7 +172,7 @@ def test_a_frame_without_motion_and_a_library_cut_too_short_are_named(data):
 def test_frames_without_adatoms_are_background(data):
     frames = replace(Frames(), movies=1).images(data, "train")
     bare = changed(data, truth=np.zeros(0, datasets.TRUTH))
-    positions, present, drift = movies.read_motion(bare, frames)
+    positions, present, drift = au_graphene.read_motion(bare, frames)
     assert positions.shape == (FRAMES, 1, 2) and not present.any() and drift.shape == (FRAMES, 2)
 
 

@@ -7,9 +7,9 @@ from experiments.n2v_figure_3 import CLEAR, LENGTH, _strongest
 from experiments.n2v_figure_4 import APART, BETWEEN, EDGE, JITTER, Planted, _pairs, measure
 from stemjax import records, tables
 from stemjax.apply.evaluate import ImageSet
-from stemjax.data.movies import GrapheneImaging
+from stemjax.data.au_graphene import GrapheneImaging
 from stemjax.metrics.lattice import Lattice, polar_vector
-from stemjax.physics import render
+from stemjax.physics import contrast_library
 from stemjax.physics.noise import Gaussian
 from tests.test_records import a_record
 
@@ -118,7 +118,7 @@ def test_the_line_keeps_clear_of_adatoms_and_follows_the_lattice():
 
 def test_pairs_are_planted_as_stated():
     cell, sites = (4.26, 2.46), np.zeros((9, 2))
-    library = render.Library(np.zeros((4, 4, 1)), np.zeros((9, 4, 4, 1)), sites, cell, 12.6)
+    library = contrast_library.Library(np.zeros((4, 4, 1)), np.zeros((9, 4, 4, 1)), sites, cell, 12.6)
     drift, rotation, side = np.array([0.3, -0.7]), 17.0, 127 * 0.46
     pairs = np.stack(
         [_pairs(np.random.default_rng(seed), library, rotation, drift, (128, 128), 0.46) for seed in range(10)]
@@ -129,7 +129,9 @@ def test_pairs_are_planted_as_stated():
     apart = np.linalg.norm(centres[:, :, None] - centres[:, None], axis=-1) + 99 * np.eye(pairs.shape[1])
     assert apart.min() >= BETWEEN
     # The first of a pair is near a site: a third of the primitive vectors.
-    thirds = 3 * np.asarray(render.primitive_coordinates(render.to_lattice(pairs[:, :, 0], rotation, drift), cell))
+    thirds = 3 * np.asarray(
+        contrast_library.primitive_coordinates(contrast_library.to_lattice(pairs[:, :, 0], rotation, drift), cell)
+    )
     step = np.linalg.norm([(cell[0] / 2 / 3, cell[1] / 2 / 3)])  # Å of a third
     assert np.abs(thirds - np.rint(thirds)).std() * step < 1.5 * JITTER
     angles = np.arctan2(*np.moveaxis(pairs[:, :, 1] - pairs[:, :, 0], -1, 0)).ravel()

@@ -17,11 +17,12 @@ BATCHES = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
-from stemjax.data import batches, datasets
+from stemjax.data import datasets, micrographs
+from stemjax.data.micrographs import Selection
 from stemjax.training import parallel
 data = datasets.open_data_set(sys.argv[2])
-imaging, crops = batches.Imaging(sampling=0.2, counts=1.8), batches.Crops(size=16, count=8, render=64)
-arrays = batches.Imaging().device_arrays(data, datasets.Selection().images(data, "train"))
+imaging, crops = micrographs.Imaging(sampling=0.2, counts=1.8), micrographs.Crops(size=16, count=8, render=64)
+arrays = micrographs.Imaging().device_arrays(data, Selection().images(data, "train"))
 found = []
 for devices in (1, 2):
     mesh = parallel.batch_mesh(devices)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from stemjax.data.movies import MovieCrops
+from stemjax.data.crops import MovieCrops
 from stemjax.data.recordings import HELD_OUT, RecordedFrames, RecordedImaging, open_recording
 
 DUAL = RecordedImaging(channels=("adf", "bf"))

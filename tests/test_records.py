@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stemjax import records
-from stemjax.data.batches import Imaging
+from stemjax.data.micrographs import Imaging
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.records import store
 

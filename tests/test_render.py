@@ -5,12 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stemjax.physics import render
+from stemjax.physics import contrast_library
 from tests import toy_movies
 from tests.toy_movies import CELL, FWHM, PATCH, SAMPLING, SITES, SIZE
 
 SHAPE = (30, 26)
-VIEW, FRAME = jax.jit(render.view, static_argnames="sampling"), jax.jit(render.frame, static_argnames="pixels")
+VIEW, FRAME = (
+    jax.jit(contrast_library.view, static_argnames="sampling"),
+    jax.jit(contrast_library.frame, static_argnames="pixels"),
+)
 NO_DRIFT = np.zeros(2, np.float32)
 
 
@@ -86,7 +89,7 @@ def test_any_band_limited_library_is_rendered_exactly():
     taper = np.where(radius < PATCH / 2, np.cos(np.pi * radius / PATCH) ** 2, 0)
     contrast = band_limited(rng.normal(size=(9, SIZE, SIZE, 2)), (PATCH, PATCH), 0.9) * taper
     background = band_limited(rng.normal(size=(14, 8, 2)), CELL, 1.5)
-    library = render.Library(
+    library = contrast_library.Library(
         jnp.asarray(background, jnp.float32), jnp.asarray(contrast, jnp.float32), jnp.asarray(SITES), CELL, PATCH
     )
 
@@ -146,18 +149,22 @@ def test_the_lattice_repeats(library):
 
 def test_site_weights():
     primitive = np.array([[0.0, CELL[1]], [CELL[0] / 2, CELL[1] / 2]])  # (y, x) of the two vectors
-    at_sites = render.site_weights(jnp.asarray(SITES @ primitive + 3 * primitive[1]), jnp.asarray(SITES), CELL)
+    at_sites = contrast_library.site_weights(
+        jnp.asarray(SITES @ primitive + 3 * primitive[1]), jnp.asarray(SITES), CELL
+    )
     np.testing.assert_allclose(at_sites, np.eye(9), atol=1e-5)
     anywhere = np.random.default_rng(0).uniform(-30, 30, (50, 2))
-    weights = render.site_weights(jnp.asarray(anywhere), jnp.asarray(SITES), CELL)
+    weights = contrast_library.site_weights(jnp.asarray(anywhere), jnp.asarray(SITES), CELL)
     np.testing.assert_allclose(weights, [bilinear(*point) for point in anywhere], atol=1e-4)
 
 
 def test_geometry_inverts():
     points = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
-    there = render.to_frame(points, 25.0, np.array([1.0, -2.0]))
-    np.testing.assert_allclose(render.to_lattice(there, 25.0, np.array([1.0, -2.0])), points, atol=1e-5)
-    np.testing.assert_allclose(render.to_frame(np.array([0.0, 1.0]), 90.0, NO_DRIFT), [1, 0], atol=1e-6)  # x to y
+    there = contrast_library.to_frame(points, 25.0, np.array([1.0, -2.0]))
+    np.testing.assert_allclose(contrast_library.to_lattice(there, 25.0, np.array([1.0, -2.0])), points, atol=1e-5)
+    np.testing.assert_allclose(
+        contrast_library.to_frame(np.array([0.0, 1.0]), 90.0, NO_DRIFT), [1, 0], atol=1e-6
+    )  # x to y
 
 
 def test_absent_and_distant_adatoms_do_not_show(library):
@@ -173,7 +180,7 @@ def test_a_movie_is_its_frames(library):
     seen = VIEW(library, 5.0, 0.6, SAMPLING)
     positions = np.stack([POSITIONS, POSITIONS + 1])
     present, drift = np.array([[True] * 4, [True, False] * 2]), np.array([[0.0, 0.0], [0.2, 0.1]], np.float32)
-    movie = jax.jit(render.movie, static_argnames="pixels")(seen, positions, present, drift, SHAPE)
+    movie = jax.jit(contrast_library.movie, static_argnames="pixels")(seen, positions, present, drift, SHAPE)
     for frame in range(2):
         one = FRAME(seen, positions[frame], present[frame], drift[frame], SHAPE)
         np.testing.assert_allclose(movie[frame], one, atol=1e-6)
@@ -185,7 +192,9 @@ def test_it_compiles_once(library):
     @jax.jit
     def draw(rotation, blur, positions, present, drift):
         traces.append(1)
-        return render.frame(render.view(library, rotation, blur, SAMPLING), positions, present, drift, (8, 8))
+        return contrast_library.frame(
+            contrast_library.view(library, rotation, blur, SAMPLING), positions, present, drift, (8, 8)
+        )
 
     for count in range(3):
         draw(1.0 * count, 0.5 + 0.1 * count, POSITIONS + count, np.arange(4) < count, np.full(2, 0.1 * count, "f4"))
@@ -198,7 +207,7 @@ def test_gradients_by_position_are_those_of_differences(library):
 
     @jax.jit
     def measure(positions):
-        return jnp.sum(weights * render.frame(seen, positions, np.ones(4, bool), NO_DRIFT, SHAPE))
+        return jnp.sum(weights * contrast_library.frame(seen, positions, np.ones(4, bool), NO_DRIFT, SHAPE))
 
     gradient = np.asarray(jax.jit(jax.grad(measure))(POSITIONS))
     assert np.isfinite(gradient).all()

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from stemjax.physics.render_atoms import GaussianAtoms, Lattice
+from stemjax.physics.gaussian_atoms import GaussianAtoms, Lattice
 
 SMALL = GaussianAtoms(size=32)
 EACH = jax.jit(lambda key: GaussianAtoms(32, positions=(600, 1200)).sample(key, 6))

@@ -9,7 +9,7 @@ import pytest
 
 from experiments import atoms_validation
 from stemjax.cli import main
-from stemjax.data.stills import StillCrops, StillImaging, Stills, read_stills
+from stemjax.data.atoms import StillCrops, StillImaging, Stills, read_stills
 from stemjax.models.presets import find_preset
 from stemjax.training import train
 from tests.toy_stills import COUNTS, SIDE, make_toy_stills

@@ -8,7 +8,7 @@ from skimage.io import imread
 
 from experiments.graphene_rows import displayed
 from stemjax import figures, tables
-from stemjax.data.movies import GrapheneImaging
+from stemjax.data.au_graphene import GrapheneImaging
 from stemjax.figures.montage import montage
 from stemjax.records.scores import means
 from tests.test_records import a_record

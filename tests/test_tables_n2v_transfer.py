@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stemjax.data.movies import Frames
+from stemjax.data.images import Frames
 from stemjax.tables.n2v_transfer import FRESH, OLD, ROWS, n2v_figure_10
 from tests.test_tables_n2v import frames_of, template
 from tests.toy_movies import make_movies

@@ -6,7 +6,7 @@ import pytest
 from skimage.io import imread
 
 from stemjax import records, tables
-from stemjax.data.batches import Imaging
+from stemjax.data.micrographs import Imaging
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DURR, UNet
 from stemjax.physics.noise import Poisson, PoissonGaussian

@@ -13,8 +13,8 @@ from experiments.sbd_movie import last_weights
 from experiments.surface_profiles import SurfaceRow, surface_row
 from stemjax.apply.inference import denoise_image
 from stemjax.data import datasets
-from stemjax.data.few_images import FewImages, OneMovie, RecordedStills
-from stemjax.data.movies import FrameList
+from stemjax.data.images import Images, OneMovie
+from stemjax.data.micrographs import FewImages, RecordedStills
 from stemjax.denoisers.time_average import TimeAverage
 from stemjax.records.scores import means
 from stemjax.tables.sbd_movie import AVERAGE, EARLY, LAST, SBD, SPACE_TIME, sbd_figure_5_8, sbd_movie
@@ -199,7 +199,7 @@ def toy(tmp_path_factory):
 def test_a_still_has_the_same_noise_in_any_list(toy):
     imaging = RecordedStills(sampling=0.4, counts=2.0)
     many = FewImages(total=3).images(toy, "train")
-    few = datasets.Images(many.item[[2, 1]], many.defocus[[2, 1]], many.unit[[2, 1]])
+    few = many.part([2, 1])
     all_of_them, two = (np.asarray(imaging.device_arrays(toy, images)["noisy"]) for images in (many, few))
     assert all_of_them.shape[:2] == (len(many), 1) and all_of_them.ndim == 5
     np.testing.assert_array_equal(two, all_of_them[[2, 1]])
@@ -235,7 +235,7 @@ def test_the_profile_peaks_at_the_topmost_columns(tmp_path):
     places = [(0.3, 1.5), (3.0, 1.8), (2.0, 3.0), (4.4, 3.1), (6.8, 3.0), (3.2, 5.3)]
     truth = np.array([(0, 2, x, y, b"Pt", 3, True) for x, y in places], datasets.TRUTH)
     data, shape = Movies(truth), (1, 90, 90, 1)
-    chosen = FrameList(np.array([0]), np.array([2]), np.array(["m-1"]))
+    chosen = Images(np.array([0]), np.array(["m-1"]), frame=np.array([2]))
     images = ImageSetLike(np.zeros(shape), chosen, ["m-1-frame002"])
     row = surface_row(data, images, 0)
     np.testing.assert_allclose(row.columns[:, 1], [2.0, 4.4, 6.8], atol=1e-6)
@@ -254,7 +254,7 @@ def test_the_profile_peaks_at_the_topmost_columns(tmp_path):
 
 def test_a_frame_without_a_row_of_columns_is_refused():
     truth = np.array([(0, 0, 3.0, y, b"Pt", 3, True) for y in (2.0, 5.0)], datasets.TRUTH)
-    chosen = FrameList(np.array([0]), np.array([0]), np.array(["m-1"]))
+    chosen = Images(np.array([0]), np.array(["m-1"]), frame=np.array([0]))
     with pytest.raises(ValueError, match="no row of two Pt columns"):
         surface_row(Movies(truth), ImageSetLike(np.zeros((1, 90, 90, 1)), chosen, ["m-1-frame000"]), 0)
 
@@ -262,7 +262,7 @@ def test_a_frame_without_a_row_of_columns_is_refused():
 @dataclass(frozen=True)
 class ImageSetLike:
     clean: np.ndarray
-    images: FrameList
+    images: Images
     name: list
 
 

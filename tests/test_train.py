@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 
 from stemjax.config import from_config, to_config
-from stemjax.data import batches, datasets
+from stemjax.data import micrographs
+from stemjax.data.micrographs import Selection
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DnCNN
 from stemjax.training import checkpoint, parallel, train
 from tests.toy import make_toy
 
 ROOT = Path(__file__).parent.parent
-IMAGING = batches.Imaging(sampling=0.2, counts=1.8, margin=1.0)
-CROPS = batches.Crops(size=32, count=8, render=128)
+IMAGING = micrographs.Imaging(sampling=0.2, counts=1.8, margin=1.0)
+CROPS = micrographs.Crops(size=32, count=8, render=128)
 
 
 def small_run(data, **changes) -> train.Run:
@@ -81,7 +82,7 @@ def final_digest(folder: Path) -> str:
 
 
 def test_a_batch_is_a_function_of_key_and_step(data):
-    arrays = batches.Imaging().device_arrays(data, datasets.Selection().images(data, "train"))
+    arrays = micrographs.Imaging().device_arrays(data, Selection().images(data, "train"))
     make = jax.jit(lambda arrays, step: CROPS.batch(arrays, jax.random.key(3), step, data.band, IMAGING))
     first, again, other = (make(arrays, step) for step in (5, 5, 6))
     np.testing.assert_array_equal(first["noisy"], again["noisy"])
@@ -93,10 +94,10 @@ def test_a_batch_is_a_function_of_key_and_step(data):
 
 def test_crops_show_the_rendered_image(data):
     """Without augmentation at the pixel size of the rendering, a crop is a piece of the clean image."""
-    plain = batches.Crops(size=32, count=1, scale=(1.0, 1.0), rotation=0.0, flip=False, render=125)
-    imaging = batches.Imaging(sampling=0.2, counts=1.8, margin=0.0)
-    images = datasets.Selection(defocus=(60.0, 60.0)).images(data, "train")
-    images = datasets.Images(images.item[:1], images.defocus[:1], images.unit[:1])
+    plain = micrographs.Crops(size=32, count=1, scale=(1.0, 1.0), rotation=0.0, flip=False, render=125)
+    imaging = micrographs.Imaging(sampling=0.2, counts=1.8, margin=0.0)
+    images = Selection(defocus=(60.0, 60.0)).images(data, "train")
+    images = images.part(slice(1))
     arrays = imaging.device_arrays(data, images)
     make = jax.jit(lambda arrays, key: plain.batch(arrays, key, 0, data.band, imaging)["clean"])
     crop = np.asarray(make(arrays, jax.random.key(0)))[0, ..., 0]
@@ -276,13 +277,13 @@ DEVICES = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
-from stemjax.data import batches, datasets
+from stemjax.data import datasets
 from stemjax.physics import noise
 from stemjax.training import parallel, train
 from tests.test_train import small_run
 data = datasets.open_data_set(sys.argv[2])
 # Gaussian noise compiles sooner, and no count can move across a threshold; Poisson noise on devices: test_parallel.
-run = small_run(data, imaging=batches.Imaging(sampling=0.2, counts=1.8, margin=1.0, noise=noise.FixedGaussian(1.3)))
+run = small_run(data, imaging=micrographs.Imaging(sampling=0.2, counts=1.8, margin=1.0, noise=noise.FixedGaussian(1.3)))
 arrays = run.imaging.device_arrays(data, run.selection.images(data, "train"))
 results = {}
 for count in (1, 2, 8):

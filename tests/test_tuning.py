@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from experiments.tuning import Search, tune_run
-from stemjax.data import batches
+from stemjax.data import micrographs
 from stemjax.training.train import Optimiser, Run
 
 SEARCH = Search(batches=(2, 8), learning_rates=(1e-3, 2e-3, 4e-3), short_crops=16)
-START = Run(denoiser=None, recipe_hash="", crops=batches.Crops(count=4), steps=40, optimiser=Optimiser(warmup=2))
+START = Run(denoiser=None, recipe_hash="", crops=micrographs.Crops(count=4), steps=40, optimiser=Optimiser(warmup=2))
 
 
 @dataclass
@@ -35,7 +35,7 @@ def test_the_rate_is_chosen_by_short_runs_and_the_batch_by_whole_ones():
     run, tuning = tune_run("m", START, SEARCH, trainings, None)
     assert run == replace(
         START,
-        crops=batches.Crops(count=8),
+        crops=micrographs.Crops(count=8),
         steps=20,
         validate_every=5,
         optimiser=Optimiser(learning_rate=2e-3, warmup=2),

@@ -13,7 +13,7 @@ from stemjax import records
 from stemjax.apply.evaluate import ImageSet
 from stemjax.data import datasets
 from stemjax.data.hrtem_movies import HrtemImaging
-from stemjax.data.movies import FrameList
+from stemjax.data.images import Images
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.figures import groups as figures_groups
@@ -45,7 +45,7 @@ def make_movies(species: bytes = b"Pt", columns: int = 6) -> tuple[SimpleNamespa
         name="toy",
         recipe_hash="0" * 16,
     )
-    return data, ImageSet(clean, noisy, FrameList(item, frame, unit), names, HrtemImaging(counts=2.0))
+    return data, ImageSet(clean, noisy, Images(item, unit, frame=frame), names, HrtemImaging(counts=2.0))
 
 
 def test_a_line_follows_a_row_of_columns():

@@ -38,7 +38,7 @@ def make_toy(folder: Path) -> datasets.DataSet:
     manifest = {
         "format": datasets.FORMAT,
         "format_version": datasets.FORMAT_VERSION,
-        "name": "toy",
+        "name": "pt-ceo2",
         "units": {},
         "axes": {},
         "recipe": recipe,

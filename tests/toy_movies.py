@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from stemjax.data import datasets
-from stemjax.physics import render
+from stemjax.physics import contrast_library
 
 CELL = (2.46 * 3**0.5, 2.46)  # (y, x), Å
 SITES = np.array([(i / 3, j / 3) for i in range(3) for j in range(3)])
@@ -52,9 +52,9 @@ def library_images() -> tuple[np.ndarray, np.ndarray]:
     return closed_form_background(y[:, None], x).astype(np.float32), contrast.astype(np.float32)
 
 
-def make_library() -> render.Library:
+def make_library() -> contrast_library.Library:
     background, contrast = library_images()
-    return render.Library(background, contrast, SITES.astype(np.float32), CELL, PATCH)
+    return contrast_library.Library(background, contrast, SITES.astype(np.float32), CELL, PATCH)
 
 
 MOVIES = (
@@ -91,7 +91,7 @@ def make_movies(folder: Path) -> datasets.DataSet:
     manifest = {
         "format": datasets.FORMAT,
         "format_version": datasets.FORMAT_VERSION,
-        "name": "toy-movies",
+        "name": "au-graphene",
         "recipe": recipe,
         "recipe_hash": datasets.recipe_hash(recipe),
         "frame": {"pixels": PIXELS, "sampling_angstrom": SAMPLING, "channels": ["adf", "bf"]},

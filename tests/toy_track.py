@@ -9,8 +9,7 @@ import tifffile
 from stemjax import records
 from stemjax.apply.evaluate import ImageSet, denoise_all, image_set, scores
 from stemjax.cli import main
-from stemjax.data import datasets
-from stemjax.data.batches import Imaging
+from stemjax.data.micrographs import Imaging, Selection
 from stemjax.denoisers.gaussian import Gaussian
 from tests.test_leaderboard import toy_definition
 from tests.toy import make_toy
@@ -33,7 +32,7 @@ CARD = {
 def make_place(root: Path) -> tuple[Path, ImageSet]:
     """A folder with a data set, its benchmark with the records of two rows, and an exported track; the images."""
     data = make_toy(root / "data" / "toy-cpu")
-    images = image_set(data, datasets.Selection(), "test", 2, IMAGING)
+    images = image_set(data, Selection(), "test", 2, IMAGING)
     for method, denoiser in {"Raw": None, "Gaussian filter": Gaussian(sigma=2.0)}.items():
         denoised = images.noisy if denoiser is None else denoise_all(denoiser, {}, images.noisy)
         found = scores(denoised, images, clamp=denoiser is not None)

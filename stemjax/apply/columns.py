@@ -6,28 +6,30 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stemjax.apply.evaluate import ImageSet, unit_mean
-from stemjax.data import batches, datasets
+from stemjax.data import datasets, micrographs
+from stemjax.data.images import TEST_NOISE, Images, noisy_images
+from stemjax.data.micrographs import Selection
 from stemjax.metrics import atoms
 
 DEFOCI = tuple(np.linspace(60, 100, 7).tolist())  # Å, of the paper
 VALIDATION_IMAGES = {"smoke": 1, "cpu": 6, "gpu": 20}  # of each structure
 # Images of the validation structures like those of the surface set, which thresholds are chosen on.
-ALIKE = datasets.Selection(contrast=("white",), defocus=(DEFOCI[0], DEFOCI[-1]))
+ALIKE = Selection(contrast=("white",), defocus=(DEFOCI[0], DEFOCI[-1]))
 THRESHOLDS = tuple(np.geomspace(0.0145, 0.145, 16).round(4).tolist())
 
 
 def surface_images(
     data: datasets.DataSet,
-    imaging: batches.Imaging,
+    imaging: micrographs.Imaging,
     defoci: Sequence[float] = DEFOCI,
-    noise_seed: int = batches.TEST_NOISE,
+    noise_seed: int = TEST_NOISE,
 ) -> ImageSet:
     """Every structure at every defocus [Å], with one draw of the noise."""
     items = np.repeat(np.arange(len(data.items), dtype=np.int32), len(defoci))
     defocus = np.tile(np.asarray(defoci, np.float32), len(data.items))
-    images = datasets.Images(items, defocus, np.array([data.items[item]["unit"] for item in items]))
+    images = Images(items, np.array([data.items[item]["unit"] for item in items]), defocus)
     clean = imaging.clean_images(data, images)
-    return ImageSet(clean, batches.noisy_images(clean, imaging, noise_seed), images, images.names(data), imaging)
+    return ImageSet(clean, noisy_images(clean, imaging, noise_seed), images, images.names(data), imaging)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemjax.apply.inference import denoise_image
-from stemjax.data import batches, datasets
+from stemjax.data import datasets, micrographs
+from stemjax.data.images import TEST_NOISE, VALIDATION_NOISE, Images, clean_and_noisy
+from stemjax.data.micrographs import Selection
 from stemjax.metrics.bootstrap import unit_means
 from stemjax.metrics.image import contracts, score
 
@@ -20,30 +22,30 @@ class ImageSet:
     ----------
     clean, noisy : float32 [M, P, P, 1]
         Counts.
-    images : datasets.Images
+    images : Images
         Item, defocus and split unit of each.
     name : list of str
         Item and defocus of each.
-    imaging : batches.Imaging
+    imaging : micrographs.Imaging
     """
 
     clean: np.ndarray
     noisy: np.ndarray
-    images: datasets.Images
+    images: Images
     name: list[str]
-    imaging: batches.Imaging
+    imaging: micrographs.Imaging
 
     def __len__(self) -> int:
         return len(self.images)
 
 
 def image_set(
-    data: datasets.DataSet, selection: datasets.Selection, split: str, per_unit: int, imaging: batches.Imaging
+    data: datasets.DataSet, selection: Selection, split: str, per_unit: int, imaging: micrographs.Imaging
 ) -> ImageSet:
     """At most `per_unit` images of every structure of a split, with the fixed noise of that split."""
     images = dataclasses.replace(selection, per_unit=per_unit).images(data, split)
-    seed = batches.TEST_NOISE if split == "test" else batches.VALIDATION_NOISE
-    clean, noisy = batches.clean_and_noisy(data, images, imaging, seed)
+    seed = TEST_NOISE if split == "test" else VALIDATION_NOISE
+    clean, noisy = clean_and_noisy(data, images, imaging, seed)
     return ImageSet(clean, noisy, images, images.names(data), imaging)
 
 

@@ -27,7 +27,6 @@ class Training:
     def run(self, path: Path):
         """Train on a file or folder until the loss on what is held out falls no longer; returns the `train.Outcome`."""
         from stemjax.cli.training import train_and_report
-        from stemjax.data.image_folder import PieceList
         from stemjax.data.recordings import open_recording
         from stemjax.training.recipes import holds_out_pixels, learns_from_clips, recorded_run
 
@@ -42,7 +41,7 @@ class Training:
         run = recorded_run(denoiser, self.size, movie, self.seed, **changes)
         chosen = run.selection.images(movie, "train")
         held = f"{len(chosen)} of {len(movie.movie)} frames"
-        if isinstance(chosen, PieceList):
+        if chosen.corner is not None:
             held = f"{len(chosen)} pieces of {chosen.side} px out of {len(movie.movie)} frames"
         elif len(movie.movie) == 1 and not learns_from_clips(denoiser):
             held = "a tenth of its pixels held out" if holds_out_pixels(denoiser) else "by which it is judged, too"

@@ -1,7 +1,7 @@
 """`stemjax evaluate`: score a model on the test structures of a data set, or reproduce a record."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -11,9 +11,9 @@ from stemjax.cli.arguments import Count, Flag, named
 def evaluate(
     model: Annotated[str, tyro.conf.Positional, named("MODEL")] = "",
     data: Annotated[Path | None, named("FOLDER")] = None,
-    sampling: Annotated[float, named("ANGSTROM")] = 0.0979,
-    counts: Annotated[float, named("COUNTS")] = 1.8,
-    contrast: Literal["white", "black", "intermediate", "any"] = "white",
+    sampling: Annotated[float | None, named("ANGSTROM")] = None,
+    counts: Annotated[float | None, named("COUNTS")] = None,
+    contrast: Literal["white", "black", "intermediate", "any"] | None = None,
     images: Count = 6,
     tune: Flag = False,
     reproduce: Annotated[str, named("RECORD_ID")] = "",
@@ -23,16 +23,17 @@ def evaluate(
 ) -> int:
     """Score a model, or a filter, on simulated test images of structures, or movies, that no training saw.
 
-    It takes every data set that `stemjax simulate` makes: pt-ceo2 (also --surface), au-graphene, haadf-pt, lattice and
-    the HRTEM movies (pt, au, co, sbd). A movie denoiser sees all frames of every test movie.
+    It takes every data set that `stemjax simulate` makes, and two that need no folder: --data glyphs and --data
+    scikit-image-photographs. A movie denoiser sees all frames of every test movie.
 
     Args:
         model: Name from `stemjax models`, or a run's folder; a run is scored under the conditions it was trained for.
-        data: Folder of a data set made by `stemjax simulate`; with --reproduce found below `data`.
-        sampling: Of pt-ceo2, the pixel size of the test images [Å/px]. Default: 0.0979. Movies have their own.
-        counts: Of pt-ceo2, mean electrons per pixel of vacuum. Default: 1.8. Movies have the noise of the benchmark.
-        contrast: Of pt-ceo2, the contrast class of the images.
-        images: Images per structure or movie. Default: 6.
+        data: Folder of a data set made by `stemjax simulate`, or one of the two names; with --reproduce found below
+            `data`.
+        sampling: Of pt-ceo2, the pixel size of the test images [Å/px]. Default: 0.0979. Others have their own.
+        counts: Of pt-ceo2, mean electrons per pixel of vacuum. Default: 1.8. Others have the noise of the benchmark.
+        contrast: Of pt-ceo2, the contrast class of the images. Default: white.
+        images: Images per structure, movie or photograph. Default: 6.
         tune: Choose a filter's parameter on the validation structures first.
         reproduce: Instead of a model: do again what a record says, by the first digits of its id, and compare.
         runs: With --reproduce: folder of trained networks. Default: runs.
@@ -47,11 +48,11 @@ def evaluate(
         return reproduce_record(reproduce, data or Path("data"), runs, results, train)
     if not model or data is None:
         raise ValueError("give a model and --data FOLDER, or --reproduce RECORD_ID; see `stemjax evaluate --help`")
-    _score(model, data, sampling, counts, contrast, images, tune)
+    _score(model, data, {"sampling": sampling, "counts": counts}, contrast, images, tune)
     return 0
 
 
-def _score(model: str, data: Path, sampling: float, counts: float, contrast: str, images: int, tune: bool) -> None:
+def _score(model: str, data: Path, given: dict, contrast: str | None, images: int, tune: bool) -> None:
     from dataclasses import replace
 
     import numpy as np
@@ -59,14 +60,17 @@ def _score(model: str, data: Path, sampling: float, counts: float, contrast: str
     from stemjax.apply import evaluate as library
     from stemjax.cli.denoise_file import Model
     from stemjax.data import datasets
+    from stemjax.data.kinds import KINDS, kind_of
     from stemjax.metrics import bootstrap
     from stemjax.models import presets
     from stemjax.records.rebuild import denoised_by
 
-    data_set = datasets.open_data_set(data)
+    named = KINDS.get(str(data))
+    data_set = named.make("cpu") if named and named.make else datasets.open_data_set(data)
+    kind = kind_of(data_set)
     denoiser, variables, info = presets.load_model(model)
-    usual, selection = _conditions(data_set, sampling, counts, contrast)
-    if hasattr(selection, "session") and hasattr(denoiser, "frames"):
+    usual, selection = _conditions(kind, given, contrast)
+    if kind.has_frames and hasattr(denoiser, "frames"):
         images = 0  # neighbours in time must be there, too
     imaging = info["imaging"] if Path(model).is_dir() else usual
     if type(imaging) is not type(usual):
@@ -90,31 +94,33 @@ def _score(model: str, data: Path, sampling: float, counts: float, contrast: str
         spread = f", 95 % interval {found[1]:{form}} to {found[2]:{form}}" if found else ""
         print(f"{name:<24} {library.unit_mean(values, np.array(units)):6{form}}{spread}")
     noise = f"{imaging.counts:g} counts per pixel" if hasattr(imaging, "counts") else f"noise {imaging.noise}"
-    size = data_set.manifest["frame"]["sampling_angstrom"] if hasattr(selection, "session") else imaging.sampling
-    print(f"{len(test)} images of {len(set(units))} structures or movies, {size:g} Å/px, {noise}")
+    print(f"{len(test)} images of {len(set(units))} structures, movies or photographs{_size(data_set, test)}, {noise}")
 
 
-def _conditions(data_set, sampling: float, counts: float, contrast: str) -> tuple:
+def _size(data_set, test) -> str:
+    """The pixel size, as text, where pixels have one."""
+    described = getattr(data_set, "manifest", {}).get("frame", {})
+    size = described.get("sampling_angstrom", getattr(test.imaging, "sampling", None))
+    return f", {size:g} Å/px" if size else ""
+
+
+def _conditions(kind: Any, given: dict, contrast: str | None) -> tuple:
     """(imaging, selection of images) that a data set is scored under, unless a run has its own.
 
     Raises
     ------
     ValueError
-        If it is of no kind that is known.
+        If conditions are given that it has of its own.
     """
-    from stemjax.data import batches, datasets, haadf, hrtem_movies, movies, synthetic
+    from dataclasses import replace
 
-    kind = data_set.name.removeprefix("movies-")
-    if kind != data_set.name and kind in hrtem_movies.IMAGING:
-        return hrtem_movies.IMAGING[kind], movies.Frames(session=())
-    if data_set.band is not None:
-        chosen = () if contrast == "any" else (contrast,)
-        return batches.Imaging(sampling=sampling, counts=counts), datasets.Selection(contrast=chosen)
-    known = {
-        "au-graphene": (movies.GrapheneImaging(), movies.Frames()),
-        "haadf-pt": (haadf.HaadfImaging(), movies.Frames(session=())),
-        "lattice": (synthetic.LatticeImaging(), movies.Frames(session=())),
-    }
-    if kind not in known:
-        raise ValueError(f"{data_set.folder}: a data set {kind}; see `stemjax evaluate --help` for those it takes")
-    return known[kind]
+    from stemjax.data.micrographs import Selection
+
+    given = {name: value for name, value in given.items() if value is not None}
+    if isinstance(kind.selection, Selection):
+        classes = {None: kind.selection.contrast, "any": ()}.get(contrast, (contrast,))
+        return replace(kind.imaging, **given), replace(kind.selection, contrast=classes)
+    if given or contrast:
+        option = next(iter(given), "contrast")
+        raise ValueError(f"{kind.name} has conditions of its own: leave --{option} out")
+    return kind.imaging, kind.selection

@@ -52,10 +52,7 @@ def train(
     from stemjax.cli.training import train_and_report
     from stemjax.config import with_settings
     from stemjax.data import datasets
-    from stemjax.data.haadf import HaadfImaging
-    from stemjax.data.movies import Frames
-    from stemjax.data.stills import StillImaging
-    from stemjax.data.synthetic import LatticeImaging
+    from stemjax.data.kinds import KINDS, kind_of
     from stemjax.models import presets
     from stemjax.training import checkpoint
 
@@ -85,17 +82,13 @@ def train(
     denoiser = _with_options(preset, with_settings(chosen.at(size), of_model), precision, rematerialise)
     changes = {"steps": steps} if steps else {}
     run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed, **changes)
-    wanted = {"stem": "au-graphene", "movie": "movies pt"}.get(run.imaging.protocol, "pt-ceo2")
-    wanted = "haadf-pt" if isinstance(run.imaging, HaadfImaging) else wanted
-    wanted = "atoms" if isinstance(run.imaging, StillImaging) else wanted
-    given = "movies pt" if data_set.name.startswith("movies") else "pt-ceo2" if data_set.band else "au-graphene"
-    given = data_set.name if data_set.name in ("haadf-pt", "lattice", "atoms") else given
-    if (given, wanted) == ("lattice", "haadf-pt"):  # noisy movies of the same kind of microscope
-        run, wanted = replace(run, imaging=LatticeImaging(), selection=Frames(session=("lattice",))), "lattice"
-    if given != wanted:
-        raise ValueError(
-            f"{data}: {preset} does not learn from {data_set.name}; `stemjax simulate {wanted}` makes data"
-        )
+    kind, home = kind_of(data_set), KINDS[presets.LEARNS_FROM[chosen.recipe]]
+    if kind is not home:
+        if not kind.fits(run):
+            raise ValueError(
+                f"{data}: {preset} does not learn from {kind.name}; `stemjax simulate {home.simulate}` makes data"
+            )
+        run = kind.of_run(run)
     run = replace(run, imaging=with_settings(run.imaging, imaging))
     initial = _weights(start_from, run.denoiser) if start_from else None
     run = replace(run, initial=checkpoint.digest(initial)) if start_from else run

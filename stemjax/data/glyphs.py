@@ -2,7 +2,7 @@
 with micrographs.
 
 A set of characters, drawn from an installed font, takes the place of a data set of exit waves, `GlyphImaging` that of
-the microscope; crops are those of `movies.MovieCrops`. Training, validation and test have characters of their own.
+the microscope; crops are those of `crops.MovieCrops`. Training, validation and test have characters of their own.
 Beside the characters stands one picture that is none, `strokes`.
 
 References
@@ -19,7 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.data.movies import RECORDING_NOISE, spread, with_statistics
+from stemjax.data.crops import with_statistics
+from stemjax.data.images import RECORDING_NOISE, Images, spread
 from stemjax.data.photographs import Photographs
 
 FONT = "WenQuanYi Zen Hei"  # the paper's; any other that has the characters will do
@@ -198,30 +199,10 @@ def open_glyphs(font: str = FONT, count: int = 1000, block: tuple[int, int] = HA
     splits[STROKES] = tuple(f"{STROKES}-{i}" for i in range(DRAWS))
     images = dict(zip(names, draw_characters(font, wanted), strict=True))
     images |= dict.fromkeys(splits[STROKES], np.rint(255 * strokes()).astype(np.uint8))
-    return Photographs("glyphs", images, splits)
+    return Photographs("glyphs", images, splits, alike=(STROKES,))
 
 
 # ---------------------------------------------------------------------------------------------------- choosing
-@dataclass(frozen=True)
-class GlyphList:
-    """Pictures by name, each a unit of its own; but all drawings of the strokes are one."""
-
-    item: np.ndarray
-    unit: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.item)
-
-    @property
-    def typical(self) -> int:
-        """The picture to show."""
-        return 0
-
-    def names(self, data: Photographs) -> list[str]:
-        """A name for every picture."""
-        return self.item.tolist()
-
-
 @dataclass(frozen=True)
 class Glyphs:
     """All pictures of a split.
@@ -234,10 +215,11 @@ class Glyphs:
 
     per_unit: int = 0
 
-    def images(self, data: Photographs, split: str) -> GlyphList:
+    def images(self, data: Photographs, split: str) -> Images:
         """The pictures of one split."""
-        names = data.splits[split]
-        return GlyphList(np.array(names), np.array([STROKES if split == STROKES else name for name in names]))
+        place = {item["id"]: index for index, item in enumerate(data.items)}
+        items = [place[name] for name in data.splits[split]]
+        return Images(np.array(items, np.int32), np.array([data.items[index]["unit"] for index in items]))
 
 
 # ---------------------------------------------------------------------------------------------------- images
@@ -286,17 +268,16 @@ class GlyphImaging:
         """How `metrics.image.score` is to compare two images; nothing is clamped."""
         return {"protocol": self.protocol}
 
-    def device_arrays(self, data: Photographs, images: GlyphList) -> dict:
-        """What `movies.MovieCrops.batch` draws from: every picture recorded once, noise and all, a movie by itself.
+    def device_arrays(self, data: Photographs, images: Images) -> dict:
+        """What `crops.MovieCrops.batch` draws from: every picture recorded once, noise and all, a movie by itself.
 
         The noise of a picture depends on its place in the data set alone.
         """
-        places = {name: place for place, name in enumerate(data.images)}
         key = jax.random.key(RECORDING_NOISE)
         draw = jax.jit(jax.vmap(lambda place, clean: self.noise.sample(jax.random.fold_in(key, place), clean)))
-        noisy = draw(jnp.array([places[name] for name in images.item.tolist()]), self.clean_images(data, images))
+        noisy = draw(jnp.asarray(images.item), self.clean_images(data, images))
         return with_statistics(noisy, np.arange(len(images)))
 
-    def clean_images(self, data: Photographs, images: GlyphList) -> np.ndarray:
+    def clean_images(self, data: Photographs, images: Images) -> np.ndarray:
         """The pictures without noise, float32 [M, size, size, 1] in [0, 1]."""
-        return np.stack([data.images[name] for name in images.item.tolist()])[..., None].astype(np.float32) / 255
+        return np.stack([data.image(index) for index in images.item])[..., None].astype(np.float32) / 255

@@ -2,7 +2,7 @@
 
     exit wave of the frame's state -> drift, a phase factor -> optics -> the frame's window -> counts -> detector
 
-`movies.Frames` chooses the frames (``session=()``), as of the movies of gold on graphene. The noise belongs to the
+`images.Frames` chooses the frames (``session=()``), `crops.ClipCrops` cuts batches. The noise belongs to the
 recording: a frame has the same whoever asks.
 """
 
@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.data.batches import VACUUM_COUNTS, crop_keys
 from stemjax.data.datasets import DataSet, decode_waves
-from stemjax.data.movies import RECORDING_NOISE, FrameList
+from stemjax.data.images import RECORDING_NOISE, Images
+from stemjax.data.micrographs import VACUUM_COUNTS
 from stemjax.physics.noise import Poisson, PoissonGaussian
 from stemjax.physics.optics import Band, Optics, image
 
@@ -57,16 +57,16 @@ class HrtemImaging:
         """How `metrics.image.score` is to compare two frames; `metrics.image.contracts` adds each movie's range."""
         return {"protocol": self.protocol}
 
-    def clean_images(self, data: DataSet, images: FrameList) -> np.ndarray:
+    def clean_images(self, data: DataSet, images: Images) -> np.ndarray:
         """The expected readings, float32 [M, H, W, 1]."""
         return np.concatenate([clean for clean, _ in self._movies(data, images)])
 
-    def noisy_images(self, data: DataSet, images: FrameList) -> np.ndarray:
+    def noisy_images(self, data: DataSet, images: Images) -> np.ndarray:
         """The frames as recorded, float32 [M, H, W, 1]."""
         return np.concatenate([noisy for _, noisy in self._movies(data, images)])
 
-    def device_arrays(self, data: DataSet, images: FrameList) -> dict:
-        """What `ClipCrops.batch` draws from: ``noisy`` float32 [N, T, H, W, 1], the chosen frames of N movies.
+    def device_arrays(self, data: DataSet, images: Images) -> dict:
+        """What `crops.ClipCrops.batch` draws from: ``noisy`` float32 [N, T, H, W, 1], the chosen frames of N movies.
 
         Raises
         ------
@@ -78,10 +78,9 @@ class HrtemImaging:
             raise ValueError(f"{data.folder}: movies of {sorted(lengths)} frames; choose as many of each")
         return {"noisy": jnp.asarray(np.stack(movies))}
 
-    def _movies(self, data: DataSet, images: FrameList) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _movies(self, data: DataSet, images: Images) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Clean and noisy frames, movie by movie in the order of the list."""
-        edges = np.flatnonzero(np.diff(images.item)) + 1
-        for rows in np.split(np.arange(len(images)), edges):
+        for rows in images.by_item():
             item, frames = int(images.item[rows[0]]), images.frame[rows]
             # The factor of an export is that of the whole movie, whichever frames are wanted.
             needed = np.arange(data.items[item]["frames"]) if self.units == EIGHT_BIT else frames
@@ -163,77 +162,3 @@ def _record(counts: jax.Array, item: int, frame: int, noise: Poisson | PoissonGa
     """A frame [H, W, 1] as the detector reads it, with noise that depends on the movie and the frame alone."""
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(RECORDING_NOISE), item), frame)
     return noise.sample(key, counts)
-
-
-# ---------------------------------------------------------------------------------------------------- batches
-@dataclass(frozen=True)
-class ClipCrops:
-    """A batch of clips, each a random piece of a random movie in space and in time, noise and all as recorded.
-
-    Parameters
-    ----------
-    size : int
-        Side of a clip [px]; 0 is the whole frame.
-    frames : int
-        Of a clip; 0 is all of them.
-    count : int
-        Clips in a batch.
-    flip : bool
-        Mirror in both directions at random.
-    """
-
-    size: int = 128
-    frames: int = 0
-    count: int = 1
-    flip: bool = False
-
-    def batch(self, arrays: dict, key: jax.Array, step: jax.Array, band: Band, imaging: HrtemImaging) -> dict:
-        """The batch of one step; see `batches.Crops.batch`.
-
-        Returns
-        -------
-        dict
-            ``noisy`` float32 [count, frames, size, size, 1].
-
-        Raises
-        ------
-        ValueError
-            If the movies are smaller or shorter than a clip.
-        """
-        _, frames, height, width, _ = arrays["noisy"].shape
-        if self.size > min(height, width):
-            raise ValueError(f"crops of {self.size} px are larger than the frames of {height} x {width}: choose less")
-        if self.frames > frames:
-            raise ValueError(f"clips of {self.frames} frames are longer than the movies of {frames}: choose fewer")
-        return {"noisy": jax.vmap(lambda k: self._clip(arrays["noisy"], k))(crop_keys(key, step, self.count))}
-
-    def _clip(self, movies: jax.Array, key: jax.Array) -> jax.Array:
-        choice, place, mirror = jax.random.split(key, 3)
-        count, frames, height, width, channels = movies.shape
-        shape = (self.frames or frames, self.size or height, self.size or width)
-        row = jax.random.randint(choice, (), 0, count)
-        start = jax.random.randint(place, (3,), 0, jnp.array([frames, height, width]) - jnp.array(shape) + 1)
-        clip = jax.lax.dynamic_slice(movies, (row, *start, 0), (1, *shape, channels))[0]
-        turned = self.flip & jax.random.bernoulli(mirror, 0.5, (2,))
-        clip = jnp.where(turned[0], clip[:, ::-1], clip)
-        return jnp.where(turned[1], clip[:, :, ::-1], clip)
-
-
-@dataclass(frozen=True)
-class FrameCrops:
-    """A batch of crops of single frames, for methods that know nothing of movies.
-
-    Parameters
-    ----------
-    size, count, flip
-        As of `ClipCrops`.
-    """
-
-    size: int = 64
-    count: int = 8
-    flip: bool = False
-
-    def batch(self, arrays: dict, key: jax.Array, step: jax.Array, band: Band, imaging: HrtemImaging) -> dict:
-        """The batch of one step: ``noisy`` float32 [count, size, size, 1]; see `ClipCrops.batch`."""
-        clips = ClipCrops(self.size, 1, self.count, self.flip).batch(arrays, key, step, band, imaging)
-        return {"noisy": clips["noisy"][:, 0]}

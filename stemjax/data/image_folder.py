@@ -11,8 +11,8 @@ import numpy as np
 
 from stemjax import files
 from stemjax.data.datasets import recipe_hash
-from stemjax.data.movies import spread
-from stemjax.data.recordings import VALIDATION_EVERY, RecordedList, Recording, open_recording, refuse_split
+from stemjax.data.images import Images, spread
+from stemjax.data.recordings import VALIDATION_EVERY, Recording, open_recording, refuse_split
 
 SPLITS = ("train", "validation", "test", "train", "test")  # of files by turns
 NOISY, CLEAN = "noisy", "clean"  # folders of pairs
@@ -80,13 +80,14 @@ class ImagePairs:
         movie = self.noisy.movie.part(self.rows(split))
         return replace(self.noisy, movie=movie, recipe_hash=recipe_hash({"of": self.recipe_hash, "split": split}))
 
-    def images(self, split: str, most: int = 0) -> RecordedList:
+    def images(self, split: str, most: int = 0) -> Images:
         """At most so many images of a split, spread evenly (0: all); the unit is the file."""
         rows = self.rows(split)
-        rows = spread(rows, most or len(rows)).astype(np.int32)
-        return RecordedList(np.zeros_like(rows), rows, np.array([self.noisy.movie.paths[row].name for row in rows]))
+        rows = spread(rows, most).astype(np.int32)
+        units = np.array([self.noisy.movie.paths[row].name for row in rows])
+        return Images(np.zeros_like(rows), units, frame=rows)
 
-    def names(self, images: RecordedList) -> list[str]:
+    def names(self, images: Images) -> list[str]:
         """File and, of a stack, frame of each."""
         return [Path(self.noisy.where(row)).name for row in images.frame]
 
@@ -112,31 +113,6 @@ def open_image_pairs(folder: str | Path, axes: str | None = None) -> ImagePairs:
 
 # ---------------------------------------------------------------------------------------------------- pieces
 @dataclass(frozen=True)
-class PieceList(RecordedList):
-    """Square pieces of the frames of a recording.
-
-    Parameters
-    ----------
-    corner : int [M, 2]
-        (y, x) of each [px].
-    side : int
-        [px]
-    """
-
-    corner: np.ndarray | None = None
-    side: int = 0
-
-    def read(self, data: Recording) -> np.ndarray:
-        """The pieces, float32 [M, side, side, C]; of frames that are mapped nothing else is read."""
-        parts = [(slice(y, y + self.side), slice(x, x + self.side)) for y, x in self.corner]
-        return np.stack([data.frame(index, part) for index, part in zip(self.frame, parts, strict=True)])
-
-    def names(self, data: Recording) -> list[str]:
-        """Frame and corner of each."""
-        return [f"{name}-{y}-{x}" for name, (y, x) in zip(super().names(data), self.corner, strict=True)]
-
-
-@dataclass(frozen=True)
 class RecordedPatches:
     """Square pieces of the frames, side by side, to train on and to validate with, of a stack larger than the memory.
 
@@ -156,7 +132,7 @@ class RecordedPatches:
     budget: float = 2e9
     per_unit: int = 0
 
-    def images(self, data: Recording, split: str) -> RecordedList:
+    def images(self, data: Recording, split: str) -> Images:
         """The pieces of split "train" or "validation".
 
         Raises
@@ -182,4 +158,4 @@ class RecordedPatches:
         most = max(int(self.budget / (4 * self.side**2 * channels)), 1)
         rows = spread(rows, min(most, self.per_unit or most))
         unit = np.full(len(rows), data.items[0]["unit"])
-        return PieceList(np.zeros_like(frame[rows]), frame[rows], unit, "", corner[rows], self.side)
+        return Images(np.zeros_like(frame[rows]), unit, frame=frame[rows], corner=corner[rows], side=self.side)

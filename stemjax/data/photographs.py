@@ -6,6 +6,7 @@ A set of photographs takes the place of a data set of exit waves, `PhotographIma
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar
@@ -14,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.data.batches import crop_keys
+from stemjax.data.crops import crop_keys
 from stemjax.data.datasets import recipe_hash
+from stemjax.data.images import Images
 from stemjax.physics.noise import UniformGaussian
 
 # Photographs that come with scikit-image; those to test with are as many as an interval needs.
@@ -41,12 +43,31 @@ class Photographs:
         Name -> uint8 [H, W].
     splits : dict
         Split -> names.
+    alike : tuple of str
+        Splits whose images are one unit, not each its own.
     """
 
     name: str
     images: dict[str, np.ndarray]
     splits: dict[str, tuple[str, ...]]
+    alike: tuple[str, ...] = ()
     band: None = None  # there is no exit wave
+
+    @property
+    def folder(self) -> str:
+        """What messages call it by, as they do a data set."""
+        return self.name
+
+    @cached_property
+    def items(self) -> list[dict]:
+        """As those of a data set: every image, with its split and its unit."""
+        split = {name: split for split, names in self.splits.items() for name in names}
+        unit = {name: split[name] if split[name] in self.alike else name for name in split}
+        return [{"id": name, "unit": unit[name], "split": split[name]} for name in self.images if name in split]
+
+    def image(self, index: int) -> np.ndarray:
+        """The image of an item, uint8 [H, W]."""
+        return self.images[self.items[index]["id"]]
 
     @property
     def recipe_hash(self) -> str:
@@ -108,44 +129,25 @@ def _read_grey(path: Path) -> np.ndarray:
 
 # ---------------------------------------------------------------------------------------------------- choosing
 @dataclass(frozen=True)
-class Windows:
-    """Square windows of photographs: name, corner (y, x) [px] and split unit (the photograph) of each."""
-
-    item: np.ndarray
-    corner: np.ndarray
-    unit: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.item)
-
-    @property
-    def typical(self) -> int:
-        """The window to show."""
-        return 0
-
-    def names(self, data: Photographs) -> list[str]:
-        """A name for every window."""
-        return [f"{name}-{y}-{x}" for name, (y, x) in zip(self.item, self.corner, strict=True)]
-
-
-@dataclass(frozen=True)
 class EveryPhotograph:
     """All photographs of a split; to test with, at most `per_unit` windows of each, from the middle outwards."""
 
     per_unit: int = 0
 
-    def images(self, data: Photographs, split: str) -> Windows:
+    def images(self, data: Photographs, split: str) -> Images:
         """The windows of one split."""
-        names, corners = [], []
-        for name in data.splits[split]:
-            shape = np.array(data.images[name].shape)
+        place = {item["id"]: index for index, item in enumerate(data.items)}
+        items, corners = [], []
+        for index in [place[name] for name in data.splits[split]]:
+            shape = np.array(data.image(index).shape)
             counts = shape // WINDOW
             grid = (shape - counts * WINDOW) // 2 + WINDOW * np.array(list(np.ndindex(*counts)))
             distance = np.sum((grid - (shape - WINDOW) / 2) ** 2, axis=1)
             chosen = grid[np.argsort(distance, kind="stable")][: self.per_unit or None]
-            names += [name] * len(chosen)
+            items += [index] * len(chosen)
             corners.append(chosen)
-        return Windows(np.array(names), np.concatenate(corners), np.array(names))
+        units = np.array([data.items[index]["unit"] for index in items])
+        return Images(np.array(items, np.int32), units, corner=np.concatenate(corners), side=WINDOW)
 
 
 # ---------------------------------------------------------------------------------------------------- images
@@ -168,24 +170,24 @@ class PhotographImaging:
         """How `metrics.image.score` is to compare two images; nothing is clamped."""
         return {"protocol": self.protocol}
 
-    def device_arrays(self, data: Photographs, images: Windows) -> dict:
+    def device_arrays(self, data: Photographs, images: Images) -> dict:
         """What `PhotographCrops.batch` draws from: every photograph, at the corner of a common frame, and its size.
 
         The rest of the frame is the photograph's mirror image, for crops larger than it is.
         """
-        names = list(dict.fromkeys(images.item))
-        sizes = np.array([data.images[name].shape for name in names], np.int32)
-        frame = np.zeros((len(names), *sizes.max(axis=0)), np.uint8)
-        for place, name in enumerate(names):
+        pictures = [data.image(index) for index in dict.fromkeys(images.item.tolist())]
+        sizes = np.array([picture.shape for picture in pictures], np.int32)
+        frame = np.zeros((len(pictures), *sizes.max(axis=0)), np.uint8)
+        for place, picture in enumerate(pictures):
             room = sizes.max(axis=0) - sizes[place]
-            frame[place] = np.pad(data.images[name], [(0, room[0]), (0, room[1])], mode="symmetric")
+            frame[place] = np.pad(picture, [(0, room[0]), (0, room[1])], mode="symmetric")
         return {"photographs": jnp.asarray(frame), "sizes": jnp.asarray(sizes)}
 
-    def clean_images(self, data: Photographs, images: Windows) -> np.ndarray:
+    def clean_images(self, data: Photographs, images: Images) -> np.ndarray:
         """The windows, float32 [M, WINDOW, WINDOW, 1] in [0, 1]."""
         windows = [
-            data.images[name][y : y + WINDOW, x : x + WINDOW]
-            for name, (y, x) in zip(images.item, images.corner, strict=True)
+            data.image(index)[y : y + WINDOW, x : x + WINDOW]
+            for index, (y, x) in zip(images.item, images.corner, strict=True)
         ]
         return np.stack(windows).astype(np.float32)[..., None] / 255
 
@@ -206,7 +208,7 @@ class PhotographCrops:
     count: int = 32
 
     def batch(self, arrays: dict, key: jax.Array, step: jax.Array, band: None, imaging: PhotographImaging) -> dict:
-        """``clean`` and ``noisy``, float32 [count, size, size, 1] in [0, 1], of one step; see `batches.Crops.batch`.
+        """``clean`` and ``noisy``, float32 [count, size, size, 1] in [0, 1], of one step; see `micrographs.Crops.batch`.
 
         Raises
         ------

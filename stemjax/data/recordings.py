@@ -1,7 +1,7 @@
-"""A movie from a file or a folder, to train on and denoise: the counterpart of the simulated ones in `stemjax.data.movies`.
+"""A movie from a file or a folder, to train on and denoise: the counterpart of the simulated ones in `stemjax.data.au_graphene`.
 
 `Recording` takes the place of the data set, `RecordedFrames` (or `image_folder.RecordedPatches`) chooses what is learnt
-from, and `RecordedImaging` puts it on the device for `movies.MovieCrops`. There is no clean movie, so a method is
+from, and `RecordedImaging` puts it on the device for `crops.MovieCrops`. There is no clean movie, so a method is
 judged by its own loss on what it is not trained on.
 """
 
@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from stemjax import files
-from stemjax.data.movies import FrameList, spread, with_statistics
+from stemjax.data.crops import with_statistics
+from stemjax.data.images import HELD, KEPT, Images, frames_of, spread
 
 VALIDATION_EVERY = 10  # frames of which one is for validation
 HELD_OUT = 0.1  # part of the pixels of a single image that is for validation
-KEPT, HELD = "kept", "held out"
 FEW = 4  # channels that a microscope records at once
 
 
@@ -159,23 +159,6 @@ def map_recording(image: files.Image, fill_nonfinite: bool | None = None) -> Rec
 
 
 @dataclass(frozen=True)
-class RecordedList(FrameList):
-    """Frames of a recording.
-
-    Parameters
-    ----------
-    targets : {"", "kept", "held out"}
-        Which pixels a loss may compare with: all, those for training or those for validation.
-    """
-
-    targets: str = ""
-
-    def read(self, data: Recording) -> np.ndarray:
-        """The frames, float32 [M, H, W, C]."""
-        return np.stack([data.frame(index) for index in self.frame])
-
-
-@dataclass(frozen=True)
 class RecordedFrames:
     """Frames to train on and to validate with.
 
@@ -193,7 +176,7 @@ class RecordedFrames:
     budget: float = 2e9
     per_unit: int = 0
 
-    def images(self, data: Recording, split: str) -> RecordedList:
+    def images(self, data: Recording, split: str) -> Images:
         """The frames of split "train" or "validation".
 
         Raises
@@ -214,7 +197,7 @@ class RecordedFrames:
             )
         frames = spread(frames, min(most, self.per_unit or most)).astype(np.int32)
         targets = "" if count > 1 else KEPT if split == "train" else HELD
-        return RecordedList(np.zeros_like(frames), frames, np.full(len(frames), data.items[0]["unit"]), targets)
+        return replace(frames_of(data, np.zeros_like(frames), frames), targets=targets)
 
 
 @dataclass(frozen=True)
@@ -238,7 +221,7 @@ class RecordedClips:
     budget: float = 2e9
     per_unit: int = 0
 
-    def images(self, data: Recording, split: str) -> RecordedList:
+    def images(self, data: Recording, split: str) -> Images:
         """The frames of split "train" or "validation".
 
         Raises
@@ -261,7 +244,15 @@ class RecordedClips:
         most = min(most, self.per_unit or most, len(frames))
         start = (len(frames) - most) // 2
         frames = frames[start : start + most]
-        return RecordedList(np.zeros_like(frames), frames, np.full(len(frames), data.items[0]["unit"]))
+        return frames_of(data, np.zeros_like(frames), frames)
+
+
+def read_images(data: Recording, images: Images) -> np.ndarray:
+    """The frames of a list, or its pieces of frames, float32 [M, H, W, C]; of mapped frames nothing else is read."""
+    if images.corner is None:
+        return np.stack([data.frame(index) for index in images.frame])
+    parts = [(slice(y, y + images.side), slice(x, x + images.side)) for y, x in images.corner]
+    return np.stack([data.frame(index, part) for index, part in zip(images.frame, parts, strict=True)])
 
 
 def refuse_split(data: Recording, split: str) -> None:
@@ -289,8 +280,8 @@ class RecordedMovie:
         """How `metrics.image.score` is to compare two frames."""
         return {"protocol": self.protocol}
 
-    def device_arrays(self, data: Recording, images: RecordedList) -> dict:
-        """What `hrtem_movies.ClipCrops.batch` draws from: ``noisy`` float32 [C, T, H, W, 1]."""
+    def device_arrays(self, data: Recording, images: Images) -> dict:
+        """What `crops.ClipCrops.batch` draws from: ``noisy`` float32 [C, T, H, W, 1]."""
         frames = np.stack([data.frame(index) for index in images.frame])
         return {"noisy": jnp.asarray(np.moveaxis(frames, -1, 0)[..., None])}
 
@@ -316,8 +307,8 @@ class RecordedImaging:
         """How `metrics.image.score` is to compare two images; nothing is clamped."""
         return {"protocol": self.protocol}
 
-    def device_arrays(self, data: Recording, images: RecordedList) -> dict:
-        """What `movies.MovieCrops.batch` draws from, as `movies.GrapheneImaging.device_arrays` gives it.
+    def device_arrays(self, data: Recording, images: Images) -> dict:
+        """What `crops.MovieCrops.batch` draws from, as `au_graphene.GrapheneImaging.device_arrays` gives it.
 
         For a single image also ``targets`` float32 [1, H, W, 1]: 1 where a loss may compare with a pixel.
 
@@ -330,7 +321,7 @@ class RecordedImaging:
         if found != len(self.channels):
             known = f"{len(self.channels)} ({', '.join(self.channels)})"
             raise ValueError(f"{data.path}: {found} channels, but the model is for {known}; train one for this movie")
-        arrays = with_statistics(jnp.asarray(images.read(data)), images.item)
+        arrays = with_statistics(jnp.asarray(read_images(data, images)), images.item)
         if images.targets:
             held = jax.random.bernoulli(jax.random.key(0), HELD_OUT, (1, height, width, 1))
             arrays["targets"] = (held if images.targets == HELD else ~held).astype(jnp.float32)

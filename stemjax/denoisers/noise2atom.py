@@ -31,7 +31,7 @@ from stemjax.config import WRITTEN
 from stemjax.denoisers.self2self import extent
 from stemjax.metrics.low_frequency import contrast, low_pass, relative_slope, remove_background
 from stemjax.networks.noise2atom import Critic, Generator, initial
-from stemjax.physics.render_atoms import GaussianAtoms
+from stemjax.physics.gaussian_atoms import GaussianAtoms
 
 PENALTY = 10.0
 INVERTED = -0.2  # correlation below which the contrast is inverted beyond doubt

@@ -29,7 +29,7 @@ class Board:
     published : str
         Figures of the papers that stand below it, unranked; see `published.py`.
     images : dict
-        Of a board of movies: fields of `movies.Frames` that choose its images, so that it can be exported and scored
+        Of a board of movies: fields of `images.Frames` that choose its images, so that it can be exported and scored
         before it has any record. Its sizes then have one data set and a whole `imaging`.
     """
 

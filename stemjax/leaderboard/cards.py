@@ -14,33 +14,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stemjax.data.datasets import DataSet, file_digest, open_data_set
+from stemjax.data.kinds import KINDS
 from stemjax.files import write_whole
 from stemjax.leaderboard.benchmark import Benchmark, Track
-from stemjax.records.rebuild import MADE, SIMULATE
 
 FOLDER = "cards"
 LICENCE = "https://spdx.org/licenses/BSD-3-Clause.html"
 CREATOR = "the stemjax developers"
-ABOUT = {
-    "pt-ceo2": "Exit waves of Pt nanoparticles on CeO2 by multislice: structures, thicknesses and tilts of the "
-    "particle. A micrograph is a function of an exit wave, defocus, coherence and dose, computed when asked for.",
-    "pt-ceo2-surface": "Exit waves of a Pt nanoparticle on CeO2 whose surface lost or gained atoms: 44 structures, to "
-    "test whether a denoised image shows the columns that are there.",
-    "au-graphene": "STEM movies of single Au atoms that move on graphene, in dark and bright field: a contrast library "
-    "by multislice, positions of the atoms and drift of the specimen, from which frames are rendered.",
-    "haadf-pt": "HAADF STEM movies of Pt atoms and clusters that move on amorphous carbon: a contrast library by "
-    "multislice and positions of the atoms, from which frames are rendered.",
-    "movies-pt": "HRTEM movies of Pt nanoparticles on CeO2 whose surface changes, with known drift: exit waves of the "
-    "states of every movie by multislice, and the state and place of every frame.",
-    "movies-au": "HRTEM movies of Au nanoparticles on amorphous carbon, with known drift: exit waves by multislice, "
-    "and the state and place of every frame.",
-    "movies-co": "HRTEM movies of Co nanoparticles on CeO2, with known drift: exit waves by multislice, and the state "
-    "and place of every frame.",
-    "movies-sbd": "HRTEM movies of a Pt nanoparticle on CeO2 that stands still and does not change, as in the movie of "
-    "the SBD paper: exit waves by multislice.",
-    "lattice": "Movies of a distorted crystal lattice of no real material, with known drift: the crystal is a function "
-    "of the movie's number, so what is stored is the drift of every frame.",
-}
 LIMITS = (
     "Simulated: no contamination, no beam damage, no inelastic scattering; a perfect detector but for stated noise.",
     "Noise is not stored. It is drawn from the seeds of the benchmark, the same pixels for every method.",
@@ -66,7 +46,7 @@ def find_data_sets(
                 if recipe_hash is not None:
                     wanted.setdefault((name, size), recipe_hash)
     for record in records:  # those without a folder need no card: nothing of them is stored
-        if (name := record["data_set"]["name"]) not in MADE:
+        if (name := record["data_set"]["name"]) in KINDS and KINDS[name].simulate:
             wanted.setdefault((name, record["size"]), record["data_set"]["recipe_hash"])
     found, missing = {}, []
     for (name, size), recipe_hash in wanted.items():
@@ -74,7 +54,7 @@ def find_data_sets(
         if (folder / "manifest.json").is_file():
             found[folder.name] = open_data_set(folder, recipe_hash)
             continue
-        command = f"stemjax simulate {SIMULATE.get(name, name)} --size {size} --out {folder}"
+        command = f"stemjax simulate {KINDS[name].simulate} --size {size} --out {folder}"
         missing += [f"{folder.name}: not here; make it: {command}"]
     return found, missing
 
@@ -107,7 +87,7 @@ def card_of(label: str, data: DataSet, tracks: Sequence[Track]) -> str:
     total = sum(entry["bytes"] for entry in manifest["files"].values())
     facts = [
         f"Recipe hash: `{data.recipe_hash}`",
-        f"Make it: `stemjax simulate {SIMULATE.get(data.name, data.name)} --size {size} --out data/{label}`; "
+        f"Make it: `stemjax simulate {KINDS[data.name].simulate} --size {size} --out data/{label}`; "
         f"check it: `stemjax verify data/{label}`",
         f"Files: {len(manifest['files'])}, {total / 1e6:.1f} MB, with `manifest.json`",
         f"Made with: {_pairs(manifest['recipe'].get('software', {}))}",
@@ -122,7 +102,7 @@ def card_of(label: str, data: DataSet, tracks: Sequence[Track]) -> str:
     lines = [
         f"# {label}",
         "",
-        ABOUT.get(data.name, f"The data set {data.name}."),
+        KINDS[data.name].about,
         "",
         *(f"- {fact}" for fact in facts),
         "",
@@ -197,7 +177,7 @@ def croissant_of(label: str, data: DataSet, definition: Benchmark) -> dict:
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": label,
-        "description": f"{ABOUT.get(data.name, data.name)} Recipe {data.recipe_hash}.",
+        "description": f"{KINDS[data.name].about} Recipe {data.recipe_hash}.",
         "version": f"{definition.version}.0.0",
         "license": LICENCE,
         "creator": {"@type": "sc:Organization", "name": CREATOR},

@@ -10,18 +10,13 @@ from pathlib import Path
 from stemjax.apply import columns
 from stemjax.apply.evaluate import ImageSet, image_set
 from stemjax.data import datasets
-from stemjax.data.movies import FrameList, Frames
+from stemjax.data.images import Frames
+from stemjax.data.kinds import KINDS
 from stemjax.leaderboard.benchmark import Benchmark, Board, Track
 from stemjax.leaderboard.entries import accepted_on
 from stemjax.records import rebuild
 
 VALIDATION = "-validation"  # ending of a part's name
-UNITS = {
-    "Imaging": "electrons per pixel",
-    "GrapheneImaging": "fraction of the incident beam",
-    "HaadfImaging": "fraction of the incident beam",
-    "HrtemImaging": "readings of the camera",
-}
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class Part:
     def unit(self) -> str:
         """Of the intensities."""
         exported = self.record["imaging"].get("units") == "8-bit"
-        return "readings exported to 0 to 255" if exported else UNITS[self.record["imaging"]["class"]]
+        return "readings exported to 0 to 255" if exported else KINDS[self.record["data_set"]["name"]].unit
 
     def images(self, root: str | Path) -> tuple[datasets.DataSet, ImageSet]:
         """The data set below `root`, and the images."""
@@ -182,6 +177,6 @@ def _name(track: Track, board: Board, record: dict) -> str:
 
 def sampling_of(data: datasets.DataSet, images: ImageSet) -> float:
     """Pixel size [Å]; that of an exit wave's image is rounded so that a whole number of pixels fits the cell."""
-    if isinstance(images.images, FrameList):
+    if images.images.frame is not None:
         return float(data.manifest["frame"]["sampling_angstrom"])
     return float(data.band.cell / round(data.band.cell / images.imaging.sampling))

@@ -106,6 +106,17 @@ def _dense(channels: int) -> Noise2Void:
     return Noise2Void(network, pitch=2, jitter=0, window=5, strong_start=True)
 
 
+# The kind of data that each recipe is for; see `stemjax.data.kinds`.
+LEARNS_FROM = {
+    sbd_run: "pt-ceo2",
+    fine_run: "pt-ceo2",
+    atoms_run: "atoms",
+    n2v_run: "au-graphene",
+    wcvd_run: "movies-pt",
+    clip_run: "movies-pt",
+    autoencoder_run: "haadf-pt",
+    noise2atom_run: "haadf-pt",
+}
 # Widths at size `cpu` are a quarter of the paper's.
 PRESETS = {
     "constant": Preset(Constant(), "Mean of the noisy image: the row that every method must beat", "-"),

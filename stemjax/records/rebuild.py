@@ -15,7 +15,9 @@ import numpy as np
 from stemjax.apply import columns
 from stemjax.apply.evaluate import ImageSet, denoise_all, denoise_movies, scores
 from stemjax.config import from_config
-from stemjax.data import batches, datasets, glyphs, movies, photographs
+from stemjax.data import datasets, glyphs, photographs
+from stemjax.data.images import TEST_NOISE, VALIDATION_NOISE, Images, images_named, noisy_images
+from stemjax.data.kinds import KINDS
 from stemjax.training.train import load_run
 
 # Conditions that say nothing about the images beyond what imaging, noise draw and names of images say. A record with
@@ -28,15 +30,6 @@ PLAIN |= {"features", "layers", "low_pass_divisor", "reference"}
 PLAIN |= {"pictures", "sigma_255", "scene"}
 AS_RECORDED = "trained on, as recorded"  # the condition `frames` of images whose noise the training saw
 COLUMNS = "strict_surface_f1"  # a record with this score has all those of atomic columns
-SIMULATE = {
-    "pt-ceo2-surface": "pt-ceo2 --surface",
-    **{f"movies-{kind}": f"movies {kind}" for kind in ("pt", "au", "co", "sbd")},
-}
-# Data sets without a folder: they are made when asked for, of a font or of what comes with scikit-image.
-MADE = {
-    "glyphs": glyphs.glyphs_of_size,
-    "scikit-image-photographs": lambda size: photographs.open_photographs(),
-}
 
 
 # ---------------------------------------------------------------------------------------------------- data
@@ -52,8 +45,9 @@ def find_data(
     ValueError
         If the folder holds a data set of another recipe.
     """
-    if name in MADE:
-        data = MADE[name](size)
+    kind = KINDS.get(name)
+    if kind and kind.make:
+        data = kind.make(size)
         if data.recipe_hash != recipe_hash:
             found = f"recipe {data.recipe_hash}, but {recipe_hash} is expected"
             raise ValueError(f"{name}: {found}; another version of the font or of scikit-image has other pictures")
@@ -61,7 +55,7 @@ def find_data(
     root = Path(root)
     folder = root if (root / "manifest.json").is_file() else root / f"{name}-{size}"
     if not (folder / "manifest.json").is_file():
-        command = f"stemjax simulate {SIMULATE.get(name, name)} --size {size} --out {folder}"
+        command = f"stemjax simulate {kind.simulate if kind else name} --size {size} --out {folder}"
         raise OSError(f"{folder}: no data set {name} here; make it first: {command}")
     return datasets.open_data_set(folder, recipe_hash)
 
@@ -86,43 +80,22 @@ def _of_experiment(record: dict, what: str) -> str:
     return f"record {record['id'][:16]}: images of the kind {what!r} are not made from a record; {again}"
 
 
-def images_of(record: dict, rows: Sequence[dict], data: datasets.DataSet):
-    """The list of the images that a record's scores name: `datasets.Images`, or `movies.FrameList` of frames.
+def images_of(record: dict, rows: Sequence[dict], data) -> Images:
+    """The list of the images that a record's scores name.
 
     Raises
     ------
     ValueError
         If a name is of no image of the data set.
     """
-    if isinstance(data, photographs.Photographs):
-        return _pictures_of(record, rows, data)
-    numbers = {item["id"]: index for index, item in enumerate(data.items)}
-    mark = "-defocus" if isinstance(imaging_of(record), batches.Imaging) else "-frame"
-    item, place = [], []
-    for row in rows:
-        name, _, value = row["image"].rpartition(mark)
-        if name not in numbers:
-            raise ValueError(f"record {record['id'][:16]}: {data.folder} has no image {row['image']!r}")
-        item.append(numbers[name])
-        place.append(float(value))
-    unit = np.array([data.items[index]["unit"] for index in item])
-    if mark == "-frame":
-        return movies.FrameList(np.array(item, np.int32), np.array(place, np.int32), unit)
-    return datasets.Images(np.array(item, np.int32), np.array([_defocus(v) for v in place], np.float32), unit)
-
-
-def _pictures_of(record: dict, rows: Sequence[dict], data: photographs.Photographs):
-    """The list of pictures by name: `glyphs.GlyphList`, or `photographs.Windows`, whose names end in their corner."""
-    names, corners = [row["image"] for row in rows], []
-    if isinstance(imaging_of(record), photographs.PhotographImaging):
-        parts = [name.rsplit("-", 2) for name in names]
-        names, corners = [name for name, *_ in parts], [[int(y), int(x)] for _, y, x in parts]
-    if unknown := sorted(set(names) - set(data.images)):
-        raise ValueError(f"record {record['id'][:16]}: {data.name} has no picture {unknown[0]!r}")
-    unit = np.array([row["unit"] for row in rows])
-    if corners:
-        return photographs.Windows(np.array(names), np.array(corners), unit)
-    return glyphs.GlyphList(np.array(names), unit)
+    try:
+        images = images_named(data, [row["image"] for row in rows])
+    except ValueError as error:
+        raise ValueError(f"record {record['id'][:16]}: {error}") from error
+    if images.defocus is not None:
+        exact = np.array([_defocus(value) for value in images.defocus.tolist()], np.float32)
+        return dataclasses.replace(images, defocus=exact)
+    return images
 
 
 def _defocus(printed: float) -> float:
@@ -149,18 +122,18 @@ def image_set(record: dict, rows: Sequence[dict], data: datasets.DataSet) -> Ima
         noisy = np.asarray(imaging.device_arrays(data, images)["noisy"])
     else:
         drawn = record["split"] == "validation" or conditions.get("pictures") == glyphs.STROKES
-        seed = batches.VALIDATION_NOISE if drawn else batches.TEST_NOISE  # as `evaluate.image_set` chooses
-        noisy = batches.noisy_images(clean, imaging, seed + conditions.get("noise_draw", 0))
+        seed = VALIDATION_NOISE if drawn else TEST_NOISE  # as `evaluate.image_set` chooses
+        noisy = noisy_images(clean, imaging, seed + conditions.get("noise_draw", 0))
     return ImageSet(clean, noisy, images, images.names(data), imaging)
 
 
 def some_of(images: ImageSet, rows: Sequence[int]) -> ImageSet:
     """Some images of a set."""
     rows = np.asarray(rows)
-    listed = images.images
-    part = type(listed)(**{field.name: getattr(listed, field.name)[rows] for field in dataclasses.fields(listed)})
     names = [images.name[row] for row in rows]
-    return dataclasses.replace(images, clean=images.clean[rows], noisy=images.noisy[rows], images=part, name=names)
+    return dataclasses.replace(
+        images, clean=images.clean[rows], noisy=images.noisy[rows], images=images.images.part(rows), name=names
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- method
@@ -192,7 +165,7 @@ def denoised_by(denoiser, variables: dict, images: ImageSet) -> np.ndarray:
     """Denoised images [M, H, W, C]; the frames of a movie are denoised together."""
     if denoiser is None:
         return images.noisy
-    if isinstance(images.images, movies.FrameList):
+    if images.images.frame is not None:
         return denoise_movies(denoiser, variables, images)
     return denoise_all(denoiser, variables, images.noisy)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 
-from stemjax.data.batches import VACUUM_COUNTS, Imaging
+from stemjax.data.micrographs import VACUUM_COUNTS, Imaging
 from stemjax.metrics import bootstrap
 from stemjax.tables.rows import Row, gather, ranks
 from stemjax.tables.table import Grid, Table

@@ -6,13 +6,15 @@ A recipe is a function ``(denoiser, size, recipe_hash, seed=0, **changes) -> Run
 import math
 from dataclasses import replace
 
-from stemjax.data import batches
-from stemjax.data.haadf import HaadfImaging
-from stemjax.data.hrtem_movies import IMAGING, ClipCrops
+from stemjax.data import micrographs
+from stemjax.data.atoms import StillCrops, StillImaging, Stills
+from stemjax.data.au_graphene import GrapheneImaging
+from stemjax.data.crops import ClipCrops, MovieCrops
+from stemjax.data.haadf_pt import HaadfImaging
+from stemjax.data.hrtem_movies import IMAGING
 from stemjax.data.image_folder import RecordedPatches
-from stemjax.data.movies import Frames, GrapheneImaging, MovieCrops
+from stemjax.data.images import Frames
 from stemjax.data.recordings import RecordedClips, RecordedFrames, RecordedImaging, RecordedMovie, Recording
-from stemjax.data.stills import StillCrops, StillImaging, Stills
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.laine import Laine
 from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
@@ -30,12 +32,12 @@ _MARGIN = 4.5
 # The paper's conditions are the defaults of the dataclasses: 0.45 counts on pixels of 0.0624 Å, 116 e/Å². Size cpu has
 # the 188 e/Å² of the paper's images before it resizes them, on pixels of 0.098 Å: with 116 little is learnt in minutes.
 # Half of a field of view of 41 px, 2.0 Å, stays below the Pt spacing of 2.44 Å; in the paper it is 1.3 Å.
-_COARSE = batches.Imaging(sampling=0.0979, counts=1.8, margin=_MARGIN)
-_COARSE_CROPS = batches.Crops(size=128, count=2, render=512)  # as the search of Table 5.1 chose for the UNet
+_COARSE = micrographs.Imaging(sampling=0.0979, counts=1.8, margin=_MARGIN)
+_COARSE_CROPS = micrographs.Crops(size=128, count=2, render=512)  # as the search of Table 5.1 chose for the UNet
 _SHORT = Optimiser(learning_rate=2e-3, schedule="cosine", warmup=20)
 SBD_TRAINING = {
     "gpu": {
-        "imaging": batches.Imaging(margin=_MARGIN),
+        "imaging": micrographs.Imaging(margin=_MARGIN),
         "optimiser": Optimiser(learning_rate=1e-3),
         "steps": 40_000,
         "validate_every": 500,
@@ -51,7 +53,7 @@ SBD_TRAINING = {
     },
     "smoke": {
         "imaging": replace(_COARSE, sampling=2 * _COARSE.sampling, counts=4 * _COARSE.counts),
-        "crops": batches.Crops(size=32, count=2, render=256),
+        "crops": micrographs.Crops(size=32, count=2, render=256),
         "optimiser": replace(_SHORT, warmup=2),
         "steps": 8,
         "validate_every": 4,
@@ -69,10 +71,10 @@ def sbd_run(denoiser, size: str, recipe_hash: str, seed: int = 0, **changes) -> 
 # of its pixels are summed (0.25 Å, 7.2 counts). A crop of 128 px is 32 Å. As many crops for every size but smoke.
 # Gradients of single batches are up to 200 times the usual 0.5: with none longer than 0.2 the loss neither jumps nor
 # explodes, as it did every thousand steps with 1, and is 4 % lower after as many steps.
-_LIMIT = batches.Imaging(sampling=0.2496, counts=16 * batches.VACUUM_COUNTS, margin=_MARGIN, binning=4)
+_LIMIT = micrographs.Imaging(sampling=0.2496, counts=16 * micrographs.VACUUM_COUNTS, margin=_MARGIN, binning=4)
 FINE_TRAINING = {
     "imaging": _LIMIT,
-    "crops": batches.Crops(size=128, count=2, render=512),
+    "crops": micrographs.Crops(size=128, count=2, render=512),
     "optimiser": Optimiser(learning_rate=1e-3, schedule="cosine", warmup=500, clip=0.2),
     "steps": 75_000,
     "validate_every": 500,

@@ -21,7 +21,8 @@ import optax
 from jax.sharding import Mesh
 
 from stemjax.config import from_config, to_config
-from stemjax.data import batches, datasets
+from stemjax.data import datasets, micrographs
+from stemjax.data.micrographs import Selection
 from stemjax.files import write_whole
 from stemjax.training import checkpoint, memory, parallel
 from stemjax.training.journal import Journal, read_journal
@@ -102,9 +103,9 @@ class Run:
 
     denoiser: Any
     recipe_hash: str
-    imaging: batches.Imaging = field(default_factory=batches.Imaging)
-    crops: batches.Crops = field(default_factory=batches.Crops)
-    selection: datasets.Selection = field(default_factory=datasets.Selection)
+    imaging: micrographs.Imaging = field(default_factory=micrographs.Imaging)
+    crops: micrographs.Crops = field(default_factory=micrographs.Crops)
+    selection: Selection = field(default_factory=Selection)
     optimiser: Optimiser = field(default_factory=Optimiser)
     steps: int = 100_000
     validate_every: int = 1000

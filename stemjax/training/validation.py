@@ -6,7 +6,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 
-from stemjax.data import batches
+from stemjax.data.images import VALIDATION_NOISE, clean_and_noisy
 from stemjax.metrics.image import contracts, score
 
 BATCHES = 8  # that a self-supervised method's loss is taken of
@@ -40,7 +40,7 @@ def _validation_psnr(run, data) -> Callable[[dict], float]:
     """The function variables -> mean PSNR [dB] over the validation images, on fixed noise."""
     imaging, chosen = run.imaging, replace(run.selection, per_unit=run.validation_per_unit)
     images = chosen.images(data, "validation")
-    clean, noisy = batches.clean_and_noisy(data, images, imaging, batches.VALIDATION_NOISE)
+    clean, noisy = clean_and_noisy(data, images, imaging, VALIDATION_NOISE)
     each = contracts(imaging.contract(), clean, images.unit)
     denoise = jax.jit(run.denoiser.denoise)
 
@@ -85,7 +85,7 @@ def _movie_psnr(run, data) -> Callable[[dict], float]:
 def _validation_loss(run, data) -> Callable[[dict], float]:
     """The function variables -> mean loss over fixed crops of the validation images."""
     arrays = run.imaging.device_arrays(data, run.selection.images(data, "validation"))
-    key = jax.random.key(batches.VALIDATION_NOISE)
+    key = jax.random.key(VALIDATION_NOISE)
 
     @jax.jit
     def loss(variables, arrays, step):

@@ -82,12 +82,12 @@ def test_a_method_whose_package_has_a_licence_of_its_own_says_so(tmp_path, capsy
 
 
 def test_a_run(tmp_path, capsys):
-    from stemjax.data import batches
+    from stemjax.data import micrographs
     from stemjax.training.train import train
 
     data = make_toy(tmp_path / "data")
     start = presets.sbd_run(presets.PRESETS["sbd-small-unet"].cpu, "smoke", data.recipe_hash)
-    crops = batches.Crops(size=32, count=2, render=128)
+    crops = micrographs.Crops(size=32, count=2, render=128)
     imaging = dataclasses.replace(start.imaging, sampling=0.2)
     run = dataclasses.replace(start, crops=crops, imaging=imaging, steps=2, validate_every=2)
     folder = train(run, data, tmp_path / "runs").folder

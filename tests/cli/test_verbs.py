@@ -20,7 +20,7 @@ def test_train_refuses_filters_and_foreign_folders(tmp_path, capsys):
 def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status):
     import stemjax.training.train as training
     from stemjax.data import datasets
-    from stemjax.data.synthetic import LatticeImaging
+    from stemjax.data.lattice import LatticeImaging
     from stemjax.physics.noise import Dose
 
     def train(run, data, root, *, time_limit, log, initial):
@@ -29,7 +29,7 @@ def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status)
 
     monkeypatch.setattr(training, "train", train)
     monkeypatch.setattr(training, "load_run", lambda folder: (None, {}, {"step": 5, "validation_psnr_db": 31.0}))
-    manifest = {"recipe_hash": "0" * 16, "name": "toy", "band": {"cell": 25.0}}
+    manifest = {"recipe_hash": "0" * 16, "name": "pt-ceo2", "band": {"cell": 25.0}}
     monkeypatch.setattr(datasets, "open_data_set", lambda folder: datasets.DataSet(folder, manifest))
     assert main(["train", "sbd-dncnn", "--data", str(tmp_path), "--size", "smoke"]) == status
     printed = capsys.readouterr()
@@ -37,7 +37,7 @@ def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status)
     finished = "finished at step 5 of 8; best at step 5: 31.00 dB on validation images"
     assert (finished if stopped is None else "the same command continues") in printed.out
     assert main(["train", "noise2void", "--data", str(tmp_path)]) == 2
-    assert "does not learn from toy; `stemjax simulate au-graphene`" in capsys.readouterr().err
+    assert "does not learn from pt-ceo2; `stemjax simulate au-graphene`" in capsys.readouterr().err
     for name, model, wanted in (("haadf-pt", "noise2self", "au-graphene"), ("lattice", "noise2void", "au-graphene")):
         films = datasets.DataSet(tmp_path, {"recipe_hash": "0" * 16, "name": name})
         monkeypatch.setattr(datasets, "open_data_set", lambda folder, films=films: films)

@@ -15,7 +15,9 @@ import pytest
 
 from experiments.noise2atom import left_alone
 from stemjax.config import from_config, to_config, with_settings
-from stemjax.data.movies import Frames, GrapheneImaging, MovieCrops
+from stemjax.data.au_graphene import GrapheneImaging
+from stemjax.data.crops import MovieCrops
+from stemjax.data.images import Frames
 from stemjax.denoisers.noise2atom import PENALTY, Noise2Atom, judgement, nearest
 from stemjax.metrics.low_frequency import background_plane, contrast, low_pass, relative_slope, remove_background
 from stemjax.models import presets

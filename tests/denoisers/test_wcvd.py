@@ -11,7 +11,7 @@ import tifffile
 
 from stemjax.apply import inference
 from stemjax.cli import main
-from stemjax.data.hrtem_movies import ClipCrops
+from stemjax.data.crops import ClipCrops
 from stemjax.data.recordings import RecordedClips, RecordedMovie, open_recording
 from stemjax.denoisers.low_pass import fourier_disc
 from stemjax.denoisers.wcvd import WCVD

@@ -12,10 +12,11 @@ pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)
 from simulation.export import export_images  # noqa: E402
 from simulation.make_lattice import make_lattice  # noqa: E402
 from stemjax.data import datasets  # noqa: E402
+from stemjax.data.au_graphene import GrapheneImaging  # noqa: E402
 from stemjax.data.datasets import open_data_set  # noqa: E402
 from stemjax.data.image_folder import open_image_pairs  # noqa: E402
-from stemjax.data.movies import Frames, GrapheneImaging  # noqa: E402
-from stemjax.data.synthetic import LatticeImaging  # noqa: E402
+from stemjax.data.images import Frames  # noqa: E402
+from stemjax.data.lattice import LatticeImaging  # noqa: E402
 from stemjax.files import read_image  # noqa: E402
 from stemjax.physics.optics import Optics, image  # noqa: E402
 from tests import toy_movies  # noqa: E402

@@ -9,9 +9,10 @@ abtem = pytest.importorskip("abtem", reason="abTEM is not installed (extra `simu
 
 from simulation import graphene, make_graphene  # noqa: E402
 from simulation.graphene import Aberrations, Stem  # noqa: E402
-from stemjax.data import movies  # noqa: E402
+from stemjax.data import au_graphene  # noqa: E402
 from stemjax.data.datasets import verify  # noqa: E402
-from stemjax.physics import render  # noqa: E402
+from stemjax.data.images import Frames  # noqa: E402
+from stemjax.physics import contrast_library  # noqa: E402
 
 PLANS = dict(make_graphene.PLANS)  # as they are outside these tests
 TINY = Stem(adf=(46.8, 110.0), cells=(3, 2), gpts=(20, 34), patch=24)
@@ -145,9 +146,9 @@ def test_the_data_set_is_sound_and_complete(tiny):
 
 
 def test_the_frames_show_gold_where_the_truth_has_it(tiny):
-    images = movies.Frames(session=(), start=1).images(tiny, "test")
-    clean = movies.GrapheneImaging().clean_images(tiny, images)
-    positions, present, drift = movies.read_motion(tiny, images)
+    images = Frames(session=(), start=1).images(tiny, "test")
+    clean = au_graphene.GrapheneImaging().clean_images(tiny, images)
+    positions, present, drift = au_graphene.read_motion(tiny, images)
     for index in range(len(images)):
         places = positions[index][present[index]]
         pixels = np.rint(places / 0.46).astype(int)
@@ -155,8 +156,8 @@ def test_the_frames_show_gold_where_the_truth_has_it(tiny):
         y, x = pixels[inside].T
         assert clean[index, y, x, 0].min() > 5 * np.median(clean[index, ..., 0])
         assert clean[index, y, x, 1].max() < 0.85 * np.median(clean[index, ..., 1])
-        lattice = render.to_lattice(places, tiny.items[images.item[index]]["rotation_deg"], drift[index])
-        thirds = 3 * np.asarray(render.primitive_coordinates(lattice, graphene.CELL[::-1]))
+        lattice = contrast_library.to_lattice(places, tiny.items[images.item[index]]["rotation_deg"], drift[index])
+        thirds = 3 * np.asarray(contrast_library.primitive_coordinates(lattice, graphene.CELL[::-1]))
         offset = (thirds - np.rint(thirds)) / 3 @ graphene.PRIMITIVE  # jitter
         assert np.linalg.norm(offset, axis=1).mean() < 0.25  # of places at random: 0.31
 

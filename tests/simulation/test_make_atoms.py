@@ -10,7 +10,7 @@ pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)
 from simulation import make_atoms  # noqa: E402
 from simulation.make import make_pt_ceo2  # noqa: E402
 from stemjax.data import datasets  # noqa: E402
-from stemjax.data.stills import StillImaging, Stills, read_stills  # noqa: E402
+from stemjax.data.atoms import StillImaging, Stills, read_stills  # noqa: E402
 
 SIDE = 32
 

@@ -14,9 +14,9 @@ from simulation.clusters import Motion  # noqa: E402
 from simulation.haadf import PT_COLUMN, Haadf  # noqa: E402
 from simulation.make_lattice import make_lattice  # noqa: E402
 from stemjax.data.datasets import verify  # noqa: E402
-from stemjax.data.haadf import HaadfImaging  # noqa: E402
-from stemjax.data.movies import Frames  # noqa: E402
-from stemjax.data.synthetic import LatticeImaging  # noqa: E402
+from stemjax.data.haadf_pt import HaadfImaging  # noqa: E402
+from stemjax.data.images import Frames  # noqa: E402
+from stemjax.data.lattice import LatticeImaging  # noqa: E402
 
 PLANS = dict(make_haadf.PLANS)  # as they are outside these tests
 TINY = Haadf(detector=(60.0, 95.0), sampling=0.068, columns=3, radii=20, phonons=2)

@@ -16,7 +16,7 @@ from simulation.particles import CARBON_DISTANCE, GOLD_LATTICE, GoldOnCarbon, On
 from simulation.structures import COBALT_PARTICLES, Structure  # noqa: E402
 from stemjax.data.datasets import open_data_set, verify  # noqa: E402
 from stemjax.data.hrtem_movies import HrtemImaging  # noqa: E402
-from stemjax.data.movies import Frames  # noqa: E402
+from stemjax.data.images import Frames  # noqa: E402
 
 GOLD = GoldOnCarbon(16.0, turn=20.0, seed=3)
 TINY = Multislice(pixels=144, slice_thickness=2.0)

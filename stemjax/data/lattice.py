@@ -1,7 +1,7 @@
 """Movies of a distorted crystal lattice that no simulation stands behind, rendered when asked for.
 
 A data set of them holds but the drift of every movie (`simulation.make_lattice`): the crystal itself is a function of
-the movie's number. `movies.Frames` chooses the frames (``session=("lattice",)``); `movies.MovieCrops` cuts batches.
+the movie's number. `images.Frames` chooses the frames (``session=("lattice",)``); `crops.MovieCrops` cuts batches.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stemjax.data.crops import with_statistics
 from stemjax.data.datasets import DataSet
-from stemjax.data.movies import RECORDING_NOISE, FrameList, with_statistics
+from stemjax.data.images import RECORDING_NOISE, Images
 from stemjax.physics.noise import Dose
-from stemjax.physics.render_atoms import Lattice
+from stemjax.physics.gaussian_atoms import Lattice
 
 CRYSTAL = 3_000_017  # seed of rotations and distortions
 
@@ -43,24 +44,23 @@ class LatticeImaging:
         """How `metrics.image.score` is to compare two images; nothing is clamped."""
         return {"protocol": self.protocol}
 
-    def device_arrays(self, data: DataSet, images: FrameList) -> dict:
-        """What `movies.MovieCrops` draws from: ``noisy``, ``clean``, ``offset``, ``scale``, as of `HaadfImaging`."""
+    def device_arrays(self, data: DataSet, images: Images) -> dict:
+        """What `crops.MovieCrops` draws from: ``noisy``, ``clean``, ``offset``, ``scale``, as of `HaadfImaging`."""
         clean, noisy = (jnp.concatenate(frames) for frames in zip(*self._render(data, images), strict=True))
         return with_statistics(noisy, images.item) | {"clean": clean}
 
-    def clean_images(self, data: DataSet, images: FrameList) -> np.ndarray:
+    def clean_images(self, data: DataSet, images: Images) -> np.ndarray:
         """The frames without noise, float32 [M, H, W, 1]."""
         return np.concatenate([np.asarray(clean) for clean, _ in self._render(data, images)])
 
-    def noisy_images(self, data: DataSet, images: FrameList) -> np.ndarray:
+    def noisy_images(self, data: DataSet, images: Images) -> np.ndarray:
         """The frames as recorded, float32 [M, H, W, 1]."""
         return np.concatenate([np.asarray(noisy) for _, noisy in self._render(data, images)])
 
-    def _render(self, data: DataSet, images: FrameList) -> Iterator[tuple[jax.Array, jax.Array]]:
+    def _render(self, data: DataSet, images: Images) -> Iterator[tuple[jax.Array, jax.Array]]:
         """Clean and noisy frames, those of one movie at a time and in the order of the list."""
         described, motion = data.manifest["frame"], np.asarray(data.array("frames.npy"))
-        edges = np.flatnonzero(np.diff(images.item)) + 1
-        for rows in np.split(np.arange(len(images)), edges):
+        for rows in images.by_item():
             item, frames = int(images.item[rows[0]]), images.frame[rows]
             path = motion[motion["item"] == item]
             path = path[np.argsort(path["frame"])]

@@ -8,7 +8,7 @@ with the contrast c of one Pt atom, the gain w of a column of n_i atoms at r_i, 
 lies at d and whose grains are a Gaussian random field (η is white noise, one for every movie), and the Gaussian source
 B. Nothing is interpolated. c, w and P come from multislice (`simulation.haadf`).
 
-`movies.Frames` chooses the frames, by ``session`` "film-20nm" or "film-50nm"; `movies.MovieCrops` cuts batches.
+`images.Frames` chooses the frames, by ``session`` "film-20nm" or "film-50nm"; `crops.MovieCrops` cuts batches.
 Images are [H, W, 1], fractions of the incident beam.
 """
 
@@ -22,8 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import j0
 
+from stemjax.data.crops import with_statistics
 from stemjax.data.datasets import DataSet
-from stemjax.data.movies import RECORDING_NOISE, FrameList, with_statistics
+from stemjax.data.images import RECORDING_NOISE, Images
 from stemjax.physics.camera import displace_lines
 from stemjax.physics.noise import Dose
 
@@ -59,8 +60,8 @@ class HaadfImaging:
         """How `metrics.image.score` is to compare two images; nothing is clamped."""
         return {"protocol": self.protocol}
 
-    def device_arrays(self, data: DataSet, images: FrameList) -> dict:
-        """What `movies.MovieCrops` draws from.
+    def device_arrays(self, data: DataSet, images: Images) -> dict:
+        """What `crops.MovieCrops` draws from.
 
         Returns
         -------
@@ -71,23 +72,22 @@ class HaadfImaging:
         clean, noisy = (jnp.concatenate(frames) for frames in zip(*self._render(data, images), strict=True))
         return with_statistics(noisy, images.item) | {"clean": clean}
 
-    def clean_images(self, data: DataSet, images: FrameList) -> np.ndarray:
+    def clean_images(self, data: DataSet, images: Images) -> np.ndarray:
         """The frames without noise, float32 [M, H, W, 1]."""
         return np.concatenate([np.asarray(clean) for clean, _ in self._render(data, images)])
 
-    def noisy_images(self, data: DataSet, images: FrameList) -> np.ndarray:
+    def noisy_images(self, data: DataSet, images: Images) -> np.ndarray:
         """The frames as recorded, float32 [M, H, W, 1]."""
         return np.concatenate([np.asarray(noisy) for _, noisy in self._render(data, images)])
 
-    def _render(self, data: DataSet, images: FrameList) -> Iterator[tuple[jax.Array, jax.Array]]:
+    def _render(self, data: DataSet, images: Images) -> Iterator[tuple[jax.Array, jax.Array]]:
         """Clean and noisy frames, those of one movie at a time and in the order of the list."""
         described = data.manifest["frame"]
         if missing := set(self.channels) - set(described["channels"]):
             raise ValueError(f"{data.folder}: no channel {sorted(missing)[0]!r}; it has {described['channels']}")
         canvas = (described["pixels"], described["margin"], described["sampling_angstrom"])
         motion = read_columns(data, images)
-        edges = np.flatnonzero(np.diff(images.item)) + 1
-        for rows in np.split(np.arange(len(images)), edges):
+        for rows in images.by_item():
             item = int(images.item[rows[0]])
             contrast, gains, grain, mean = library(data, item)
             columns, counts, drift = (values[rows] for values in motion)
@@ -135,7 +135,7 @@ def library(data: DataSet, item: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     )
 
 
-def read_columns(data: DataSet, images: FrameList) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_columns(data: DataSet, images: Images) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Columns of Pt and drift of every frame of a list.
 
     Returns

@@ -1,26 +1,104 @@
-"""Batches and test images: pure functions of (data set, key, step), made on the device inside the jitted step.
+"""HRTEM micrographs from exit waves, such as Pt on CeO2: which, how they are recorded, and crops to train on.
 
     exit wave -> clean image of the whole cell -> crop under flip, rotation and scale -> counts -> noise
 
-Since a batch depends on the key and the step alone, a run that is resumed at step n sees the batches that it would have
-seen, and a batch is the same on one device and on many.
+Noise is drawn anew in every training step; `RecordedStills` are recorded once, for methods that learn from noisy
+images alone: what such a method must not see is their noise drawn anew.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.data.datasets import DataSet, Images
+from stemjax.data.crops import crop_keys
+from stemjax.data.datasets import DataSet
+from stemjax.data.images import RECORDING_NOISE, Images, spread
 from stemjax.physics.noise import Poisson
 from stemjax.physics.optics import Band, Optics, image
 
 VACUUM_COUNTS = 0.45  # counts per pixel of vacuum in the paper's images; the unit of the `sbd` metric contract
-VALIDATION_NOISE, TEST_NOISE = 1_000_001, 1_000_002  # seeds of the fixed noise, the same for every method and run
 
 
+# ---------------------------------------------------------------------------------------------------- choosing
+@dataclass(frozen=True)
+class Selection:
+    """Which images of a data set of exit waves: every combination of item and defocus that meets the conditions.
+
+    An empty tuple means "any". With `per_unit`, at most so many images of each unit, and with `total` of all, spread
+    evenly over the list.
+
+    Parameters
+    ----------
+    contrast : tuple of str
+        Classes of `white`, `black`, `intermediate`.
+    defocus : tuple of float
+        Lowest and highest defocus [Å], both included.
+    thickness : tuple of int
+        Thicknesses [Å].
+    """
+
+    contrast: tuple[str, ...] = ("white",)
+    particle: tuple[str, ...] = ()
+    defect: tuple[str, ...] = ()
+    support: tuple[str, ...] = ()
+    thickness: tuple[int, ...] = ()
+    defocus: tuple[float, float] = (0.0, 200.0)
+    per_unit: int = 0
+    total: int = 0
+
+    def images(self, data: DataSet, split: str) -> Images:
+        """The chosen images of one split, in the order of items and defocus.
+
+        Raises
+        ------
+        ValueError
+            If no image meets the conditions.
+        """
+        chosen = {}
+        for index, item in enumerate(data.items):
+            if item["split"] == split and self._admits(item):
+                for contrast, defocus in zip(item["contrast"], data.manifest["defocus_angstrom"], strict=True):
+                    admitted = not self.contrast or contrast in self.contrast
+                    if admitted and self.defocus[0] <= defocus <= self.defocus[1]:
+                        chosen.setdefault(item["unit"], []).append((index, defocus))
+        if not chosen:
+            raise ValueError(f"no image of split {split!r} in {data.folder} meets {self}; widen the selection")
+        rows = [(unit, *row) for unit, rows in chosen.items() for row in spread(rows, self.per_unit)]
+        units, items, defocus = zip(*spread(rows, self.total), strict=True)
+        return Images(np.array(items, np.int32), np.array(units), np.array(defocus, np.float32))
+
+    def _admits(self, item: dict) -> bool:
+        conditions = {
+            "particle": self.particle,
+            "defect": self.defect,
+            "support": self.support,
+            "thickness_angstrom": self.thickness,
+        }
+        return all(not wanted or item[name] in wanted for name, wanted in conditions.items())
+
+
+@dataclass(frozen=True)
+class FewImages(Selection):
+    """So many images (`total`) to learn from, and whatever their number the same few to validate with.
+
+    Parameters
+    ----------
+    validation_per_unit : int
+        Validation images of each structure.
+    """
+
+    validation_per_unit: int = 1
+
+    def images(self, data: DataSet, split: str) -> Images:
+        """The images of one split, see `Selection.images`."""
+        chosen = self if split == "train" else replace(self, total=0, per_unit=self.validation_per_unit)
+        return Selection.images(chosen, data, split)
+
+
+# ---------------------------------------------------------------------------------------------------- images
 @dataclass(frozen=True)
 class Imaging:
     """How an exit wave becomes an image of counts.
@@ -91,6 +169,26 @@ class Imaging:
         return self.counts * block_means(np.stack(rendered), self.binning)[..., None]
 
 
+@dataclass(frozen=True)
+class RecordedStills(Imaging):
+    """Images of simulated structures, each recorded once, as by a microscope."""
+
+    def device_arrays(self, data: DataSet, images: Images) -> dict:
+        """What `crops.ClipCrops.batch` draws from: ``noisy`` float32 [M, 1, P, P, 1], movies of one frame.
+
+        The noise of an image depends on its structure and its defocus alone: it has the same in any list.
+        """
+        clean, key = self.clean_images(data, images), jax.random.key(RECORDING_NOISE)
+        draw = jax.jit(
+            lambda item, defocus, image: self.noise.sample(
+                jax.random.fold_in(jax.random.fold_in(key, item), defocus), image
+            )
+        )
+        rows = zip(images.item, np.rint(images.defocus).astype(np.int32), clean, strict=True)
+        return {"noisy": jnp.stack([draw(*row) for row in rows])[:, None]}
+
+
+# ---------------------------------------------------------------------------------------------------- batches
 @dataclass(frozen=True)
 class Crops:
     """The paper's augmentation: a batch of square crops, each from a random image, place, pixel size and orientation.
@@ -175,14 +273,6 @@ def block_means(images, count: int):
     return images.reshape(*lead, height // count, count, width // count, count).mean((-3, -1))
 
 
-def crop_keys(key: jax.Array, step: jax.Array, count: int) -> jax.Array:
-    """Keys [count] of the crops of a step.
-
-    Crops are numbered through the run: however many make a batch, they come in the same order.
-    """
-    return jax.vmap(jax.random.fold_in, (None, 0))(key, step * count + jnp.arange(count))
-
-
 def resample(intensity: jax.Array, cell: float, centre, sampling, angle, size: int, signs=(1.0, 1.0)) -> jax.Array:
     """A square of a periodic image, turned and with pixels of another size, by bilinear interpolation.
 
@@ -219,19 +309,3 @@ def _bilinear(periodic: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
     top = periodic[y0, x0] * (1 - dx) + periodic[y0, x1] * dx
     bottom = periodic[y1, x0] * (1 - dx) + periodic[y1, x1] * dx
     return top * (1 - dy) + bottom * dy
-
-
-def clean_and_noisy(data: DataSet, images: Images, imaging: Imaging, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Test images without and with noise, [M, P, P, C] each: the noise of the recording where the imaging has that."""
-    clean = imaging.clean_images(data, images)
-    if hasattr(imaging, "noisy_images"):
-        return clean, imaging.noisy_images(data, images)
-    return clean, noisy_images(clean, imaging, seed)
-
-
-def noisy_images(clean: np.ndarray, imaging: Imaging, seed: int) -> np.ndarray:
-    """One noise draw of each test image [M, P, P, 1]; image i depends on (seed, i) alone, so every method sees the same
-    noisy pixels, and a longer list begins with a shorter one."""
-    key = jax.random.key(seed)
-    draw = jax.jit(lambda index, image: imaging.noise.sample(jax.random.fold_in(key, index), image))
-    return np.stack([np.asarray(draw(index, image)) for index, image in enumerate(clean)])

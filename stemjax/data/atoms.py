@@ -11,37 +11,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.physics import crystals
-from stemjax.data.batches import crop_keys
-from stemjax.physics.camera import Camera
+from stemjax.data.crops import crop_keys
 from stemjax.data.datasets import DataSet
-from stemjax.data.movies import spread
+from stemjax.data.images import Images, spread
+from stemjax.physics import crystals
+from stemjax.physics.camera import Camera
 from stemjax.physics.noise import Poisson
 
 STILL_NOISE = 1_000_033  # seed of the noise of test images
 
 
 # ---------------------------------------------------------------------------------------------------- choosing
-@dataclass(frozen=True)
-class StillList:
-    """Stills of a data set: index into its items and split unit (the structure or the movie that it shows) of each."""
-
-    item: np.ndarray
-    unit: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.item)
-
-    @property
-    def typical(self) -> int:
-        """The still to show."""
-        return 0
-
-    def names(self, data: DataSet) -> list[str]:
-        """A name for every still."""
-        return [data.items[item]["id"] for item in self.item]
-
-
 @dataclass(frozen=True)
 class Stills:
     """Which stills of a data set.
@@ -57,7 +37,7 @@ class Stills:
     kind: tuple[str, ...] = ()
     per_unit: int = 0
 
-    def images(self, data: DataSet, split: str) -> StillList:
+    def images(self, data: DataSet, split: str) -> Images:
         """The stills of one split, kind by kind.
 
         Raises
@@ -71,8 +51,8 @@ class Stills:
                 chosen.setdefault(item["kind"], []).append(index)
         if not chosen:
             raise ValueError(f"no still of split {split!r} in {data.folder} meets {self}; widen the selection")
-        rows = np.concatenate([spread(np.array(rows), self.per_unit or len(rows)) for rows in chosen.values()])
-        return StillList(rows.astype(np.int32), np.array([data.items[row]["unit"] for row in rows]))
+        rows = np.concatenate([spread(np.array(rows), self.per_unit) for rows in chosen.values()])
+        return Images(rows.astype(np.int32), np.array([data.items[row]["unit"] for row in rows]))
 
 
 # ---------------------------------------------------------------------------------------------------- images
@@ -98,23 +78,23 @@ class StillImaging:
         """How `metrics.image.score` is to compare two images; nothing is clamped."""
         return {"protocol": self.protocol}
 
-    def device_arrays(self, data: DataSet, images: StillList) -> dict:
+    def device_arrays(self, data: DataSet, images: Images) -> dict:
         """What `StillCrops.batch` draws from: ``stills`` float16 [M, S, S, 1] of mean 1."""
         return {"stills": jnp.asarray(read_stills(data, images))}
 
-    def clean_images(self, data: DataSet, images: StillList) -> np.ndarray:
+    def clean_images(self, data: DataSet, images: Images) -> np.ndarray:
         """The stills without noise, float32 [M, S, S, 1], in counts."""
         counts = [self.counts or data.items[item]["counts"] for item in images.item]
         return np.array(counts, np.float32)[:, None, None, None] * read_stills(data, images).astype(np.float32)
 
-    def noisy_images(self, data: DataSet, images: StillList) -> np.ndarray:
+    def noisy_images(self, data: DataSet, images: Images) -> np.ndarray:
         """The stills with noise, float32 [M, S, S, 1] in counts, which depends on the still and the dose alone."""
         key, clean = jax.random.key(STILL_NOISE), self.clean_images(data, images)
         draw = jax.jit(lambda item, image: self.noise.sample(jax.random.fold_in(key, item), image))
         return np.stack([np.asarray(draw(item, image)) for item, image in zip(images.item, clean, strict=True)])
 
 
-def read_stills(data: DataSet, images: StillList) -> np.ndarray:
+def read_stills(data: DataSet, images: Images) -> np.ndarray:
     """Stills as they are stored, float16 [M, S, S, 1]."""
     shards = {name: data.array(name) for name in {data.items[item]["shard"] for item in images.item}}
     items = [data.items[item] for item in images.item]
@@ -144,7 +124,7 @@ class StillCrops:
     camera: Camera = field(default_factory=Camera)
 
     def batch(self, arrays: dict, key: jax.Array, step: jax.Array, band: None, imaging: StillImaging) -> dict:
-        """The batch of one step; see `batches.Crops.batch`. One crop after the other, so that only what is needed runs.
+        """The batch of one step; see `micrographs.Crops.batch`. One crop after the other, so that only what is needed runs.
 
         Returns
         -------
