@@ -48,7 +48,7 @@ def test_exported_files_are_the_noisy_images_and_the_manifest_says_so(place, tmp
 
 
 def images_hash(root: Path) -> str:
-    return datasets.open_data_set(root / "data" / "toy-cpu").recipe_hash
+    return datasets.open_data_set(root / "data" / "pt-ceo2-cpu").recipe_hash
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_mistakes_are_said_in_a_line(place, capsys, arguments, said):
 
 
 def test_a_track_without_any_record_is_exported_and_scored(tmp_path, capsys):
-    data = make_haadf(tmp_path / "data" / "toy-haadf-cpu")
+    data = make_haadf(tmp_path / "data" / "haadf-pt-cpu")
     (tmp_path / "results").mkdir()
     plain = json.loads((RESULTS / "benchmark.json").read_text())
     track = next(track for track in plain["tracks"] if track["id"] == "haadf")
-    track["sizes"]["cpu"]["data"] = {"toy-haadf": data.recipe_hash}
-    track["sizes"]["gpu"]["data"] = {"toy-haadf": None}
+    track["sizes"]["cpu"]["data"] = {"haadf-pt": data.recipe_hash}
+    track["sizes"]["gpu"]["data"] = {"haadf-pt": None}
     track["sizes"]["cpu"].pop("scored", None)  # pins the images of records, of which there are none here
     track["boards"] = track["boards"][:1]
     (tmp_path / "results" / "benchmark.json").write_text(json.dumps(plain | {"tracks": [track]}))
@@ -100,7 +100,7 @@ def test_the_images_that_the_definition_names_are_those_of_the_experiment():
 def test_without_the_data_set_the_command_that_makes_it_is_said(place, tmp_path, capsys):
     shutil.copytree(place[0] / "results", tmp_path / "results")
     assert leaderboard_verb(tmp_path, "export-track", "pt-ceo2", "--out", tmp_path / "x") == 2
-    assert "make it first: stemjax simulate toy --size cpu --out" in capsys.readouterr().err
+    assert "make it first: stemjax simulate pt-ceo2 --size cpu --out" in capsys.readouterr().err
 
 
 def test_an_export_that_fails_leaves_the_folder_as_it_was_and_a_filled_card_is_kept(place, tmp_path, capsys):
@@ -142,7 +142,7 @@ def two_channels(place, name: str) -> SimpleNamespace:
     noisy = np.concatenate([images.noisy, 2 * images.noisy + 1], axis=-1)[:, :-1]  # not square
     imaging = SimpleNamespace(channels=("adf", "bf"), sampling=IMAGING.sampling)
     both = replace(images, noisy=noisy, imaging=imaging)
-    data = datasets.open_data_set(root / "data" / "toy-cpu")
+    data = datasets.open_data_set(root / "data" / "pt-ceo2-cpu")
     record = {"size": "cpu", "data_set": {"recipe_hash": data.recipe_hash}, "imaging": {}}
     made = {"images": lambda root: (data, both), "count": lambda root: len(noisy), "unit": lambda: "counts"}
     return SimpleNamespace(name=name, record=record, validation_of="", **made)

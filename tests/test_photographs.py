@@ -37,7 +37,7 @@ def test_those_that_come_with_scikit_image_are_enough_to_test_with(included):
 def test_windows_lie_inside_and_begin_with_the_middle_one(tmp_path):
     data = open_photographs(a_folder(tmp_path / "photos", side=800))
     windows = EveryPhotograph().images(data, "test")
-    height, width = data.images[windows.item[0]].shape
+    height, width = data.image(windows.item[0]).shape
     assert (windows.corner >= 0).all() and (windows.corner + photographs.WINDOW <= (height, width)).all()
     assert tuple(windows.corner[0]) == ((height - 256) // 2, (width - 256) // 2)
     assert len(windows) == 9
@@ -85,8 +85,7 @@ def test_crops_larger_than_a_photograph_are_continued_by_its_mirror_image(tmp_pa
     io.imsave(folder / "00.png", np.full((256, 280), 255, np.uint8), check_contrast=False)
     data = open_photographs(folder)
     images = EveryPhotograph().images(data, "train")
-    one = type(images)(*(part[images.item == "00.png"] for part in (images.item, images.corner, images.unit)))
-    other = type(images)(*(part[:9] for part in (images.item, images.corner, images.unit)))
+    one, other = images.part(images.unit == "00.png"), images.part(slice(9))
     arrays = IMAGING.device_arrays(data, other)
     quiet = PhotographImaging(UniformGaussian(0.0, 0.0))
     crops = PhotographCrops(size=290, count=64).batch(arrays, jax.random.key(0), 0, None, quiet)["clean"]

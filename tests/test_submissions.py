@@ -148,7 +148,7 @@ def test_a_record_is_reproduced_and_an_altered_method_is_not(place, tmp_path, mo
     assert said.count("reproduced: 3 of 3 scores agree") == 2 and said.count("every image alike") == 6
     rows = records.load_scores(root / "results" / "records", [by_method["Raw"]])[by_method["Raw"]["id"]]
     shutil.copytree(root / "results", tmp_path / "results")
-    data = datasets.open_data_set(root / "data" / "toy-cpu")
+    data = datasets.open_data_set(root / "data" / "pt-ceo2-cpu")
     better = [row | {"psnr_db": row["psnr_db"] + 3} for row in rows]
     facts = {"experiment": "sbd_table_5_1", "method": "Flattered", "denoiser": Gaussian(), "protocol": "sbd"}
     flattered = records.new_record(**facts, size="cpu", data_set=data, imaging=IMAGING, scores=better)

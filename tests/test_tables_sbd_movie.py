@@ -163,7 +163,7 @@ class Movies:
     """As much of a data set as the selection and the profile need."""
 
     truth: np.ndarray
-    items: tuple = tuple({"id": movie, "frames": FRAMES} for movie in MOVIES)
+    items: tuple = tuple({"id": movie, "unit": movie, "frames": FRAMES} for movie in MOVIES)
     folder: str = "toy"
     manifest: dict = field(default_factory=lambda: {"frame": {"sampling_angstrom": 0.1}})
 

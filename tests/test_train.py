@@ -277,7 +277,7 @@ DEVICES = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
-from stemjax.data import datasets
+from stemjax.data import datasets, micrographs
 from stemjax.physics import noise
 from stemjax.training import parallel, train
 from tests.test_train import small_run

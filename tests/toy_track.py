@@ -31,7 +31,7 @@ CARD = {
 
 def make_place(root: Path) -> tuple[Path, ImageSet]:
     """A folder with a data set, its benchmark with the records of two rows, and an exported track; the images."""
-    data = make_toy(root / "data" / "toy-cpu")
+    data = make_toy(root / "data" / "pt-ceo2-cpu")
     images = image_set(data, Selection(), "test", 2, IMAGING)
     for method, denoiser in {"Raw": None, "Gaussian filter": Gaussian(sigma=2.0)}.items():
         denoised = images.noisy if denoiser is None else denoise_all(denoiser, {}, images.noisy)
@@ -45,7 +45,7 @@ def make_place(root: Path) -> tuple[Path, ImageSet]:
         }
         record = records.new_record(**facts, data_set=data, imaging=IMAGING, scores=found)
         records.append(root / "results" / "records", record, found)
-    sizes = {"cpu": {"data": {"toy": data.recipe_hash}, "imaging": {}, "says": "toy"}}
+    sizes = {"cpu": {"data": {"pt-ceo2": data.recipe_hash}, "imaging": {}, "says": "toy"}}
     definition = toy_definition(sizes=sizes, methods=["Raw", "Gaussian filter"])
     (root / "results" / "benchmark.json").write_text(json.dumps(definition))
     assert leaderboard_verb(root, "export-track", "pt-ceo2", "--out", root / "out") == 0

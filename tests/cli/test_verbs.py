@@ -38,7 +38,7 @@ def test_train_says_how_to_go_on(monkeypatch, tmp_path, capsys, stopped, status)
     assert (finished if stopped is None else "the same command continues") in printed.out
     assert main(["train", "noise2void", "--data", str(tmp_path)]) == 2
     assert "does not learn from pt-ceo2; `stemjax simulate au-graphene`" in capsys.readouterr().err
-    for name, model, wanted in (("haadf-pt", "noise2self", "au-graphene"), ("lattice", "noise2void", "au-graphene")):
+    for name, model, wanted in (("haadf-pt", "noise2void", "au-graphene"), ("lattice", "noise2void", "au-graphene")):
         films = datasets.DataSet(tmp_path, {"recipe_hash": "0" * 16, "name": name})
         monkeypatch.setattr(datasets, "open_data_set", lambda folder, films=films: films)
         assert main(["train", model, "--data", str(tmp_path)]) == 2
