@@ -64,7 +64,7 @@ class Workspace:
         """The movies of Au adatoms on graphene of a size, simulated first if they are not there."""
         folder = self.data / f"au-graphene-{size}"
         if not (folder / "manifest.json").is_file():
-            from simulation.make_graphene import make_au_graphene
+            from simulation.au_graphene import make_au_graphene
 
             make_au_graphene(folder, size)
         return datasets.open_data_set(folder)
@@ -73,7 +73,7 @@ class Workspace:
         """The HAADF movies of Pt on carbon of a size, simulated first if they are not there."""
         folder = self.data / f"haadf-pt-{size}"
         if not (folder / "manifest.json").is_file():
-            from simulation.make_haadf import make_haadf_pt
+            from simulation.haadf_pt import make_haadf_pt
 
             make_haadf_pt(folder, size)
         return datasets.open_data_set(folder)
@@ -82,7 +82,7 @@ class Workspace:
         """The movies of a distorted lattice of a size, made first if they are not there."""
         folder = self.data / f"lattice-{size}"
         if not (folder / "manifest.json").is_file():
-            from simulation.make_lattice import make_lattice
+            from simulation.lattice import make_lattice
 
             make_lattice(folder, size)
         return datasets.open_data_set(folder)
@@ -91,7 +91,7 @@ class Workspace:
         """The HRTEM movies of a kind ("pt", "au", "co", "sbd") and a size, simulated first if they are not there."""
         folder = self.data / f"movies-{kind}-{size}"
         if not (folder / "manifest.json").is_file():
-            from simulation.make_movies import make_movies
+            from simulation.hrtem_movies import make_movies
 
             make_movies(folder, kind, size)
         return datasets.open_data_set(folder)
@@ -99,7 +99,7 @@ class Workspace:
     def _simulated(self, name: str, size: str) -> datasets.DataSet:
         folder = self.data / f"{name}-{size}"
         if not (folder / "manifest.json").is_file():
-            from simulation.make import make_pt_ceo2  # abTEM is needed here alone
+            from simulation.pt_ceo2 import make_pt_ceo2  # abTEM is needed here alone
 
             make_pt_ceo2(folder, size, name=name)
         return datasets.open_data_set(folder)

@@ -5,7 +5,7 @@ taken at the model's lower face, before any lens; `stemjax.physics.optics` does 
 """
 
 from dataclasses import asdict, dataclass
-from math import radians
+from math import ceil, radians
 
 import numpy as np
 
@@ -35,6 +35,13 @@ class Multislice:
     def recipe(self) -> dict:
         """The parameters as a JSON value."""
         return asdict(self)
+
+
+def fast_length(pixels: float) -> int:
+    """The next even number of pixels whose only prime factors are 2, 3 and 5, for a fast Fourier transform."""
+    from scipy.fft import next_fast_len
+
+    return 2 * next_fast_len(ceil(round(pixels, 6) / 2), real=True)
 
 
 def exit_waves(atoms, tilts: list[tuple[float, float]], parameters: Multislice = Multislice()) -> np.ndarray:  # noqa: B008

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from simulation.make import column_rows
 from simulation.particles import GoldOnCarbon, OnCeria
+from simulation.truth import column_rows
 from stemjax.data import datasets
 
 LOOSE, FULL = 3, 6  # neighbours of a column that leaves easily, and of one inside the particle

@@ -32,7 +32,7 @@ def run_tasks(
     Raises
     ------
     OSError
-        If the disk is full, or a worker dies.
+        If a worker dies.
     """
     if not tasks:
         return
@@ -48,9 +48,6 @@ def run_tasks(
                 report(total - len(pending))
         except BrokenProcessPool as error:
             raise OSError(f"{out}: a worker died (out of memory?); run again with fewer workers to continue") from error
-        except OSError as error:
-            reason = error.strerror or "is the disk full?"  # NumPy gives no reason
-            raise OSError(f"{out}: cannot write ({reason}); mend that and run again to continue") from error
         finally:
             pool.shutdown(cancel_futures=True)
 

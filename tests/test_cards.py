@@ -11,7 +11,7 @@ import mlcroissant
 import pytest
 import yaml
 
-from simulation.make_lattice import make_lattice
+from simulation.lattice import make_lattice
 from stemjax import records
 from stemjax.cli import main
 from stemjax.data.datasets import recipe_hash

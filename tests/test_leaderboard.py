@@ -221,13 +221,13 @@ def test_the_projects_definition_names_records_that_exist():
 
 
 def test_the_projects_definition_names_the_data_that_simulate_makes():
-    from simulation import make, make_graphene, make_haadf, make_movies
+    from simulation import au_graphene, haadf_pt, hrtem_movies, pt_ceo2
 
-    recipes = {("au-graphene", size): plan.recipe() for size, plan in make_graphene.PLANS.items()}
-    recipes |= {("haadf-pt", size): plan.recipe() for size, plan in make_haadf.PLANS.items()}
-    recipes |= {(name, size): make.plan(name, size).recipe() for name in make.NAMES for size in ("cpu", "gpu")}
-    for kind in make_movies.KINDS:
-        recipes |= {(f"movies-{kind}", size): make_movies.plan(kind, size).recipe() for size in ("cpu", "gpu")}
+    recipes = {("au-graphene", size): plan.recipe() for size, plan in au_graphene.PLANS.items()}
+    recipes |= {("haadf-pt", size): plan.recipe() for size, plan in haadf_pt.PLANS.items()}
+    recipes |= {(name, size): pt_ceo2.plan(name, size).recipe() for name in pt_ceo2.NAMES for size in ("cpu", "gpu")}
+    for kind in hrtem_movies.KINDS:
+        recipes |= {(f"movies-{kind}", size): hrtem_movies.plan(kind, size).recipe() for size in ("cpu", "gpu")}
     plain = json.loads((ROOT / "results" / "benchmark.json").read_text("utf-8"))
     for track in plain["tracks"]:
         for size, of_size in track["sizes"].items():

@@ -48,14 +48,18 @@ def test_a_reader_is_told_of_older_recipes():
 def test_recipes_with_platinum_particles_changed_and_no_others():
     """Hashes without the versions of abTEM and ASE, which are part of a recipe."""
     pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)")
-    from simulation import make, make_graphene, make_haadf, make_movies
+    from simulation import au_graphene, haadf_pt, hrtem_movies, pt_ceo2
 
     def bare(plan) -> str:
         return datasets.recipe_hash({key: value for key, value in plan.recipe().items() if key != "software"})
 
-    for plan in (make.plan("pt-ceo2", "cpu"), make.plan("pt-ceo2-surface", "cpu"), make_movies.plan("pt", "cpu")):
+    for plan in (
+        pt_ceo2.plan("pt-ceo2", "cpu"),
+        pt_ceo2.plan("pt-ceo2-surface", "cpu"),
+        hrtem_movies.plan("pt", "cpu"),
+    ):
         assert plan.recipe()["platinum"]["rows"]["PtNp2"][3] == [6, 7, 8, 9, 10, 9, 8, 7, 6, 0]
         assert datasets.recipe_hash(plan.recipe()) not in OLDER
-    unchanged = [make_movies.plan("au", "cpu"), make_movies.plan("co", "cpu")]
-    unchanged += [make_graphene.PLANS["cpu"], make_haadf.PLANS["cpu"]]
+    unchanged = [hrtem_movies.plan("au", "cpu"), hrtem_movies.plan("co", "cpu")]
+    unchanged += [au_graphene.PLANS["cpu"], haadf_pt.PLANS["cpu"]]
     assert [bare(plan) for plan in unchanged] == PINNED

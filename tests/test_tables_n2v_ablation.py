@@ -63,7 +63,7 @@ def test_chequerboards_share_trainings_with_the_ablation():
 @pytest.mark.parametrize(("size", "pixels"), [("cpu", 64), ("gpu", 256)])
 def test_only_jitter_reaches_odd_rows(size, pixels):
     found = dict(n2v_figure_2.networks(size))
-    grid = jax.jit(lambda denoiser: denoiser.grid(jax.random.key(0), pixels, pixels)[0], static_argnums=0)
+    grid = jax.jit(lambda denoiser: denoiser._grid(jax.random.key(0), pixels, pixels)[0], static_argnums=0)
     fixed, jittered = (np.asarray(grid(found[f"{name} grid, resized"])) % 2 for name in ("Fixed", "Jittered"))
     assert not fixed.any() and 0.3 < jittered.mean() < 0.7
 

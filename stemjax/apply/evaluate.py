@@ -10,6 +10,7 @@ from stemjax.apply.inference import denoise_image
 from stemjax.data import datasets, micrographs
 from stemjax.data.images import TEST_NOISE, VALIDATION_NOISE, Images, clean_and_noisy
 from stemjax.data.micrographs import Selection
+from stemjax.denoisers.protocol import ask
 from stemjax.metrics.bootstrap import unit_means
 from stemjax.metrics.image import contracts, score
 
@@ -152,7 +153,7 @@ def tune(
         the values, so that a grid too narrow is seen.
     """
     tuning = {}
-    for field, candidates in (getattr(denoiser, "tunable", {}) if tunable is None else tunable).items():
+    for field, candidates in (ask(denoiser, "tunable") if tunable is None else tunable).items():
         tried: dict[float, float] = {}
         for _ in range(1 + refinements):
             for value in candidates:

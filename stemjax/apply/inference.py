@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stemjax.denoisers.protocol import ask, compiling, takes_movies
 from stemjax.metrics.field_of_view import pooling_period, supports
 
 MEMORY = 4e9  # bytes that the activations of one call may take
@@ -95,21 +96,21 @@ def denoise_image(
         raise ValueError("tile and step must be positive, and halo must not be negative")
     if blend == HALO and step is not None:
         raise ValueError(f"step belongs to blend={AVERAGE!r}; with {HALO!r} the tiles touch")
-    if hasattr(denoiser, "frames"):
+    if takes_movies(denoiser):
         if tile or halo or step or blend != HALO:
             raise ValueError("a denoiser of movies takes whole frames: leave out tile, halo, step and blend")
         movie = image if image.ndim == 4 else image[None]
         return np.stack(list(denoise_frames(denoiser, variables, movie, len(movie)))).reshape(image.shape)
     if image.ndim == 4:
         options = {"tile": tile, "halo": halo, "blend": blend, "step": step}
-        if "normalisation" not in variables and hasattr(denoiser, "prepare_movie"):
-            variables = denoiser.prepare_movie(variables, image)
+        if "normalisation" not in variables and (prepare_movie := ask(denoiser, "prepare_movie")):
+            variables = prepare_movie(variables, image)
         return np.stack([denoise_image(denoiser, variables, frame, **options) for frame in image])
     if image.min() == image.max():
         return image.copy()
     image = np.asarray(image, np.float32)
     if is_whole := _is_whole(denoiser):
-        if getattr(denoiser, "network", None) is not None and (tile or halo or step or blend != HALO):
+        if ask(denoiser, "network") is not None and (tile or halo or step or blend != HALO):
             raise ValueError(f"{denoiser.name} takes whole images: leave out tile, halo, step and blend")
     variables = _prepare(denoiser, variables, image)
     while True:
@@ -172,7 +173,7 @@ def denoise_frames(denoiser: Any, variables: dict, frames: Iterable[np.ndarray],
 
 def _windows(denoiser, frame: np.ndarray, count: int) -> list[tuple[int, int, int, int]]:
     """(start, stop, first frame kept, last frame kept + 1) of the windows of a movie of `count` frames."""
-    channels = getattr(denoiser, "memory_channels", getattr(getattr(denoiser, "network", None), "width", 64))
+    channels = ask(denoiser, "memory_channels") or getattr(ask(denoiser, "network"), "width", 64)
     fitting = int(MEMORY / (BYTES_PER_CHANNEL * channels * frame[..., 0].size))
     return _tiles(count, min(fitting, count) or 1, max(denoiser.frames), 1)
 
@@ -265,22 +266,29 @@ def _denoise(denoiser, variables: dict, noisy: jax.Array) -> jax.Array:
 
 
 def _apply(denoiser, variables: dict, image: np.ndarray) -> np.ndarray:
-    noisy = jnp.asarray(image)[None]
-    on_host = getattr(denoiser, "on_host", False)  # runs NumPy code: nothing to compile
-    denoised = denoiser.denoise(variables, noisy) if on_host else _denoise(denoiser, variables, noisy)
-    return np.asarray(denoised[0])
+    """Denoise one image [H, W, C], or a window of frames [T, H, W, C] with a denoiser of movies."""
+    if ask(denoiser, "on_host"):  # nothing to compile; a copy, since NumPy code may write into what it is given
+        denoised = denoiser.denoise(variables, np.array(image)[None])
+    else:
+        with compiling(denoiser):
+            denoised = _denoise(denoiser, variables, jnp.asarray(image)[None])
+    if denoised.shape != (1, *image.shape):
+        name = type(denoiser).__name__
+        raise ValueError(f"{name}.denoise made {denoised.shape} of {(1, *image.shape)}: keep the shape [B, H, W, C]")
+    return np.asarray(denoised[0], np.float32)
 
 
 def _prepare(denoiser, variables: dict, image: np.ndarray) -> dict:
     """Variables with the statistics of the whole image, where the denoiser takes any and has none yet."""
-    if "normalisation" in variables or not hasattr(denoiser, "prepare"):
+    prepare = ask(denoiser, "prepare")
+    if "normalisation" in variables or prepare is None:
         return variables
-    return denoiser.prepare(variables, jnp.asarray(image)[None])
+    return prepare(variables, jnp.asarray(image)[None])
 
 
 def _is_whole(denoiser) -> bool:
     """Whether it is applied to whole images only: a filter, or a network that normalises over the whole array."""
-    return getattr(denoiser, "network", None) is None or getattr(denoiser, "whole", False)
+    return ask(denoiser, "network") is None or ask(denoiser, "whole")
 
 
 def _smaller(denoiser, shape: Sequence[int], tile: int | None, halo: int | None, blend: str) -> int:

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stemjax.denoisers.protocol import ask, compiling
+
 KEPT = 100_000  # latencies; of a longer session those of the last so many frames
 
 
@@ -63,6 +65,7 @@ class LiveMovie:
         try:
             if 0 < self.came <= max(self.before, self.after):
                 movie = jnp.stack([frame for _, frame in self.frames])[None]
+                movie = np.array(movie) if ask(self.denoiser, "on_host") else movie
                 return list(np.asarray(self.denoiser.denoise(variables, movie)[0]))
             return self._up_to(variables, self.came)
         finally:
@@ -71,7 +74,7 @@ class LiveMovie:
 
     def warm_up(self, variables: dict, noisy: np.ndarray) -> None:
         """Compile what frames of this shape need, and wait for it."""
-        _middle(self.denoiser, variables, (jnp.asarray(noisy),) * self.frames.maxlen).block_until_ready()
+        jax.block_until_ready(_middle(self.denoiser, variables, (jnp.asarray(noisy),) * self.frames.maxlen))
 
     def _up_to(self, variables: dict, end: int) -> list[np.ndarray]:
         results = []
@@ -101,12 +104,19 @@ class LiveMovie:
         return self.frames[(2 * last - t if t > last else t) - self.came + len(self.frames)]
 
 
-@partial(jax.jit, static_argnums=0)
-def _middle(denoiser, variables: dict, window: tuple[jax.Array, ...]) -> jax.Array:
+def _middle(denoiser, variables: dict, window: tuple[jax.Array, ...]) -> np.ndarray | jax.Array:
     """The denoised frame [H, W, C] in the middle of a window that has all its neighbours."""
+    if ask(denoiser, "on_host"):
+        return denoiser.denoise(variables, np.stack(window)[None])[0, denoiser.frames[0]]
+    with compiling(denoiser):
+        return _compiled_middle(denoiser, variables, window)
+
+
+@partial(jax.jit, static_argnums=0)
+def _compiled_middle(denoiser, variables: dict, window: tuple[jax.Array, ...]) -> jax.Array:
     movie = jnp.stack(window)[None]
-    if hasattr(denoiser, "denoise_valid"):
-        return denoiser.denoise_valid(variables, movie)[0, 0]
+    if denoise_valid := ask(denoiser, "denoise_valid"):
+        return denoise_valid(variables, movie)[0, 0]
     return denoiser.denoise(variables, movie)[0, denoiser.frames[0]]
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from stemjax.denoisers.protocol import ask, takes_movies
+
 FAR = 0.3  # relative difference of pixel sizes from which a trained network deserves a warning
 PREVIEW = (0.5, 99.5)  # percentiles that become black and white
 
@@ -145,7 +147,7 @@ class Job:
         image = replace(image, sampling=self.sampling or image.sampling)
         movie = map_recording(image, self.fill_nonfinite)
         parts = model.parts(image.data.shape[-1])
-        if hasattr(model.denoiser, "frames") and (self.tile or self.blend != "halo"):
+        if takes_movies(model.denoiser) and (self.tile or self.blend != "halo"):
             raise ValueError(f"{image.path}: {model.name} takes whole frames: leave out --tile and --blend")
         warnings = files.warnings_about_frames(movie.frames())
         shape = (*image.data.shape[:-3], *next(self.frames(movie)).shape)
@@ -191,9 +193,10 @@ class Job:
 
     def prepared(self, movie, part: slice, model: Model) -> dict:
         """The model's variables, with the statistics of the whole movie where it takes any."""
-        if len(movie.movie) == 1 or not hasattr(model.denoiser, "prepare_movie"):
+        prepare_movie = ask(model.denoiser, "prepare_movie")
+        if len(movie.movie) == 1 or prepare_movie is None:
             return model.variables
-        return model.denoiser.prepare_movie(model.variables, (frame[..., part] for frame in self.frames(movie)))
+        return prepare_movie(model.variables, (frame[..., part] for frame in self.frames(movie)))
 
     def _denoised(self, found: Found, model: Model) -> Iterator:
         """The frames [H, W, C], denoised."""
@@ -209,7 +212,7 @@ class Job:
         from stemjax.apply.inference import denoise_frames
 
         frames = (frame[..., part] for frame in self.frames(movie))
-        if hasattr(model.denoiser, "frames"):
+        if takes_movies(model.denoiser):
             return denoise_frames(model.denoiser, variables, frames, len(movie.movie))
         return (self.one(frame, variables, model) for frame in frames)
 
@@ -232,11 +235,11 @@ class Job:
 
     def _warn(self, found: Found, model: Model, denoised) -> None:
         """Say on stderr what a model that has `warnings` finds in the first frame: inverted contrast, say."""
-        if not hasattr(model.denoiser, "warnings"):
+        if (warnings := ask(model.denoiser, "warnings")) is None:
             return
         noisy = next(self.frames(found.movie))
         for part in found.parts:
-            for text in model.denoiser.warnings(model.variables, noisy[None, ..., part], denoised[None, ..., part]):
+            for text in warnings(model.variables, noisy[None, ..., part], denoised[None, ..., part]):
                 print(f"warning: {found.image.path}: {text}", file=sys.stderr)
 
     def _provenance(self, found: Found, model: Model) -> dict:

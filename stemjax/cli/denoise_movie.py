@@ -7,6 +7,8 @@ independent from pixel to pixel. The quality, uPSNR, needs no clean frames; see 
 import sys
 from pathlib import Path
 
+from stemjax.denoisers.protocol import ask
+
 PREFILTERS = (1.5, 3.0, 6.0)  # px, of which the one after which a frame's halves agree best is taken
 LARGEST = 2e9  # bytes of a movie that is looked at as a whole
 
@@ -93,7 +95,7 @@ def report_quality(path: Path, target: Path, model, axes: str | None, binned: in
     if binned > 1:
         noisy = np.stack([Image(np.asarray(frame, np.float32)).bin(binned).data for frame in noisy])
     noisy = np.asarray(noisy, np.float32)
-    window = getattr(model.denoiser, "frames", (0, 0))
+    window = ask(model.denoiser, "frames") or (0, 0)
     for channel in range(noisy.shape[-1]):
         name = f"channel {channel}: " * (noisy.shape[-1] > 1)
         try:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stemjax.denoisers.protocol import ask
+
 SELF_SUPERVISED = "noise2void"  # what `--train` takes unless told otherwise
 SINGLE = "noise2void-single"
 
@@ -59,7 +61,7 @@ class Training:
             print(f"{path}: one channel, so this is {SINGLE}")
             name = SINGLE
         denoiser = with_settings(find_preset(name).at(self.size), self.settings)
-        if not getattr(denoiser, "self_supervised", False):
+        if not ask(denoiser, "self_supervised"):
             raise ValueError(f"{name} does not learn from noisy images alone: train --model {SELF_SUPERVISED}")
         if name == SINGLE and channels > 1:
             raise ValueError(f"{path}: {channels} channels, but {name} is for one: train --model {SELF_SUPERVISED}")
@@ -74,7 +76,7 @@ class Training:
         from stemjax.training.train import load_run
 
         run, variables, info = load_run(self.fine_tune)
-        if not getattr(run.denoiser, "self_supervised", False):
+        if not ask(run.denoiser, "self_supervised"):
             raise ValueError(f"{self.fine_tune} does not learn from noisy images alone: fine-tune a run of Noise2Void")
         if learns_from_clips(run.denoiser):
             return run.denoiser, variables, {"initial": info["digest"]}

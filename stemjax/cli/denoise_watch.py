@@ -13,6 +13,7 @@ from typing import Any
 from stemjax.cli import fail
 from stemjax.cli.denoise_file import Found, Job, Model
 from stemjax.cli.frame_sources import Arrival, Folder, StandardInput
+from stemjax.denoisers.protocol import takes_movies
 
 REPORT_S = 5.0  # between two reports
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -31,7 +32,7 @@ def watch_and_denoise(
         If the source or the options cannot be used.
     """
     source = _source(watch, out, format, job)
-    movie = hasattr(model.denoiser, "frames")
+    movie = takes_movies(model.denoiser)
     if lookahead and not movie:
         raise ValueError(f"{model.name} sees each frame by itself: leave out --lookahead")
     if movie and (job.tile or job.blend != "halo"):
@@ -175,7 +176,7 @@ class Session:
         """New windows, whose programs are compiled before any frame counts."""
         from stemjax.apply.live import LiveMovie
 
-        movie, begin = hasattr(self.model.denoiser, "frames"), time.monotonic()
+        movie, begin = takes_movies(self.model.denoiser), time.monotonic()
         self.windows = [
             LiveMovie(self.model.denoiser, self.lookahead) if movie else _Alone(self.job, self.model) for _ in parts
         ]

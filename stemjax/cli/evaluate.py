@@ -61,6 +61,7 @@ def _score(model: str, data: Path, given: dict, contrast: str | None, images: in
     from stemjax.cli.denoise_file import Model
     from stemjax.data import datasets
     from stemjax.data.kinds import KINDS, kind_of
+    from stemjax.denoisers.protocol import takes_movies
     from stemjax.metrics import bootstrap
     from stemjax.models import presets
     from stemjax.records.rebuild import denoised_by
@@ -70,7 +71,7 @@ def _score(model: str, data: Path, given: dict, contrast: str | None, images: in
     kind = kind_of(data_set)
     denoiser, variables, info = presets.load_model(model)
     usual, selection = _conditions(kind, given, contrast)
-    if kind.has_frames and hasattr(denoiser, "frames"):
+    if kind.has_frames and takes_movies(denoiser):
         images = 0  # neighbours in time must be there, too
     imaging = info["imaging"] if Path(model).is_dir() else usual
     if type(imaging) is not type(usual):

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from stemjax.cli.training import quality
+from stemjax.denoisers.protocol import ask, is_trainable
 
 PUBLISHED = {  # preset -> row of the SBD paper's Table 3.1
     "sbd-dncnn": "DnCNN",
@@ -47,12 +48,12 @@ def model_card(name: str, results: Path) -> dict[str, list[str]]:
         return card | _terms(presets.PRESETS[preset].paper if preset else "-", "your own")
     preset = presets.find_preset(name)
     card = {name: [preset.about]}
-    if not hasattr(preset.denoiser, "init"):
+    if not is_trainable(preset.denoiser):
         card["Settings"] = [f"{key} = {value}" for key, value in asdict(preset.denoiser).items()] or ["none"]
         card["Training"] = ["none needed; experiments tune it on the validation structures"]
         kind = _config(preset.denoiser)["class"]
         card["Scores"] = _scores(results, lambda record: record["denoiser"].get("class") == kind, with_settings=True)
-        return card | _terms(preset.paper, package=getattr(preset.denoiser, "requires", ""))
+        return card | _terms(preset.paper, package=ask(preset.denoiser, "requires"))
     versions = {"gpu": preset.denoiser} | ({"cpu": preset.cpu} if preset.cpu else {})
     for size, denoiser in versions.items():
         card |= _architecture(denoiser, name, SIZES[size] if len(versions) > 1 else "")

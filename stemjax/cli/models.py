@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from stemjax.cli.arguments import named
+from stemjax.denoisers.protocol import ask, is_trainable
 
 
 def list_() -> None:
@@ -41,7 +42,7 @@ def _weights(name: str, preset) -> str:
     """Whether `stemjax denoise` can use the model at once."""
     from stemjax.models.presets import WEIGHTS
 
-    if not hasattr(preset.denoiser, "init"):
+    if not is_trainable(preset.denoiser):
         return "none needed"
     return "included" if (WEIGHTS / f"{name}.json").is_file() else "train first"
 
@@ -51,7 +52,7 @@ def _size(preset) -> tuple[str, str]:
     from stemjax.metrics.field_of_view import field_of_view
     from stemjax.networks.weights import parameter_count
 
-    network = getattr(preset.denoiser, "network", None)
+    network = ask(preset.denoiser, "network")
     if network is None:
         return "-", "-"
     return f"{parameter_count(network, published=True):,}", f"{field_of_view(network.geometry())} px"

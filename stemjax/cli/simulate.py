@@ -34,16 +34,16 @@ def pt_ceo2(
         tilt: Their tilt about x and about y. Default: 3 -1.
         workers: Processes. Default: one per core.
     """
-    make = _from_checkout("simulation.make")
+    module = _from_checkout("simulation.pt_ceo2")
     if structure:
         if surface:
             raise ValueError("--surface is a set of structures of its own: leave it out, or --structure")
-        work = make.plan_of_names(structure, thickness or 40, (tilt,) if tilt else make.SURFACE_TILTS, cell)
-        return _stoppable(lambda: make.make(out, work, workers), "exit waves")
+        work = module.plan_of_names(structure, thickness or 40, (tilt,) if tilt else module.SURFACE_TILTS, cell)
+        return _stoppable(lambda: module.make(out, work, workers), "exit waves")
     if thickness or tilt:
         raise ValueError("--thickness and --tilt are of structures named by --structure: leave them out")
     name = "pt-ceo2-surface" if surface else "pt-ceo2"
-    return _stoppable(lambda: make.make_pt_ceo2(out, size, workers, cell, name=name), "exit waves")
+    return _stoppable(lambda: module.make_pt_ceo2(out, size, workers, cell, name=name), "exit waves")
 
 
 def au_graphene(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "cpu") -> int:
@@ -53,8 +53,8 @@ def au_graphene(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "cpu") -> in
         out: Folder of the data set.
         size: smoke is 8 movies of 4 frames of 128², cpu 44 of 16 frames in minutes, gpu 22 of 100 frames of 512².
     """
-    make = _from_checkout("simulation.make_graphene")
-    return _stoppable(lambda: make.make_au_graphene(out, size), "movies")
+    module = _from_checkout("simulation.au_graphene")
+    return _stoppable(lambda: module.make_au_graphene(out, size), "movies")
 
 
 def haadf_pt(out: Folder, size: Literal["smoke", "cpu", "gpu", "gpu-1024"] = "cpu") -> int:
@@ -64,8 +64,8 @@ def haadf_pt(out: Folder, size: Literal["smoke", "cpu", "gpu", "gpu-1024"] = "cp
         out: Folder of the data set.
         size: smoke is 5 movies of 4 frames of 64², cpu 44 of 16 frames of 128² in minutes, gpu of 512² or 1024².
     """
-    make = _from_checkout("simulation.make_haadf")
-    return _stoppable(lambda: make.make_haadf_pt(out, size), "movies")
+    module = _from_checkout("simulation.haadf_pt")
+    return _stoppable(lambda: module.make_haadf_pt(out, size), "movies")
 
 
 def lattice(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "cpu") -> int:
@@ -75,8 +75,8 @@ def lattice(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "cpu") -> int:
         out: Folder of the data set.
         size: smoke is 5 movies of 4 frames of 64², cpu 18 of 12 frames of 256², gpu 18 of 50 frames of 1024².
     """
-    make = _from_checkout("simulation.make_lattice")
-    return _stoppable(lambda: make.make_lattice(out, size), "movies")
+    module = _from_checkout("simulation.lattice")
+    return _stoppable(lambda: module.make_lattice(out, size), "movies")
 
 
 def atoms(out: Folder, data: Folder = Path("data"), size: Literal["smoke", "cpu", "gpu"] = "cpu") -> int:
@@ -87,8 +87,8 @@ def atoms(out: Folder, data: Folder = Path("data"), size: Literal["smoke", "cpu"
         data: Folder that holds the data sets pt-ceo2-SIZE, au-graphene-SIZE and haadf-pt-SIZE.
         size: Also of these data sets. smoke is 112 stills of 64², cpu 688 of 128², gpu 1584 of 160².
     """
-    make = _from_checkout("simulation.make_atoms")
-    return _stoppable(lambda: make.make_atoms(out, data, size), "stills")
+    module = _from_checkout("simulation.atoms")
+    return _stoppable(lambda: module.make_atoms(out, data, size), "stills")
 
 
 def movies(
@@ -106,8 +106,8 @@ def movies(
         size: smoke is 3 movies of 6 frames of 64², cpu 13 of 20 frames of 256² in minutes, gpu of 512² or 1024².
         workers: Processes. Default: one per core.
     """
-    make = _from_checkout("simulation.make_movies")
-    return _stoppable(lambda: make.make_movies(out, kind, size, workers), "movies")
+    module = _from_checkout("simulation.hrtem_movies")
+    return _stoppable(lambda: module.make_movies(out, kind, size, workers), "movies")
 
 
 def held_out(
@@ -125,10 +125,10 @@ def held_out(
     from stemjax.leaderboard import benchmark
     from stemjax.leaderboard.held_out import seed_after
 
-    make = _from_checkout("simulation.make_graphene")
+    module = _from_checkout("simulation.au_graphene")
     commit, seed = seed_after(results, benchmark.read(results).held_out["later_version"])
     print(f"seed {seed}, from commit {commit}")
-    return _stoppable(lambda: make.make_au_graphene(out, size, held_out_seed=seed), "movies")
+    return _stoppable(lambda: module.make_au_graphene(out, size, held_out_seed=seed), "movies")
 
 
 def export_images(data: Folder, /, out: Folder) -> None:

@@ -53,15 +53,16 @@ def train(
     from stemjax.config import with_settings
     from stemjax.data import datasets
     from stemjax.data.kinds import KINDS, kind_of
+    from stemjax.denoisers.protocol import ask, is_trainable
     from stemjax.models import presets
     from stemjax.training import checkpoint
 
     chosen = presets.find_preset(preset)
-    if not hasattr(chosen.denoiser, "init"):
+    if not is_trainable(chosen.denoiser):
         raise ValueError(f"{preset} is a filter, with nothing to train: use it as it is, or train another model")
     if steps is not None and steps < 1:
         raise ValueError("--steps must be at least 1")
-    if _is_recorded(data) and getattr(chosen.denoiser, "self_supervised", False):
+    if _is_recorded(data) and ask(chosen.denoiser, "self_supervised"):
         of_data_sets = {"precision": precision != "float32", "rematerialise": rematerialise, "start-from": start_from}
         for option, is_given in of_data_sets.items():
             if is_given:
@@ -73,7 +74,7 @@ def train(
     try:
         data_set = datasets.open_data_set(data)
     except OSError as error:
-        if _has_data_set(data) or not getattr(chosen.denoiser, "self_supervised", False):
+        if _has_data_set(data) or not ask(chosen.denoiser, "self_supervised"):
             raise
         found = "no finished data set here, and no images; put" if data.is_dir() else "missing; make it and put"
         raise OSError(f"{data}: {found} images into it, or make a data set with `stemjax simulate`") from error

@@ -1,6 +1,6 @@
 """Clean images of atoms from many sources, stored once, and batches of them and of drawn crystals under any camera.
 
-A data set of them (`simulation.make_atoms`) holds square stills of mean 1. `Stills` chooses among them, `StillImaging`
+A data set of them (`simulation.atoms`) holds square stills of mean 1. `Stills` chooses among them, `StillImaging`
 counts electrons on them, and `StillCrops` makes training batches, most of which `stemjax.physics.crystals` draws anew.
 """
 

@@ -1,6 +1,6 @@
 """Movies of a distorted crystal lattice that no simulation stands behind, rendered when asked for.
 
-A data set of them holds but the drift of every movie (`simulation.make_lattice`): the crystal itself is a function of
+A data set of them holds but the drift of every movie (`simulation.lattice`): the crystal itself is a function of
 the movie's number. `images.Frames` chooses the frames (``session=("lattice",)``); `crops.MovieCrops` cuts batches.
 """
 

@@ -59,7 +59,7 @@ def denoise_stabilised(noisy: jax.Array, denoise_plane: Callable[[np.ndarray], n
     Notes
     -----
     Inside a compiled program the function is called back. On a machine with a single thread JAX may wait there for
-    itself, for large images: `stemjax.apply.inference` calls denoisers marked `on_host` without compiling them.
+    itself, for large images: `stemjax.apply.inference` calls a denoiser with `on_host` without compiling it.
     """
 
     def denoise_planes(planes) -> np.ndarray:

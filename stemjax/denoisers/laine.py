@@ -76,7 +76,7 @@ class Laine:
     def denoise(self, variables: dict, noisy: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """Mean of the posterior [B, H, W, 1]; not prepared, each image has its own normalisation."""
         norm = variables.get("normalisation") or normalisation(noisy, axes=(1, 2))
-        mean, prior, noise, _ = self.estimate(variables, noisy, norm)
+        mean, prior, noise, _ = self._estimate(variables, noisy, norm)
         return (noisy * prior + mean * noise) / (prior + noise)
 
     def loss(self, variables: dict, batch: dict, key: jax.Array) -> tuple[jax.Array, tuple[dict, dict]]:
@@ -90,14 +90,14 @@ class Laine:
         """
         noisy = batch["noisy"].reshape(-1, *batch["noisy"].shape[-3:])
         norm = batch if "scale" in batch else normalisation(noisy, axes=(1, 2))
-        mean, prior, noise, level = self.estimate(variables, noisy, norm)
+        mean, prior, noise, level = self._estimate(variables, noisy, norm)
         variance = prior + noise
         loss = jnp.mean((noisy - mean) ** 2 / variance + jnp.log(variance))
         if self.level is None:
             loss -= 0.1 * jnp.mean(level)
         return loss, ({}, {"loss": loss})
 
-    def estimate(self, variables: dict, noisy: jax.Array, norm: dict) -> tuple[jax.Array, ...]:
+    def _estimate(self, variables: dict, noisy: jax.Array, norm: dict) -> tuple[jax.Array, ...]:
         """What is known of noisy images [B, H, W, 1] without each pixel's own value.
 
         Returns

@@ -74,7 +74,7 @@ class Noise2Self:
         images = (noisy - norm["offset"]) / norm["scale"]
 
         def add(phase: jax.Array, total: jax.Array) -> jax.Array:
-            masked, mask = self.masked(images, phase)
+            masked, mask = self._masked(images, phase)
             return jnp.where(mask, self._predict(variables, masked), total)
 
         return jax.lax.fori_loop(0, self.width**2, add, images) * norm["scale"] + norm["offset"]
@@ -91,13 +91,13 @@ class Noise2Self:
         """
         norm = batch if "scale" in batch else normalisation(batch["noisy"], axes=(1, 2))
         images = (batch["noisy"] - norm["offset"]) / norm["scale"]
-        masked, mask = self.masked(images, jax.random.randint(key, (), 0, self.width**2))
+        masked, mask = self._masked(images, jax.random.randint(key, (), 0, self.width**2))
         counted = mask & jnp.asarray(batch.get("targets", True), bool) & jnp.ones(images.shape, bool)
         squared = jnp.where(counted, (self._predict(variables, masked) - images) ** 2, 0)
         loss = squared.sum() / jnp.maximum(counted.sum(), 1)
         return loss, ({}, {"loss": loss})
 
-    def masked(self, images: jax.Array, phase: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def _masked(self, images: jax.Array, phase: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The images [B, H, W, C] with the pixels of one phase (0 to width² - 1) replaced, and their mask [H, W, 1]."""
         height, width = images.shape[1:3]
         rows = jnp.arange(height) % self.width == phase // self.width

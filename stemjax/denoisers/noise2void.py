@@ -114,21 +114,21 @@ class Noise2Void:
         """
         norm = batch if "scale" in batch else normalisation(batch["noisy"], axes=(1, 2))
         noisy = (batch["noisy"] - norm["offset"]) / norm["scale"]
-        masked, mask = self.masked(key, noisy)
+        masked, mask = self._masked(key, noisy)
         counted = mask & jnp.asarray(batch.get("targets", True), bool) & jnp.ones((len(noisy), 1, 1, 1), bool)
         squared = jnp.where(counted, (self._predict(variables, masked) - noisy) ** 2, 0)
         loss = squared.sum() / jnp.maximum(counted.sum(), 1)
         return loss, ({}, {"loss": loss})
 
-    def masked(self, key: jax.Array, noisy: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def _masked(self, key: jax.Array, noisy: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The images [B, H, W, C] as the network sees them in training, and the mask [H, W, 1] that they share."""
         grid_key, fill_key = jax.random.split(key)
-        rows, columns = self.grid(grid_key, *noisy.shape[1:3])
+        rows, columns = self._grid(grid_key, *noisy.shape[1:3])
         mask = jnp.zeros(noisy.shape[1:3], bool).at[rows, columns].set(True, mode="drop")
         values = self._filling(fill_key, noisy, mask, rows, columns)
         return noisy.at[:, rows, columns].set(values, mode="drop"), mask[..., None]
 
-    def grid(self, key: jax.Array, height: int, width: int) -> tuple[jax.Array, jax.Array]:
+    def _grid(self, key: jax.Array, height: int, width: int) -> tuple[jax.Array, jax.Array]:
         """Rows and columns [N] of the masked pixels; the row `height` stands for one that fell outside the image.
 
         Raises

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from stemjax.denoisers.gaussian import Gaussian
+from stemjax.denoisers.protocol import ask
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class PerChannel:
     filters: tuple[Any, ...] = (Gaussian(),)
 
     name: ClassVar[str] = "per-channel"
+
+    @property
+    def on_host(self) -> bool:
+        """Whether any of the filters computes with NumPy."""
+        return any(ask(one, "on_host") for one in self.filters)
 
     def denoise(self, variables: dict, noisy: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """Filter `noisy` [..., H, W, C]."""

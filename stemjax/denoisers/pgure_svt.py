@@ -108,10 +108,10 @@ class PgureSvt:
         """
         movies = jnp.moveaxis(noisy, -1, 1)
         best = lambda images, risks: images[jnp.argmin(risks)]
-        denoised = lax.map(lambda movie: self.each(movie, best), movies.reshape(-1, *movies.shape[2:]))
+        denoised = lax.map(lambda movie: self._each(movie, best), movies.reshape(-1, *movies.shape[2:]))
         return jnp.moveaxis(denoised.reshape(movies.shape), 1, -1)
 
-    def each(self, movie: jax.Array, use: Callable[[jax.Array, jax.Array], Any]) -> Any:
+    def _each(self, movie: jax.Array, use: Callable[[jax.Array, jax.Array], Any]) -> Any:
         """What `use(images, risks)` makes of every frame of `movie` [T, H, W], stacked.
 
         `images` [K, H, W] are the frame at all `THRESHOLDS`, and `risks` [K] their estimated mean squared errors.
@@ -119,7 +119,7 @@ class PgureSvt:
         count, height, width = movie.shape
         if count < 2:
             raise ValueError("pgure-svt needs a movie of 2 frames or more, but there is only 1 frame: use pure-let")
-        noise = self.noise(movie)
+        noise = self._noise(movie)
         onward, back = displacements(movie, jnp.mean(noise.variance(movie)), self.search, self.block)
         length, grid = min(self.window, count), make_grid(height, width, min(self.patch, height, width))
 
@@ -137,7 +137,7 @@ class PgureSvt:
 
         return lax.map(one, jnp.arange(count))
 
-    def noise(self, movie: jax.Array) -> NoiseLine:
+    def _noise(self, movie: jax.Array) -> NoiseLine:
         """The noise of `movie` [T, H, W], as given or estimated."""
         given, found = NoiseLine(self.gain, self.offset, self.sigma), estimate_noise(movie)
         return NoiseLine(*(f if g is None else g for g, f in zip(given, found, strict=True)))

@@ -7,6 +7,7 @@ import numpy as np
 
 from stemjax.config import class_of
 from stemjax.data.datasets import recipe_hash
+from stemjax.denoisers.protocol import ask
 from stemjax.leaderboard.benchmark import Benchmark, Board, Track
 from stemjax.leaderboard.published import Published, published_rows
 from stemjax.leaderboard.ranks import Rank, rank_drawn, rank_means
@@ -247,7 +248,7 @@ def family_of(record: dict) -> tuple[str, str]:
         return "reference", "none"
     if record["seed"] is None:
         return "filter", "none"
-    learns_alone = getattr(class_of(config), "self_supervised", False)
+    learns_alone = ask(class_of(config), "self_supervised")
     return "network", "self-supervised" if learns_alone else "supervised"
 
 

@@ -28,6 +28,7 @@ from stemjax.denoisers.noise2self import Noise2Self
 from stemjax.denoisers.noise2void import Noise2Void
 from stemjax.denoisers.non_local_means import NonLocalMeans
 from stemjax.denoisers.pgure_svt import PgureSvt
+from stemjax.denoisers.protocol import is_trainable
 from stemjax.denoisers.pure_let import PureLet
 from stemjax.denoisers.self2self import Self2Self
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
@@ -258,7 +259,7 @@ def load_model(model: str) -> tuple[Any, dict, dict]:
     if package := missing_package(preset.denoiser):
         hint = f"pip install -e '.[{package}]' (mind its licence)"
         raise ValueError(f"{model} needs the package {package}, which is not installed: {hint}")
-    if not hasattr(preset.denoiser, "init"):
+    if not is_trainable(preset.denoiser):
         return preset.denoiser, {}, {}
     if not (WEIGHTS / f"{model}.json").is_file():
         raise ValueError(

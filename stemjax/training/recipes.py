@@ -21,6 +21,7 @@ from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
 from stemjax.denoisers.noise2atom import Noise2Atom
 from stemjax.denoisers.noise2self import Noise2Self
 from stemjax.denoisers.noise2void import Noise2Void
+from stemjax.denoisers.protocol import ask, takes_movies
 from stemjax.denoisers.self2self import Self2Self
 from stemjax.denoisers.udvd import UDVD
 from stemjax.denoisers.wcvd import WCVD
@@ -332,7 +333,7 @@ VALIDATIONS = 20  # of the training on a recording
 def learns_from_clips(denoiser) -> bool:
     """Whether a self-supervised denoiser takes each channel of a recording as a movie by itself, or all together, as
     Noise2Void, Noise2Self and the autoencoder of Wang et al. do."""
-    return hasattr(denoiser, "frames") or type(denoiser) in CLIP_TRAINING
+    return takes_movies(denoiser) or type(denoiser) in CLIP_TRAINING
 
 
 def holds_out_pixels(denoiser) -> bool:
@@ -386,7 +387,7 @@ def _selection(data: Recording, side: int) -> RecordedFrames | RecordedPatches:
 def _recorded_clips(denoiser, size: str, data: Recording, seed: int, **changes) -> Run:
     recipe = clip_run if type(denoiser) in CLIP_TRAINING else wcvd_run
     run = recipe(denoiser, size, data.recipe_hash, seed, **changes)
-    before, after = getattr(denoiser, "frames", (0, 0))
+    before, after = ask(denoiser, "frames") or (0, 0)
     selection = RecordedClips(len(data.movie) if isinstance(denoiser, Self2Self) else before + 1 + after)
     frames = min(len(selection.images(data, split)) for split in ("train", "validation"))
     side = min(run.crops.size, *data.movie.shape[1:3])

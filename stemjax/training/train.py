@@ -23,6 +23,7 @@ from jax.sharding import Mesh
 from stemjax.config import from_config, to_config
 from stemjax.data import datasets, micrographs
 from stemjax.data.micrographs import Selection
+from stemjax.denoisers.protocol import ask
 from stemjax.files import write_whole
 from stemjax.training import checkpoint, memory, parallel
 from stemjax.training.journal import Journal, read_journal
@@ -175,7 +176,7 @@ def initial_state(run: Run, variables: dict | None = None) -> dict:
     if variables is None:
         key = jax.random.fold_in(jax.random.key(run.seed), INIT)
         variables = jax.jit(run.denoiser.init)(key, jnp.zeros(_sample_shape(run, run.crops.size), jnp.float32))
-    start = getattr(run.denoiser, "start", lambda params, init: init(params))
+    start = ask(run.denoiser, "start") or (lambda params, init: init(params))
     state = {
         "variables": variables,
         "optimiser": start(variables["params"], run.optimiser.transformation(run.steps).init),
@@ -188,7 +189,7 @@ def initial_state(run: Run, variables: dict | None = None) -> dict:
 
 def _sample_shape(run: Run, size: int) -> tuple[int, ...]:
     """Of an array like those that the denoiser takes: an image, or as many frames as it looks at."""
-    frames = getattr(run.denoiser, "frames", None)
+    frames = ask(run.denoiser, "frames")
     side = size or 64  # crops of size 0 are whole frames
     shape = (side, side, len(run.imaging.channels))
     return (1, *shape) if frames is None else (1, 1 + sum(frames), *shape)
@@ -200,7 +201,7 @@ def make_step(run: Run, band, mesh: Mesh, steps: int = 1) -> Callable:
     It makes its own batches, so the device never waits for Python; measurements are means over the updates. `key` is
     that of the seed: not a part of the program, so that trainings from several seeds share one compiled program.
     """
-    learn = getattr(run.denoiser, "update", partial(_gradient_step, run.denoiser))
+    learn = ask(run.denoiser, "update") or partial(_gradient_step, run.denoiser)
 
     def update(state, arrays, root):
         batch_key, loss_key = jax.random.fold_in(root, BATCH), jax.random.fold_in(root, LOSS)
@@ -328,13 +329,14 @@ def train(
                 event |= found
                 if progress.update(judged(found), step, run.optimiser):
                     best.save(step, used, found)
-                progress.finished = getattr(run.denoiser, "finished", lambda means: False)(means)
+                if finished := ask(run.denoiser, "finished"):
+                    progress.finished = finished(means)
                 state["learning_rate_scale"] = jax.device_put(
                     jnp.float32(progress.learning_rate_scale), parallel.replicated(mesh)
                 )
-                if hasattr(run.denoiser, "revive") and 2 * step <= run.steps:
+                if (revive := ask(run.denoiser, "revive")) and 2 * step <= run.steps:
                     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(run.seed), REVIVE), step)
-                    revived = run.denoiser.revive(state["variables"], measurements, means, key)
+                    revived = revive(state["variables"], measurements, means, key)
                     if revived is not state["variables"]:
                         progress.begin_again()
                         for part in {"variables", "average"} & set(state):

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from stemjax.data.images import VALIDATION_NOISE, clean_and_noisy
+from stemjax.denoisers.protocol import ask, takes_movies
 from stemjax.metrics.image import contracts, score
 
 BATCHES = 8  # that a self-supervised method's loss is taken of
@@ -20,9 +21,9 @@ def validation(run, data) -> Callable[[dict], dict[str, float]]:
     """
     parts = {}
     if hasattr(run.imaging, "clean_images"):
-        movies = hasattr(run.denoiser, "frames")
-        parts["validation_psnr_db"] = (_movie_psnr if movies else _validation_psnr)(run, data)
-    if getattr(run.denoiser, "self_supervised", False):
+        of_images = _movie_psnr if takes_movies(run.denoiser) else _validation_psnr
+        parts["validation_psnr_db"] = of_images(run, data)
+    if ask(run.denoiser, "self_supervised"):
         parts["validation_loss"] = _validation_loss(run, data)
     return lambda variables: {name: part(variables) for name, part in parts.items()}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simulation.make_lattice import make_lattice
+from simulation.lattice import make_lattice
 from stemjax import records
 from stemjax.cli import main
 from stemjax.cli.evaluate import _conditions

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from simulation.make_lattice import make_lattice
+from simulation.lattice import make_lattice
 from stemjax import config
 from stemjax.apply.evaluate import image_set, scores
 from stemjax.cli.simulate import simulate

@@ -12,6 +12,7 @@ import pytest
 from stemjax.apply import inference
 from stemjax.config import from_config, to_config
 from stemjax.denoisers import missing_package
+from stemjax.denoisers.protocol import ask, is_trainable, takes_movies
 from stemjax.denoisers.supervised import Supervised
 from stemjax.models.presets import PRESETS
 from stemjax.networks import DURR
@@ -19,7 +20,7 @@ from stemjax.networks import DURR
 
 def narrow(denoiser):
     """The same method with few channels and layers: the contracts do not depend on them."""
-    if not hasattr(denoiser, "network"):
+    if ask(denoiser, "network") is None:
         return denoiser
     network = denoiser.network
     small = {"width": 8, "depth": 5, "scales": 2, "residuals": 1}
@@ -36,7 +37,7 @@ DENOISERS = {
     for i, (name, denoiser) in enumerate(DENOISERS.items())
     if denoiser not in list(DENOISERS.values())[:i]
 }
-TRAINABLE = [name for name, denoiser in DENOISERS.items() if hasattr(denoiser, "init")]
+TRAINABLE = [name for name, denoiser in DENOISERS.items() if is_trainable(denoiser)]
 CENTRED = [name for name in TRAINABLE if getattr(DENOISERS[name], "centre", False)]
 BIAS_FREE = [name for name in TRAINABLE if not getattr(DENOISERS[name].network, "bias", True)]
 
@@ -59,20 +60,21 @@ class Case:
 
     def __init__(self, name: str):
         self.denoiser, self.traces = DENOISERS[name], 0
-        self.size = 16 if hasattr(self.denoiser, "frames") else 32  # px; a movie has five frames
-        channels = getattr(getattr(self.denoiser, "network", None), "channels_out", 1)
+        self.size = 16 if takes_movies(self.denoiser) else 32  # px; a movie has five frames
+        channels = getattr(ask(self.denoiser, "network"), "channels_out", 1)
         # The loss of a self-supervised method never falls below the noise, which at this dose is nearly all there is.
-        self.batch = lattice(3, self.size, channels, 20.0 if getattr(self.denoiser, "self_supervised", False) else 1.0)
-        if hasattr(self.denoiser, "frames"):  # movies: the lattice stands still, the noise does not
+        self.batch = lattice(3, self.size, channels, 20.0 if ask(self.denoiser, "self_supervised") else 1.0)
+        if takes_movies(self.denoiser):  # movies: the lattice stands still, the noise does not
             frames = lattice(3 * 5, self.size, channels, 20.0)["clean"][::5, None]
             noisy = np.random.default_rng(1).poisson(20 * np.repeat(frames, 5, 1)) / 20
             self.batch = {"noisy": jnp.asarray(noisy, jnp.float32)}
-        self.denoise = jax.jit(self._denoise)
+        self.compiled = not ask(self.denoiser, "on_host")
+        self.denoise = jax.jit(self._denoise) if self.compiled else self._denoise
         self.variables, self.losses = self._train() if name in TRAINABLE else ({}, [])
 
     def _denoise(self, variables, noisy):
         self.traces += 1
-        return self.denoiser.denoise(variables, noisy)
+        return self.denoiser.denoise(variables, noisy if self.compiled else np.array(noisy))
 
     def _train(self, steps: int = 40):
         """Adam on one batch."""
@@ -134,7 +136,7 @@ def test_a_batch_is_its_images_one_by_one_without_a_new_trace(case):
     together = case.denoise(case.variables, case.batch["noisy"])
     alone = [case.denoise(case.variables, image[None])[0] for image in case.batch["noisy"]]
     np.testing.assert_allclose(together, np.stack(alone), rtol=1e-4, atol=2e-5)
-    assert case.traces == 2  # one of each shape
+    assert case.traces == 2 or not case.compiled  # one of each shape
 
 
 @each(DENOISERS)

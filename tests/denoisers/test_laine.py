@@ -81,7 +81,7 @@ def test_an_unknown_level_is_estimated_in_the_units_of_the_network(noise, varian
     assert float(noise_level(jnp.float32(one))) == pytest.approx(1, rel=1e-5)
     noisy = scene(0.5, 1, 8, 8, 1)
     variables = prior(0.8, 0.4, one)
-    _, _, found, level = denoiser.estimate(variables, noisy, NORM)
+    _, _, found, level = denoiser._estimate(variables, noisy, NORM)
     np.testing.assert_allclose(found, variance, rtol=1e-5)
     np.testing.assert_allclose(level, 1, rtol=1e-5)
     known = replace(denoiser, level=2.0)  # the same noise, given in the unit of the image

@@ -22,7 +22,7 @@ def variables():
 
 
 def test_every_pixel_is_in_one_phase_of_a_grid_of_4():
-    masks = np.stack([np.asarray(DENOISER.masked(images(1, 10, 9, 1), phase)[1][..., 0]) for phase in range(16)])
+    masks = np.stack([np.asarray(DENOISER._masked(images(1, 10, 9, 1), phase)[1][..., 0]) for phase in range(16)])
     assert (masks.sum(0) == 1).all()
     assert masks[0].nonzero()[0].tolist() == [0] * 3 + [4] * 3 + [8] * 3
 
@@ -30,7 +30,7 @@ def test_every_pixel_is_in_one_phase_of_a_grid_of_4():
 @pytest.mark.parametrize("neighbours", [4, 8])
 def test_a_masked_pixel_becomes_the_mean_of_its_neighbours(neighbours):
     noisy = images(2, 10, 9, 2)
-    masked, mask = Noise2Self(DENOISER.network, neighbours=neighbours).masked(noisy, jnp.int32(0))
+    masked, mask = Noise2Self(DENOISER.network, neighbours=neighbours)._masked(noisy, jnp.int32(0))
     for row, column in ((0, 0), (4, 4), (8, 8)):
         places = [(row + y, column + x) for y, x in np.ndindex(3, 3)]
         inside = [
@@ -60,13 +60,13 @@ def test_the_loss_is_of_the_masked_pixels_and_what_denoising_shows_of_them(varia
     denoised = jax.jit(DENOISER.denoise)(variables, noisy)
     squared = ((denoised - noisy) / norm["scale"]) ** 2
     loss = jax.jit(lambda batch, key: DENOISER.loss(variables, batch, key)[0])
-    of_phases = [float(squared[DENOISER.masked(noisy, phase)[1][None]].mean()) for phase in range(16)]
+    of_phases = [float(squared[DENOISER._masked(noisy, phase)[1][None]].mean()) for phase in range(16)]
     for seed in range(5):
         assert min(abs(float(loss(batch, jax.random.key(seed))) - phase) for phase in of_phases) < 1e-5
     kept = jnp.zeros((1, 10, 9, 1)).at[:, :5].set(1)
     held, whole = (float(loss(batch | more, jax.random.key(0))) for more in ({"targets": kept}, {}))
     phase = int(np.argmin([abs(whole - value) for value in of_phases]))
-    counted = DENOISER.masked(noisy, phase)[1][None] & (kept > 0)
+    counted = DENOISER._masked(noisy, phase)[1][None] & (kept > 0)
     np.testing.assert_allclose(held, squared[counted].mean(), rtol=1e-4)
 
 

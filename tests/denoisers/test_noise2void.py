@@ -24,7 +24,7 @@ def masks(denoiser, size, count):
     """How often each pixel is masked: [count, size, size]."""
     noisy = jnp.zeros((1, size, size, 1))
     keys = jax.random.split(jax.random.key(0), count)
-    return np.asarray(jax.jit(jax.vmap(lambda key: denoiser.masked(key, noisy)[1][..., 0]))(keys))
+    return np.asarray(jax.jit(jax.vmap(lambda key: denoiser._masked(key, noisy)[1][..., 0]))(keys))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def variables():
 # ---------------------------------------------------------------------------------------------------- places
 def test_the_grid_of_the_paper():
     """18 x 18 pixels of 512 x 512, at most two from multiples of 26 and one step from the border."""
-    rows, columns = (np.asarray(a).reshape(18, 18) for a in PAPER.grid(jax.random.key(0), 512, 512))
+    rows, columns = (np.asarray(a).reshape(18, 18) for a in PAPER._grid(jax.random.key(0), 512, 512))
     grid = 26 * np.arange(1, 19)
     for shift in (rows - grid[:, None], columns - grid):
         assert set(np.unique(shift)) == {-2, -1, 0, 1}
@@ -59,7 +59,7 @@ def test_every_pixel_is_masked_equally_often(denoiser, fraction):
 
 
 def test_a_new_key_moves_the_grid_and_the_same_key_does_not():
-    first, again, other = (np.asarray(DENSE.grid(jax.random.key(seed), 23, 30)) for seed in (1, 1, 6))
+    first, again, other = (np.asarray(DENSE._grid(jax.random.key(seed), 23, 30)) for seed in (1, 1, 6))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
@@ -82,7 +82,7 @@ def window_values(noisy, mask, row, column, width):
 )
 def test_fills_agree_with_a_slow_reference(denoiser, size, fill):
     noisy = images(2, size, size + 1, 2)
-    masked, mask = map(np.asarray, jax.jit(replace(denoiser, fill=fill).masked)(jax.random.key(3), noisy))
+    masked, mask = map(np.asarray, jax.jit(replace(denoiser, fill=fill)._masked)(jax.random.key(3), noisy))
     mask = mask[..., 0]
     np.testing.assert_array_equal(masked[:, ~mask], noisy[:, ~mask])
     assert mask.any()
@@ -121,12 +121,12 @@ def test_a_masked_pixel_is_predicted_without_any_of_its_channels(denoiser, varia
     def derivatives(row, column):
         def prediction(pixel):
             changed = noisy.at[0, row, column].set(pixel)
-            seen = jnp.concatenate([denoiser.masked(key, changed)[0], changed])
+            seen = jnp.concatenate([denoiser._masked(key, changed)[0], changed])
             return denoiser.network.apply(variables, seen)[:, row, column]
 
         return jax.jacobian(prediction)(noisy[0, row, column])
 
-    places = np.argwhere(np.asarray(jax.jit(denoiser.masked)(key, noisy)[1][..., 0]))
+    places = np.argwhere(np.asarray(jax.jit(denoiser._masked)(key, noisy)[1][..., 0]))
     for row, column in places[:3]:
         with_mask, without = np.asarray(derivatives(row, column))
         assert with_mask.shape == (2, 2) and (with_mask == 0).all() and (without != 0).all()
@@ -138,7 +138,7 @@ def test_the_loss_is_the_sum_of_the_channels_squared_errors_at_masked_pixels(var
     batch = {"noisy": noisy, "offset": np.float32([[[[3.0, 1.0]]]]), "scale": np.float32([[[[8.0, 4.0]]]])}
     loss, (state, measurements) = jax.jit(DENSE.loss)(variables, jax.tree.map(jnp.asarray, batch), key)
     normal = (noisy - batch["offset"]) / batch["scale"]
-    masked, mask = DENSE.masked(key, jnp.asarray(normal))
+    masked, mask = DENSE._masked(key, jnp.asarray(normal))
     error = np.asarray(jax.jit(TINY.apply)(variables, masked)) - normal
     where = np.broadcast_to(np.asarray(mask)[..., 0], (3, 20, 24))
     expected = sum(np.mean(error[where][:, channel] ** 2) for channel in (0, 1))
@@ -218,7 +218,7 @@ def test_it_denoises_one_image_better_than_its_constant(variables):
 # ---------------------------------------------------------------------------------------------------- messages
 def test_what_does_not_fit_says_so(variables):
     with pytest.raises(ValueError, match="images of 52 pixels, not 40 x 80: make the pitch smaller"):
-        PAPER.grid(jax.random.key(0), 40, 80)
+        PAPER._grid(jax.random.key(0), 40, 80)
     with pytest.raises(ValueError, match="a network of 2 channels was given images of 1"):
         jax.eval_shape(lambda x: DENSE.denoise(DENSE.init(jax.random.key(0), x), x), jnp.zeros((1, 8, 8, 1)))
     for change, message in (

@@ -52,7 +52,7 @@ def error(image, truth):
 def test_the_risk_tracks_the_true_error(counts, camera, tolerance):
     """Over all thresholds, mean over frames and two draws. It is worse where the second order in gain does not do."""
     denoiser = PgureSvt(window=7, search=0, **camera)
-    scan = jax.jit(lambda movie: denoiser.each(movie, lambda *found: found))
+    scan = jax.jit(lambda movie: denoiser._each(movie, lambda *found: found))
     true, risk = [], []
     for seed in range(2):
         noisy, truth = recorded(lattice(counts), seed, **camera)

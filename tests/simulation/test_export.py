@@ -10,7 +10,7 @@ import tifffile
 pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)")
 
 from simulation.export import export_images  # noqa: E402
-from simulation.make_lattice import make_lattice  # noqa: E402
+from simulation.lattice import make_lattice  # noqa: E402
 from stemjax.data import datasets  # noqa: E402
 from stemjax.data.au_graphene import GrapheneImaging  # noqa: E402
 from stemjax.data.datasets import open_data_set  # noqa: E402

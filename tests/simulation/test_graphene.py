@@ -7,14 +7,14 @@ import pytest
 
 abtem = pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)")
 
-from simulation import graphene, make_graphene  # noqa: E402
+from simulation import au_graphene, graphene  # noqa: E402
 from simulation.graphene import Aberrations, Stem  # noqa: E402
-from stemjax.data import au_graphene  # noqa: E402
+from stemjax.data.au_graphene import GrapheneImaging, read_motion  # noqa: E402
 from stemjax.data.datasets import verify  # noqa: E402
 from stemjax.data.images import Frames  # noqa: E402
 from stemjax.physics import contrast_library  # noqa: E402
 
-PLANS = dict(make_graphene.PLANS)  # as they are outside these tests
+PLANS = dict(au_graphene.PLANS)  # as they are outside these tests
 TINY = Stem(adf=(46.8, 110.0), cells=(3, 2), gpts=(20, 34), patch=24)
 UNDERFOCUS, OVERFOCUS = Aberrations(-30.0, 1e4), Aberrations(40.0, 0.0)
 
@@ -54,7 +54,7 @@ def test_wavelength_at_80_kv():
 
 
 def test_the_steps_resolve_the_probe():
-    for stem in (Stem(), make_graphene.COARSE):
+    for stem in (Stem(), au_graphene.COARSE):
         finest = stem.wavelength / (4e-3 * stem.semiangle)
         assert max(np.divide(graphene.CELL, stem.pixels)) <= finest and stem.patch_step <= finest
         assert stem.patch * stem.patch_step <= min(stem.extent)
@@ -128,8 +128,8 @@ def tiny(tmp_path_factory):
     """A data set of the tiny model, and the plan to make it with."""
     plan = replace(PLANS["smoke"], stem=TINY, frames=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(make_graphene.PLANS, "smoke", plan)
-        yield make_graphene.make_au_graphene(tmp_path_factory.mktemp("data") / "tiny", "smoke", progress=False)
+        patch.setitem(au_graphene.PLANS, "smoke", plan)
+        yield au_graphene.make_au_graphene(tmp_path_factory.mktemp("data") / "tiny", "smoke", progress=False)
 
 
 def test_the_data_set_is_sound_and_complete(tiny):
@@ -147,8 +147,8 @@ def test_the_data_set_is_sound_and_complete(tiny):
 
 def test_the_frames_show_gold_where_the_truth_has_it(tiny):
     images = Frames(session=(), start=1).images(tiny, "test")
-    clean = au_graphene.GrapheneImaging().clean_images(tiny, images)
-    positions, present, drift = au_graphene.read_motion(tiny, images)
+    clean = GrapheneImaging().clean_images(tiny, images)
+    positions, present, drift = read_motion(tiny, images)
     for index in range(len(images)):
         places = positions[index][present[index]]
         pixels = np.rint(places / 0.46).astype(int)
@@ -166,20 +166,20 @@ def test_what_is_finished_is_not_simulated_again(tiny, monkeypatch):
     before = (tiny.folder / "manifest.json").read_bytes()
     made, simulate = [], graphene.scattering_matrix
     monkeypatch.setattr(graphene, "scattering_matrix", lambda *a: made.append(a) or simulate(*a))
-    make_graphene.make_au_graphene(tiny.folder, "smoke", progress=False)
+    au_graphene.make_au_graphene(tiny.folder, "smoke", progress=False)
     assert made == []
     (tiny.folder / "manifest.json").unlink()
     damaged = tiny.folder / "part-au-3.npy"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
-    make_graphene.make_au_graphene(tiny.folder, "smoke", progress=False)
+    au_graphene.make_au_graphene(tiny.folder, "smoke", progress=False)
     assert len(made) == 1 and (tiny.folder / "manifest.json").read_bytes() == before
 
 
 def test_another_size_is_refused(tiny):
     with pytest.raises(ValueError, match="holds data of another recipe .* choose another folder"):
-        make_graphene.make_au_graphene(tiny.folder, "cpu")
+        au_graphene.make_au_graphene(tiny.folder, "cpu")
     with pytest.raises(ValueError, match="sizes: smoke, cpu, gpu"):
-        make_graphene.make_au_graphene(tiny.folder / "new", "huge")
+        au_graphene.make_au_graphene(tiny.folder / "new", "huge")
 
 
 def test_the_sizes_hold_what_they_promise():

@@ -7,9 +7,9 @@ pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)
 
 from scipy.ndimage import maximum_filter  # noqa: E402
 
-from simulation.make import truth_rows  # noqa: E402
 from simulation.microscope import exit_waves  # noqa: E402
 from simulation.structures import build_atoms, reference_structure  # noqa: E402
+from simulation.truth import structure_rows  # noqa: E402
 from stemjax.data.datasets import decode_waves, encode_waves  # noqa: E402
 from stemjax.physics.optics import Band, Optics, image, to_band  # noqa: E402
 
@@ -62,7 +62,7 @@ def test_true_columns_lie_on_the_columns_of_the_image(wave):
     step = BAND.cell / pixels
     clean = np.asarray(image(wave[0], 60.0, BAND, Optics(), pixels))
     peaks = np.argwhere((clean == maximum_filter(clean, 9)) & (clean > 1)) * step
-    truth = truth_rows(reference_structure(), TILT, BAND.cell)
+    truth = structure_rows(reference_structure(), TILT, BAND.cell)
     inside = (truth["x_angstrom"] > 3) & (truth["x_angstrom"] < 47) & (truth["y_angstrom"] < 47) & (truth["count"] > 3)
     for species, limit in ((b"Pt", 0.3), (b"Ce", 0.5)):
         rows = truth[inside & (truth["species"] == species)]
@@ -74,7 +74,7 @@ def test_true_columns_lie_on_the_columns_of_the_image(wave):
 
 
 def test_a_tilt_about_y_moves_columns_to_the_right():
-    still, tilted = (truth_rows(reference_structure(), tilt, BAND.cell) for tilt in ((0, 0), (0, 2)))
+    still, tilted = (structure_rows(reference_structure(), tilt, BAND.cell) for tilt in ((0, 0), (0, 2)))
     moved = (tilted["x_angstrom"] - still["x_angstrom"])[still["species"] == b"Pt"]
     np.testing.assert_allclose(moved, 38.26 / 2 * np.tan(np.radians(2)), atol=0.06)
     assert np.array_equal(still["y_angstrom"], tilted["y_angstrom"])

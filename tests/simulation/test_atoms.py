@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)")
 
-from simulation import make_atoms  # noqa: E402
-from simulation.make import make_pt_ceo2  # noqa: E402
+from simulation import atoms  # noqa: E402
+from simulation.pt_ceo2 import make_pt_ceo2  # noqa: E402
 from stemjax.data import datasets  # noqa: E402
 from stemjax.data.atoms import StillImaging, Stills, read_stills  # noqa: E402
 
@@ -20,10 +20,10 @@ def made(tmp_path_factory):
     """Of exit waves and drawings alone: (data set, folder of the sources)."""
     folder, patch = tmp_path_factory.mktemp("atoms"), pytest.MonkeyPatch()
     make_pt_ceo2(folder / "pt-ceo2-smoke", "smoke", workers=1, progress=False)
-    patch.setattr(make_atoms, "SOURCES", ("pt-ceo2",))
-    patch.setattr(make_atoms, "KINDS", {k: v for k, v in make_atoms.KINDS.items() if v[0] in (None, "pt-ceo2")})
-    patch.setitem(make_atoms.PLANS, "smoke", make_atoms.Plan(SIDE, (3, 2, 2), (0, 2, 2)))
-    yield make_atoms.make_atoms(folder / "atoms", folder, "smoke", progress=False), folder
+    patch.setattr(atoms, "SOURCES", ("pt-ceo2",))
+    patch.setattr(atoms, "KINDS", {k: v for k, v in atoms.KINDS.items() if v[0] in (None, "pt-ceo2")})
+    patch.setitem(atoms.PLANS, "smoke", atoms.Plan(SIDE, (3, 2, 2), (0, 2, 2)))
+    yield atoms.make_atoms(folder / "atoms", folder, "smoke", progress=False), folder
     patch.undo()
 
 
@@ -32,7 +32,7 @@ def test_stills_have_mean_one_and_the_split_of_what_they_show(made):
     assert datasets.verify(data.folder) == [] and len(data.items) == 7 + 4 + 4
     source = datasets.open_data_set(folder / "pt-ceo2-smoke")
     splits = {item["unit"]: item["split"] for item in source.items}
-    for split in make_atoms.SPLITS:
+    for split in atoms.SPLITS:
         images = Stills().images(data, split)
         stills = read_stills(data, images).astype(np.float32)
         assert stills.shape[1:] == (SIDE, SIDE, 1) and np.isfinite(stills).all() and stills.min() >= 0
@@ -49,22 +49,22 @@ def test_it_goes_on_and_ends_the_same(made):
     manifest = (data.folder / "manifest.json").read_text()
     for name in ("manifest.json", "crystal-test.npy", "markers/pt-ceo2-validation.json"):
         (data.folder / name).unlink()
-    make_atoms.make_atoms(data.folder, folder, "smoke", progress=False)
+    atoms.make_atoms(data.folder, folder, "smoke", progress=False)
     again = json.loads((data.folder / "manifest.json").read_text())
     assert again["items"] == json.loads(manifest)["items"] and datasets.verify(data.folder) == []
 
 
 def test_what_is_missing_is_said(tmp_path):
     with pytest.raises(OSError, match="pt-ceo2-cpu: missing; make it with `stemjax simulate pt-ceo2 --size cpu"):
-        make_atoms.make_atoms(tmp_path / "out", tmp_path, "cpu")
+        atoms.make_atoms(tmp_path / "out", tmp_path, "cpu")
     with pytest.raises(ValueError, match="no data set 'atoms' of size 'huge'"):
-        make_atoms.make_atoms(tmp_path / "out", tmp_path, "huge")
+        atoms.make_atoms(tmp_path / "out", tmp_path, "huge")
 
 
 def test_a_piece_lies_within_its_frame():
     generator, frame = np.random.default_rng(0), np.add.outer(np.arange(60.0), 100 * np.arange(80.0))
     for _ in range(20):  # outside, the mirror image would bend the plane
-        clean, step = make_atoms.piece(generator, frame, 40, (0.4, 1.6))
+        clean, step = atoms.piece(generator, frame, 40, (0.4, 1.6))
         assert 0.4 <= step <= 60 / 40 and clean.min() >= -1e-6 and clean.max() <= 59 + 7900 + 1e-6
         bend = np.diff(clean, 2, axis=0)[3:-3, 3:-3], np.diff(clean, 2, axis=1)[3:-3, 3:-3]
         assert max(np.abs(part).max() for part in bend) < 1.0

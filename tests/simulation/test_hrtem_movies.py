@@ -9,7 +9,7 @@ pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)
 
 from scipy.spatial import cKDTree  # noqa: E402
 
-from simulation import make_movies, movies  # noqa: E402
+from simulation import hrtem_movies, movies  # noqa: E402
 from simulation.microscope import Multislice  # noqa: E402
 from simulation.movies import Motion  # noqa: E402
 from simulation.particles import CARBON_DISTANCE, GOLD_LATTICE, GoldOnCarbon, OnCeria, amorphous_carbon  # noqa: E402
@@ -91,11 +91,11 @@ def test_states_lose_one_loose_column_each(model):
 
 
 # ---------------------------------------------------------------------------------------------------- plans
-@pytest.mark.parametrize("kind", make_movies.KINDS)
+@pytest.mark.parametrize("kind", hrtem_movies.KINDS)
 def test_the_sizes_hold_what_they_promise(kind):
     sampling = {"pt": 0.067, "au": 0.169, "co": 0.209}.get(kind)
     for size, pixels, published in (("cpu", 256, 0.0979), ("gpu", 1024 if kind == "pt" else 512, 0.0624)):
-        work = make_movies.plan(kind, size)
+        work = hrtem_movies.plan(kind, size)
         assert (work.pixels, work.frames) == (pixels, 40 if kind == "sbd" else 20)
         assert work.sampling == pytest.approx(sampling or published, abs=1e-9 if sampling else 1e-4)
         assert 2 * np.abs(work.band.indices).max() < work.multislice.pixels
@@ -109,7 +109,7 @@ def test_the_sizes_hold_what_they_promise(kind):
         models, defoci = ({repr(get(movie)) for _, movie in scenes.values()} for get in (model_of, defocus_of))
         assert len(defoci) == len(scenes) and len(models) == (1 if kind == "sbd" else len(scenes))
     with pytest.raises(ValueError, match="no movies 'pt' of size 'huge'"):
-        make_movies.plan("pt", "huge")
+        hrtem_movies.plan("pt", "huge")
 
 
 def model_of(movie):
@@ -124,12 +124,12 @@ def defocus_of(movie):
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """Pt movies of a coarse simulation that drift fast."""
-    plan = make_movies.plan("pt", "smoke")
+    plan = hrtem_movies.plan("pt", "smoke")
     plan = replace(plan, cell=40.2, cell_pixels=300, multislice=TINY, motion=Motion(speed=3.0), movies=(1, 0, 1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make_movies, "plan", lambda kind, size: plan)
+        patch.setattr(hrtem_movies, "plan", lambda kind, size: plan)
         folder = tmp_path_factory.mktemp("data") / "tiny"
-        yield make_movies.make_movies(folder, "pt", "smoke", workers=1, progress=False)
+        yield hrtem_movies.make_movies(folder, "pt", "smoke", workers=1, progress=False)
 
 
 def test_the_data_set_is_sound_and_complete(tiny):
@@ -172,7 +172,7 @@ def places_of(data, row):
 def test_what_is_finished_is_not_simulated_again(tiny, monkeypatch):
     before = (tiny.folder / "manifest.json").read_bytes()
     (tiny.folder / "manifest.json").unlink()
-    monkeypatch.setattr(make_movies, "_make_shard", None)
-    make_movies.make_movies(tiny.folder, "pt", "smoke", progress=False)
+    monkeypatch.setattr(hrtem_movies.Plan, "make_part", None)
+    hrtem_movies.make_movies(tiny.folder, "pt", "smoke", progress=False)
     assert (tiny.folder / "manifest.json").read_bytes() == before
     assert open_data_set(tiny.folder).recipe_hash == tiny.recipe_hash

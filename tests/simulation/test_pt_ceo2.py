@@ -16,12 +16,12 @@ import pytest
 
 pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)")
 
-from simulation.make import ALL_TILTS, make, make_pt_ceo2, plan, plan_of_names  # noqa: E402
+from simulation.pt_ceo2 import ALL_TILTS, make, make_pt_ceo2, plan, plan_of_names  # noqa: E402
 from simulation.structures import PARTICLES, columns  # noqa: E402
 from stemjax.data.datasets import open_data_set, verify  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "simulation.make", "pt-ceo2", "--size", "smoke"]
+COMMAND = [sys.executable, "-m", "simulation.pt_ceo2", "pt-ceo2", "--size", "smoke"]
 
 
 def manifest_bytes(folder):

@@ -1,6 +1,6 @@
-"""Make a data set of clean images of atoms of many kinds, rendered once from other data sets and drawn.
+"""A data set of clean images of atoms of many kinds, rendered once from other data sets and drawn.
 
-    python -m simulation.make_atoms --size smoke --data data --out data/atoms-smoke
+    python -m simulation.atoms --size smoke --data data --out data/atoms-smoke
 
 Square stills of mean 1, float16, in one shard for each kind and split: Pt on CeO2 at any defocus and pixel size; gold
 on graphene, dark and bright field; Pt atoms and clusters on carbon by HAADF; and, to validate and test with, drawn
@@ -8,18 +8,18 @@ crystals and images without atoms (`stemjax.physics.crystals`). A still has the 
 that it shows. Those to validate and test with have a dose each. `stemjax.data.atoms` reads them.
 """
 
-import argparse
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import jax
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from simulation.folder import locked, refuse_other_recipe, reporter, run_command, sound_marker, write_part
+from simulation.folder import run_command
+from simulation.maker import SPLITS, Contents, Part, as_json, command_line, make, plan_of_size
 from stemjax.data import datasets
 from stemjax.data.au_graphene import GrapheneImaging
 from stemjax.data.haadf_pt import HaadfImaging
@@ -29,7 +29,6 @@ from stemjax.physics.optics import Optics, image
 
 NAME = "atoms"
 RECIPE_VERSION = 1  # raise it when the way of rendering changes, or `crystals` what it draws
-SPLITS = ("train", "validation", "test")
 SOURCES = ("pt-ceo2", "au-graphene", "haadf-pt")
 # Kind of the stills: the data set that it is from (none: drawn), and a number of its own for the seeds.
 KINDS = {
@@ -68,6 +67,76 @@ PLANS = {
 }
 
 
+@dataclass(frozen=True)
+class Stills:
+    """A plan and the data sets that it renders from, by name; a part holds the stills of a kind and a split."""
+
+    plan: Plan
+    sources: dict[str, datasets.DataSet]
+
+    name: ClassVar[str] = NAME
+    what: ClassVar[str] = "shards of stills"
+    spread: ClassVar[bool] = False
+
+    def recipe(self) -> dict:
+        """Everything that decides what is in the files, as a JSON value."""
+        recipe = {
+            "name": NAME,
+            "version": RECIPE_VERSION,
+            "plan": asdict(self.plan),
+            "sources": {name: source.recipe_hash for name, source in self.sources.items()},
+            "kinds": list(KINDS),
+            "doses": DOSES,
+            "optics": asdict(Optics()),
+            "defocus_angstrom": DEFOCUS,
+            "sampling_angstrom": (FINEST, COARSEST),
+            "margin_angstrom": MARGIN,
+            "fine_pixels": FINE,
+            "enlarged": ENLARGED,
+            "faintest": FAINTEST,
+        }
+        return as_json(recipe)
+
+    @property
+    def shards(self) -> dict[str, tuple[str, str, int]]:
+        """Name of every shard, its kind and split, and its number of stills."""
+        numbers = {k: self.plan.rendered if source else self.plan.drawn for k, (source, _) in KINDS.items()}
+        counts = [(k, split, n) for k, each in numbers.items() for split, n in zip(SPLITS, each, strict=True) if n]
+        return {f"{kind}-{split}": (kind, split, count) for kind, split, count in counts}
+
+    def parts(self) -> list[str]:
+        """Every shard."""
+        return list(self.shards)
+
+    def make_part(self, name: str) -> tuple[np.ndarray, dict]:
+        """Stills float16 [n, H, W] of mean 1, and what each shows."""
+        kind, split, count = self.shards[name]
+        (source, number), side = KINDS[kind], self.plan.side
+        seeds = [[self.plan.seed, number, SPLITS.index(split), index] for index in range(count)]
+        generators = [np.random.default_rng(seed) for seed in seeds]
+        shard, facts = np.empty((count, side, side), np.float16), []
+        for index, (clean, known) in enumerate(_stills(kind, self.sources.get(source), split, side, generators)):
+            shard[index] = np.maximum(clean, 0) / np.maximum(clean, 0).mean()
+            facts.append(known)
+        return shard, {"facts": facts}
+
+    def contents(self, parts: Mapping[str, Part]) -> Contents:
+        """The items: what they show, and the dose of those to validate and test with."""
+        items = []
+        for name, (kind, split, count) in self.shards.items():
+            for index, known in zip(range(count), parts[name].facts["facts"], strict=True):
+                item = {"id": f"{name}-{index:03d}", "kind": kind, "split": split}
+                item |= {"shard": f"{name}.npy", "index": index}
+                dose = {} if split == "train" else {"counts": DOSES[index % len(DOSES)]}
+                items.append(item | dose | known)
+        manifest = {
+            "units": {"length": "Å", "intensity": "1 = mean of the image", "counts": "electrons per pixel"},
+            "axes": {"x": "right", "y": "down"},
+            "frame": {"pixels": self.plan.side, "channels": ["image"]},
+        }
+        return Contents(items, manifest)
+
+
 def make_atoms(out: str | Path, data: str | Path, size: str = "smoke", progress: bool = True) -> datasets.DataSet:
     """Make the data set in the folder `out`, or finish it; a finished one is checked and mended.
 
@@ -89,42 +158,9 @@ def make_atoms(out: str | Path, data: str | Path, size: str = "smoke", progress:
     ValueError
         If the folder holds data of another recipe, or there is no such size.
     """
-    if size not in PLANS:
-        raise ValueError(f"no data set {NAME!r} of size {size!r}; sizes: {', '.join(PLANS)}")
-    out, plan = Path(out), PLANS[size]
+    plan = plan_of_size(NAME, PLANS, size)
     sources = {name: _source(Path(data), name, size) for name in SOURCES}
-    recipe = _recipe(plan, sources)
-    identity = datasets.recipe_hash(recipe)
-    with locked(out):
-        refuse_other_recipe(out, identity)
-        (out / "markers").mkdir(exist_ok=True)
-        try:
-            _make_parts(out, plan, sources, identity, progress)
-            _finish(out, plan, recipe, identity)
-        except OSError as error:
-            reason = error.strerror or str(error) or "is the disk full?"
-            raise OSError(f"{out}: cannot write ({reason}); mend that and run again to continue") from error
-    return datasets.open_data_set(out, identity)
-
-
-def _recipe(plan: Plan, sources: dict[str, datasets.DataSet]) -> dict:
-    """Everything that decides what is in the files, as a JSON value."""
-    recipe = {
-        "name": NAME,
-        "version": RECIPE_VERSION,
-        "plan": asdict(plan),
-        "sources": {name: source.recipe_hash for name, source in sources.items()},
-        "kinds": list(KINDS),
-        "doses": DOSES,
-        "optics": asdict(Optics()),
-        "defocus_angstrom": DEFOCUS,
-        "sampling_angstrom": (FINEST, COARSEST),
-        "margin_angstrom": MARGIN,
-        "fine_pixels": FINE,
-        "enlarged": ENLARGED,
-        "faintest": FAINTEST,
-    }
-    return json.loads(json.dumps(recipe))
+    return make(out, Stills(plan, sources), progress=progress)
 
 
 def _source(data: Path, name: str, size: str) -> datasets.DataSet:
@@ -132,29 +168,6 @@ def _source(data: Path, name: str, size: str) -> datasets.DataSet:
     if not (folder / "manifest.json").is_file():
         raise OSError(f"{folder}: missing; make it with `stemjax simulate {name} --size {size} --out {folder}`")
     return datasets.open_data_set(folder)
-
-
-def _parts(plan: Plan) -> list[tuple[str, str, int]]:
-    """(kind, split, number of stills) of every shard."""
-    numbers = {kind: plan.rendered if source else plan.drawn for kind, (source, _) in KINDS.items()}
-    return [(k, split, n) for k, each in numbers.items() for split, n in zip(SPLITS, each, strict=True) if n]
-
-
-def _make_parts(out: Path, plan: Plan, sources: dict, identity: str, progress: bool) -> None:
-    """Render the stills that are missing, one shard after the other."""
-    todo = [part for part in _parts(plan) if sound_marker(out, f"{part[0]}-{part[1]}") is None]
-    done = 0
-    with reporter("stills", done, sum(count for *_, count in todo), progress and bool(todo)) as report:
-        for kind, split, count in todo:
-            source, number = KINDS[kind]
-            seeds = [[plan.seed, number, SPLITS.index(split), index] for index in range(count)]
-            stills = _stills(kind, sources.get(source), split, plan.side, [np.random.default_rng(s) for s in seeds])
-            shard, facts = np.empty((count, plan.side, plan.side), np.float16), []
-            for index, (clean, known) in enumerate(stills):
-                shard[index] = np.maximum(clean, 0) / np.maximum(clean, 0).mean()
-                facts.append(known)
-                report(done := done + 1)
-            write_part(out, f"{kind}-{split}", shard, identity, facts=facts)
 
 
 # ---------------------------------------------------------------------------------------------------- the stills
@@ -253,42 +266,10 @@ def _square(generator, frame: np.ndarray, side: int, steps: tuple[float, float])
     return map_coordinates(frame.astype(np.float64), places, order=3, mode="mirror"), float(step)
 
 
-# ---------------------------------------------------------------------------------------------------- the folder
-def _finish(out: Path, plan: Plan, recipe: dict, identity: str) -> None:
-    """Write the manifest."""
-    items, files = [], {}
-    for kind, split, count in _parts(plan):
-        name = f"{kind}-{split}"
-        marker = sound_marker(out, name)
-        files[f"{name}.npy"] = marker["file"]
-        for index, known in zip(range(count), marker["facts"], strict=True):
-            item = {"id": f"{name}-{index:03d}", "kind": kind, "split": split, "shard": f"{name}.npy", "index": index}
-            dose = {} if split == "train" else {"counts": DOSES[index % len(DOSES)]}
-            items.append(item | dose | known)
-    datasets.write_manifest(
-        out,
-        {
-            "format": datasets.FORMAT,
-            "format_version": datasets.FORMAT_VERSION,
-            "name": NAME,
-            "units": {"length": "Å", "intensity": "1 = mean of the image", "counts": "electrons per pixel"},
-            "axes": {"x": "right", "y": "down"},
-            "frame": {"pixels": plan.side, "channels": ["image"]},
-            "recipe": recipe,
-            "recipe_hash": identity,
-            "items": items,
-            "splits": {s: sorted({item["unit"] for item in items if item["split"] == s}) for s in SPLITS},
-            "files": files,
-        },
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Command line of ``python -m simulation.make_atoms``; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m simulation.make_atoms", description=__doc__.split("\n")[0])
-    parser.add_argument("--out", required=True, type=Path, help="folder of the data set")
+    """Command line of ``python -m simulation.atoms``; returns the exit status."""
+    parser = command_line("simulation.atoms", __doc__, PLANS)
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets that it is made from")
-    parser.add_argument("--size", choices=PLANS, default="smoke")
     chosen = parser.parse_args(arguments)
     return run_command(lambda: make_atoms(chosen.out, chosen.data, chosen.size), "stills")
 

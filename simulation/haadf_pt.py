@@ -1,45 +1,37 @@
-"""Make a data set of HAADF movies of Pt atoms and clusters on carbon: what renders them, and where every column is.
+"""A data set of HAADF movies of Pt atoms and clusters on carbon: what renders them, and where every column is.
 
-    python -m simulation.make_haadf --size smoke --out data/haadf-pt-smoke
+    python -m simulation.haadf_pt --size smoke --out data/haadf-pt-smoke
 
 The library, the contrast of atoms and columns and the power spectra of the films, takes minutes of multislice and is
-made in parts, each written with a marker as in `simulation.make`: a finished part is never made again. Movies are drawn
-in a moment. `stemjax.data.haadf_pt` makes the frames.
+made in parts. Movies are drawn in a moment. `stemjax.data.haadf_pt` makes the frames.
 
 The truth has a row for every column of platinum; ``surface`` marks the single atoms. `clusters.npy` has a row of the
 same kind for every cluster: its centre, and in ``count`` all its atoms.
 """
 
-import argparse
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from simulation import clusters, haadf
 from simulation.clusters import Frame, Motion
-from simulation.folder import (
-    locked,
-    package_version,
-    refuse_other_recipe,
-    reporter,
-    run_command,
-    sound_marker,
-    write_part,
-)
+from simulation.folder import run_command
 from simulation.haadf import Haadf
+from simulation.maker import SPLITS, Contents, Part, as_json, command_line, make, package_versions, plan_of_size
+from simulation.truth import drift_rows
 from stemjax.data import datasets
 
 NAME = "haadf-pt"
 RECIPE_VERSION = 1  # raise it when haadf or clusters change what they make
-SPLITS = ("train", "validation", "test")
 SAMPLING = 0.3  # Å/px
 MARGIN = 16  # px around the frame, where nothing is shown
 BORDER = 3.0  # Å beyond the frame in which atoms still show
 THICKNESS = {"film-20nm": 200.0, "film-50nm": 500.0}  # Å of carbon, by session
+FILMS = {f"part-{session}": session for session in THICKNESS}
 BLUR = (0.75, 0.95)  # full width at half maximum of the source, that of a movie being in between [Å]
 COARSE = Haadf(detector=(60.0, 130.0), sampling=0.05, columns=8, phonons=2)  # seconds, the same images nearly
 
@@ -55,18 +47,62 @@ class Plan:
     motion: Motion = Motion()
     seed: int = 0
 
+    name: ClassVar[str] = NAME
+    what: ClassVar[str] = "parts of the library"
+    spread: ClassVar[bool] = False
+
     def recipe(self) -> dict:
         """Everything that decides what is in the files, as a JSON value."""
         recipe = asdict(self) | {
             "name": NAME,
             "version": RECIPE_VERSION,
-            "software": {package: package_version(package) for package in ("abtem", "ase")},
+            "software": package_versions("abtem", "ase"),
             "thickness_angstrom": THICKNESS,
             "carbon": [haadf.CARBON_DENSITY, haadf.CARBON_DISTANCE, haadf.IN_FILM, haadf.ROUGHNESS, haadf.ROUGH_LENGTH],
             "sampling_angstrom": SAMPLING,
             "blur_fwhm_angstrom": BLUR,
         }
-        return json.loads(json.dumps(recipe))
+        return as_json(recipe)
+
+    def parts(self) -> list[str]:
+        """The columns, and the film of each session."""
+        return ["part-columns", *FILMS]
+
+    def make_part(self, name: str) -> tuple[np.ndarray, dict]:
+        """Profiles of columns; or the power spectrum of a film, with its mean."""
+        if name == "part-columns":
+            return haadf.column_profiles(self.haadf), {}
+        mean, power = haadf.film_spectrum(self.haadf, THICKNESS[FILMS[name]])
+        return power, {"mean": mean}
+
+    def contents(self, parts: Mapping[str, Part]) -> Contents:
+        """The library and the movies."""
+        side = (self.pixels - 1) * SAMPLING
+        items, drifts, columns, whole = [], [], [], []
+        for index, (item, frames, drift) in enumerate(_movies(self)):
+            items.append(item)
+            drifts.append(drift_rows(index, drift[:, 1], drift[:, 0]))
+            for frame, seen in enumerate(frames):
+                columns.append(_truth_rows(index, frame, seen.columns, seen.counts, seen.single, side))
+                whole.append(_truth_rows(index, frame, seen.centres, seen.sizes, False, side))
+        manifest = {
+            "units": {"length": "Å", "angle": "mrad", "energy": "eV", "intensity": "1 = incident", "spectrum": "Å²"},
+            "axes": {"x": "right", "y": "down"},
+            "frame": {"pixels": self.pixels, "sampling_angstrom": SAMPLING, "margin": MARGIN, "channels": ["haadf"]},
+            "library": {
+                "step_angstrom": self.haadf.step,
+                "frequency_step": haadf.FREQUENCY_STEP,
+                "film_mean": [parts[name].facts["mean"] for name in FILMS],
+            },
+        }
+        arrays = {
+            "background.npy": np.stack([parts[name].array for name in FILMS]),
+            "contrast.npy": parts["part-columns"].array,
+            "frames.npy": np.concatenate(drifts),
+            "truth.npy": np.concatenate(columns),
+            "clusters.npy": np.concatenate(whole),
+        }
+        return Contents(items, manifest, arrays)
 
 
 PLANS = {
@@ -97,39 +133,7 @@ def make_haadf_pt(out: str | Path, size: str = "smoke", progress: bool = True) -
     ValueError
         If the folder holds data of another recipe, or there is no such size.
     """
-    if size not in PLANS:
-        raise ValueError(f"no data set {NAME!r} of size {size!r}; sizes: {', '.join(PLANS)}")
-    out, plan = Path(out), PLANS[size]
-    recipe = plan.recipe()
-    identity = datasets.recipe_hash(recipe)
-    with locked(out):
-        refuse_other_recipe(out, identity)
-        (out / "markers").mkdir(exist_ok=True)
-        try:
-            _make_parts(out, plan, identity, progress)
-            _finish(out, plan, recipe, identity)
-        except OSError as error:
-            reason = error.strerror or "is the disk full?"  # NumPy gives no reason
-            raise OSError(f"{out}: cannot write ({reason}); mend that and run again to continue") from error
-    return datasets.open_data_set(out, identity)
-
-
-# ---------------------------------------------------------------------------------------------------- the library
-PARTS = ("part-columns", *(f"part-{session}" for session in THICKNESS))
-
-
-def _make_parts(out: Path, plan: Plan, identity: str, progress: bool) -> None:
-    """Simulate what is missing: profiles of columns; mean and power spectrum of each film."""
-    todo = [name for name in PARTS if sound_marker(out, name) is None]
-    done = len(PARTS) - len(todo)
-    with reporter("parts of the library", done, len(PARTS), progress and bool(todo)) as report:
-        for count, name in enumerate(todo, done + 1):
-            if name == "part-columns":
-                write_part(out, name, haadf.column_profiles(plan.haadf), identity)
-            else:
-                mean, power = haadf.film_spectrum(plan.haadf, THICKNESS[name.removeprefix("part-")])
-                write_part(out, name, power, identity, mean=mean)
-            report(count)
+    return make(out, plan_of_size(NAME, PLANS, size), progress=progress)
 
 
 # ---------------------------------------------------------------------------------------------------- the movies
@@ -164,17 +168,6 @@ def _inside(places: np.ndarray, side: float, border: float = 0.0) -> np.ndarray:
     return ((places >= -border) & (places <= side + border)).all(axis=-1)
 
 
-FRAMES = np.dtype([("item", "<i4"), ("frame", "<i4"), ("drift_y_angstrom", "<f4"), ("drift_x_angstrom", "<f4")])
-
-
-def _frame_rows(index: int, drift: np.ndarray) -> np.ndarray:
-    """Drift in every frame of a movie, `FRAMES`."""
-    rows = np.zeros(len(drift), FRAMES)
-    rows["item"], rows["frame"] = index, np.arange(len(rows))
-    rows["drift_x_angstrom"], rows["drift_y_angstrom"] = drift.T
-    return rows
-
-
 def _truth_rows(index: int, frame: int, places, counts, surface, side: float) -> np.ndarray:
     """Columns or clusters that show in a frame (`stemjax.data.datasets.TRUTH`)."""
     shown = _inside(places, side, BORDER)
@@ -185,56 +178,9 @@ def _truth_rows(index: int, frame: int, places, counts, surface, side: float) ->
     return rows
 
 
-# ---------------------------------------------------------------------------------------------------- the folder
-def _finish(out: Path, plan: Plan, recipe: dict, identity: str) -> None:
-    """Write the library, the movies, and the manifest."""
-    side = (plan.pixels - 1) * SAMPLING
-    items, drifts, columns, whole = [], [], [], []
-    for index, (item, frames, drift) in enumerate(_movies(plan)):
-        items.append(item)
-        drifts.append(_frame_rows(index, drift))
-        for frame, seen in enumerate(frames):
-            columns.append(_truth_rows(index, frame, seen.columns, seen.counts, seen.single, side))
-            whole.append(_truth_rows(index, frame, seen.centres, seen.sizes, False, side))
-    markers = {name: sound_marker(out, name) for name in PARTS}
-    films = [f"part-{session}" for session in THICKNESS]
-    arrays = {
-        "background.npy": np.stack([np.load(out / f"{name}.npy") for name in films]),
-        "contrast.npy": np.load(out / "part-columns.npy"),
-        "frames.npy": np.concatenate(drifts),
-        "truth.npy": np.concatenate(columns),
-        "clusters.npy": np.concatenate(whole),
-    }
-    datasets.write_manifest(
-        out,
-        {
-            "format": datasets.FORMAT,
-            "format_version": datasets.FORMAT_VERSION,
-            "name": NAME,
-            "units": {"length": "Å", "angle": "mrad", "energy": "eV", "intensity": "1 = incident", "spectrum": "Å²"},
-            "axes": {"x": "right", "y": "down"},
-            "frame": {"pixels": plan.pixels, "sampling_angstrom": SAMPLING, "margin": MARGIN, "channels": ["haadf"]},
-            "library": {
-                "step_angstrom": plan.haadf.step,
-                "frequency_step": haadf.FREQUENCY_STEP,
-                "film_mean": [markers[name]["mean"] for name in films],
-            },
-            "recipe": recipe,
-            "recipe_hash": identity,
-            "items": items,
-            "splits": {s: sorted(item["unit"] for item in items if item["split"] == s) for s in SPLITS},
-            "files": {f"{name}.npy": marker["file"] for name, marker in markers.items()}
-            | {name: datasets.write_array(out / name, array) for name, array in arrays.items()},
-        },
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Command line of ``python -m simulation.make_haadf``; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m simulation.make_haadf", description=__doc__.split("\n")[0])
-    parser.add_argument("--out", required=True, type=Path, help="folder of the data set")
-    parser.add_argument("--size", choices=PLANS, default="smoke")
-    chosen = parser.parse_args(arguments)
+    """Command line of ``python -m simulation.haadf_pt``; returns the exit status."""
+    chosen = command_line("simulation.haadf_pt", __doc__, PLANS).parse_args(arguments)
     return run_command(lambda: make_haadf_pt(chosen.out, chosen.size), "movies")
 
 

@@ -1,6 +1,6 @@
-"""Make a data set of HRTEM movies with known truth: exit waves of every state, and where the sample is in every frame.
+"""A data set of HRTEM movies with known truth: exit waves of every state, and where the sample is in every frame.
 
-    python -m simulation.make_movies pt --size smoke --out data/movies-pt-smoke
+    python -m simulation.hrtem_movies pt --size smoke --out data/movies-pt-smoke
 
 ======= =================================================== ============ ==========================
 kind    what it shows                                       sampling     stands in for the movie of
@@ -11,27 +11,26 @@ kind    what it shows                                       sampling     stands 
 ``sbd`` PtNp2 on CeO2, aligned and still                    0.098 Å/px   Mohan et al., section 5.4
 ======= =================================================== ============ ==========================
 
-Size gpu has the 0.0624 Å/px of the images of Mohan et al. for ``sbd``. A task is one movie: its shard holds the exit
-waves of its states, and a finished one is never made again, as in `simulation.make`. `stemjax.data.hrtem_movies` makes
-the frames, under any dose and detector.
+Size gpu has the 0.0624 Å/px of the images of Mohan et al. for ``sbd``. A part is one movie: the exit waves of its
+states. `stemjax.data.hrtem_movies` makes the frames, under any dose and detector.
 """
 
-import argparse
-import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from simulation.folder import locked, package_version, refuse_other_recipe, run_command, sound_marker, write_part
-from simulation.make import SIZES, SPLITS, fast_length
-from simulation.microscope import Multislice, exit_waves
+from simulation.folder import run_command
+from simulation.maker import SIZES, SPLITS, Contents, Part, as_json, command_line, make, package_versions
+from simulation.microscope import Multislice, exit_waves, fast_length
 from simulation.movies import Motion, Movie, corner_of, drift_path, erode, state_path, truth_rows, window_of
 from simulation.particles import GoldOnCarbon, OnCeria
 from simulation.structures import COBALT_PARTICLES, PARTICLES, Structure, platinum_recipe
-from simulation.workers import run_tasks
+from simulation.truth import FRAMES, drift_rows
 from stemjax.data import datasets
 from stemjax.physics.optics import Band, to_band
 
@@ -42,15 +41,7 @@ TILTS = {30: (3, 0), 40: (3, 0), 50: (0, 2), 60: (0, 2)}  # thickness [Å] -> de
 DEFOCUS = {"pt": (50.0, 100.0), "co": (50.0, 100.0), "au": (80.0, 130.0)}  # Å; at less, carbon hides the gold's edge
 SBD_DEFOCUS = {"train": (50.0,), "validation": (70.0,), "test": (60.0, 80.0, 100.0)}  # Å
 EDGE = 0.08  # part of the frame at its edges where no column comes or goes
-FRAMES = np.dtype(
-    [
-        ("item", "<i4"),
-        ("frame", "<i4"),
-        ("wave", "<i4"),  # row of the movie's shard
-        ("drift_y_angstrom", "<f4"),
-        ("drift_x_angstrom", "<f4"),
-    ]
-)
+WAVES = np.dtype([*FRAMES.descr[:2], ("wave", "<i4"), *FRAMES.descr[2:]])  # and of each frame, its row of the shard
 CELLS = {  # kind -> size -> (side of the cell [Å], of so many pixels; pixels of the frame)
     "pt": {"smoke": (50.25, 750, 64), "cpu": (50.25, 750, 256), "gpu": (80.4, 1200, 1024)},
     "au": {"smoke": (27.04, 160, 64), "cpu": (60.84, 360, 256), "gpu": (97.344, 576, 512)},
@@ -97,6 +88,9 @@ class Plan:
     motion: Motion
     gold: tuple[float, float]
     seed: int = SEED
+
+    what: ClassVar[str] = "movies"
+    spread: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -148,7 +142,7 @@ class Plan:
         recipe = asdict(self) | {
             "name": self.name,
             "version": RECIPE_VERSION,
-            "software": {package: package_version(package) for package in ("abtem", "ase")},
+            "software": package_versions("abtem", "ase"),
             "band": asdict(self.band),
             "scenes": {
                 name: {
@@ -163,7 +157,34 @@ class Plan:
         }
         models = [movie.states[0] for _, movie in self.scenes.values()]
         recipe |= platinum_recipe(model.structure for model in models if isinstance(model, OnCeria))
-        return json.loads(json.dumps(recipe))
+        return as_json(recipe)
+
+    def parts(self) -> list[str]:
+        """Every movie."""
+        return list(self.scenes)
+
+    def make_part(self, name: str) -> tuple[np.ndarray, dict]:
+        """Exit waves of the states of one movie."""
+        _, movie = self.scenes[name]
+        waves = [exit_waves(state.atoms(self.cell), [movie.tilt], self.multislice)[0] for state in movie.states]
+        return datasets.encode_waves(to_band(np.stack(waves), self.band)), {}
+
+    def contents(self, parts: Mapping[str, Part]) -> Contents:
+        """Items, motion and truth of the movies."""
+        movies = [movie for _, movie in self.scenes.values()]
+        truth = [truth_rows(movie, n, self.cell, self.pixels, self.sampling) for n, movie in enumerate(movies)]
+        manifest = {
+            "units": {"length": "Å", "angle": "mrad", "tilt": "deg", "energy": "eV", "intensity": "1 = incident"},
+            "axes": {"x": "right", "y": "down", "window": "(y, x) of the frame's first pixel in the cell, in pixels"},
+            "frame": {"pixels": self.pixels, "sampling_angstrom": round(self.sampling, 12), "channels": ["image"]},
+            "band": asdict(self.band),
+        }
+        arrays = {
+            "frames.npy": np.concatenate([_frame_rows(n, movie) for n, movie in enumerate(movies)]),
+            "truth.npy": np.concatenate(truth),
+        }
+        items = [_item(self, name, split, movie) for name, (split, movie) in self.scenes.items()]
+        return Contents(items, manifest, arrays)
 
 
 def plan(kind: str, size: str) -> Plan:
@@ -216,24 +237,7 @@ def make_movies(
     ValueError
         If the folder holds data of another recipe, or there is no such kind or size.
     """
-    out, work = Path(out), plan(kind, size)
-    recipe = work.recipe()
-    identity = datasets.recipe_hash(recipe)
-    with locked(out):
-        refuse_other_recipe(out, identity)
-        (out / "markers").mkdir(exist_ok=True)
-        todo = [name for name in work.scenes if sound_marker(out, name) is None]
-        tasks = [(out, name, work.scenes[name][1], work.cell, work.multislice, identity) for name in todo]
-        run_tasks(_make_shard, tasks, out, "movies", len(work.scenes), workers, progress)
-        _finish(out, work, recipe, identity)
-    return datasets.open_data_set(out, identity)
-
-
-def _make_shard(out: Path, name: str, movie: Movie, cell: float, multislice: Multislice, identity: str) -> None:
-    """Simulate the states of one movie; write their exit waves and then the marker."""
-    waves = [exit_waves(state.atoms(cell), [movie.tilt], multislice)[0] for state in movie.states]
-    band = Band(cell, energy=multislice.energy)
-    write_part(out, name, datasets.encode_waves(to_band(np.stack(waves), band)), identity)
+    return make(out, plan(kind, size), workers, progress)
 
 
 def _item(work: Plan, name: str, split: str, movie: Movie) -> dict:
@@ -254,48 +258,16 @@ def _item(work: Plan, name: str, split: str, movie: Movie) -> dict:
 
 
 def _frame_rows(index: int, movie: Movie) -> np.ndarray:
-    """State and drift of every frame of a movie, `FRAMES`."""
-    rows = np.zeros(len(movie.path), FRAMES)
-    rows["item"], rows["frame"], rows["wave"] = index, np.arange(len(rows)), movie.path
-    rows["drift_y_angstrom"], rows["drift_x_angstrom"] = movie.drift.T
+    """State and drift of every frame of a movie, `WAVES`."""
+    rows = drift_rows(index, *movie.drift.T, WAVES)
+    rows["wave"] = movie.path
     return rows
 
 
-def _finish(out: Path, work: Plan, recipe: dict, identity: str) -> None:
-    """Write motion, truth and manifest."""
-    items = [_item(work, name, split, movie) for name, (split, movie) in work.scenes.items()]
-    movies = [movie for _, movie in work.scenes.values()]
-    truth = [truth_rows(movie, n, work.cell, work.pixels, work.sampling) for n, movie in enumerate(movies)]
-    files = {item["shard"]: sound_marker(out, item["id"])["file"] for item in items}
-    files["frames.npy"] = datasets.write_array(
-        out / "frames.npy", np.concatenate([_frame_rows(n, movie) for n, movie in enumerate(movies)])
-    )
-    files["truth.npy"] = datasets.write_array(out / "truth.npy", np.concatenate(truth))
-    datasets.write_manifest(
-        out,
-        {
-            "format": datasets.FORMAT,
-            "format_version": datasets.FORMAT_VERSION,
-            "name": work.name,
-            "units": {"length": "Å", "angle": "mrad", "tilt": "deg", "energy": "eV", "intensity": "1 = incident"},
-            "axes": {"x": "right", "y": "down", "window": "(y, x) of the frame's first pixel in the cell, in pixels"},
-            "frame": {"pixels": work.pixels, "sampling_angstrom": round(work.sampling, 12), "channels": ["image"]},
-            "recipe": recipe,
-            "recipe_hash": identity,
-            "band": asdict(work.band),
-            "items": items,
-            "splits": {s: sorted(item["unit"] for item in items if item["split"] == s) for s in SPLITS},
-            "files": files,
-        },
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Command line of ``python -m simulation.make_movies``; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m simulation.make_movies", description=__doc__.split("\n")[0])
+    """Command line of ``python -m simulation.hrtem_movies``; returns the exit status."""
+    parser = command_line("simulation.hrtem_movies", __doc__)
     parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("--out", required=True, type=Path, help="folder of the data set")
-    parser.add_argument("--size", choices=SIZES, default="smoke")
     parser.add_argument("--workers", type=int, help="processes (default: one per core)")
     chosen = parser.parse_args(arguments)
     return run_command(lambda: make_movies(chosen.out, chosen.kind, chosen.size, chosen.workers), "movies")

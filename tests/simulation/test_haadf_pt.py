@@ -9,22 +9,22 @@ abtem = pytest.importorskip("abtem", reason="abTEM is not installed (extra `simu
 
 from ase import Atoms  # noqa: E402
 
-from simulation import clusters, haadf, make_haadf  # noqa: E402
+from simulation import clusters, haadf, haadf_pt  # noqa: E402
 from simulation.clusters import Motion  # noqa: E402
 from simulation.haadf import PT_COLUMN, Haadf  # noqa: E402
-from simulation.make_lattice import make_lattice  # noqa: E402
+from simulation.lattice import make_lattice  # noqa: E402
 from stemjax.data.datasets import verify  # noqa: E402
 from stemjax.data.haadf_pt import HaadfImaging  # noqa: E402
 from stemjax.data.images import Frames  # noqa: E402
 from stemjax.data.lattice import LatticeImaging  # noqa: E402
 
-PLANS = dict(make_haadf.PLANS)  # as they are outside these tests
+PLANS = dict(haadf_pt.PLANS)  # as they are outside these tests
 TINY = Haadf(detector=(60.0, 95.0), sampling=0.068, columns=3, radii=20, phonons=2)
 
 
 # ---------------------------------------------------------------------------------------------------- physics
 def test_the_wave_function_reaches_the_detector():
-    for microscope in (Haadf(), make_haadf.COARSE, TINY):
+    for microscope in (Haadf(), haadf_pt.COARSE, TINY):
         assert 1e3 * microscope.wavelength / (3 * microscope.sampling) > microscope.detector[1]
 
 
@@ -101,8 +101,8 @@ def tiny(tmp_path_factory):
     """A data set of the tiny microscope."""
     plan = replace(PLANS["smoke"], haadf=TINY, frames=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(make_haadf.PLANS, "smoke", plan)
-        yield make_haadf.make_haadf_pt(tmp_path_factory.mktemp("data") / "tiny", "smoke", progress=False)
+        patch.setitem(haadf_pt.PLANS, "smoke", plan)
+        yield haadf_pt.make_haadf_pt(tmp_path_factory.mktemp("data") / "tiny", "smoke", progress=False)
 
 
 def test_the_data_set_is_sound_and_complete(tiny):
@@ -132,15 +132,15 @@ def test_the_frames_show_platinum_where_the_truth_has_it(tiny):
 def test_what_is_finished_is_not_simulated_again(tiny, monkeypatch):
     before = (tiny.folder / "manifest.json").read_bytes()
     monkeypatch.setattr(haadf, "scattered", lambda *_: pytest.fail("simulated again"))
-    make_haadf.make_haadf_pt(tiny.folder, "smoke", progress=False)
+    haadf_pt.make_haadf_pt(tiny.folder, "smoke", progress=False)
     assert (tiny.folder / "manifest.json").read_bytes() == before
 
 
 def test_another_size_is_refused(tiny):
     with pytest.raises(ValueError, match="holds data of another recipe .* choose another folder"):
-        make_haadf.make_haadf_pt(tiny.folder, "cpu")
+        haadf_pt.make_haadf_pt(tiny.folder, "cpu")
     with pytest.raises(ValueError, match="sizes: smoke, cpu, gpu, gpu-1024"):
-        make_haadf.make_haadf_pt(tiny.folder / "new", "huge")
+        haadf_pt.make_haadf_pt(tiny.folder / "new", "huge")
 
 
 def test_the_lattice_data_set_renders(tmp_path):

@@ -1,37 +1,29 @@
-"""Make a data set of movies of Au adatoms on graphene: what renders them, and where the adatoms are in every frame.
+"""A data set of movies of Au adatoms on graphene: what renders them, and where the adatoms are in every frame.
 
-    python -m simulation.make_graphene --size smoke --out data/au-graphene-smoke
+    python -m simulation.au_graphene --size smoke --out data/au-graphene-smoke
 
 The library, images of bare graphene and of one adatom at 9 sites under the aberrations of each session, takes minutes
-of multislice and is made in 10 parts, each written with a marker as in `simulation.make`: a finished part is never made
-again. Movies are drawn in a moment. `stemjax.physics.contrast_library` makes the frames.
+of multislice and is made in 10 parts. Movies are drawn in a moment; `stemjax.physics.contrast_library` makes frames.
 """
 
-import argparse
-import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from simulation import graphene
 from simulation.adatoms import Motion, Movie, simulate_movie
-from simulation.folder import (
-    locked,
-    package_version,
-    refuse_other_recipe,
-    reporter,
-    run_command,
-    sound_marker,
-    write_part,
-)
+from simulation.folder import run_command
 from simulation.graphene import Aberrations, Stem
+from simulation.maker import SPLITS, Contents, Part, as_json, command_line, make, package_versions, plan_of_size
+from simulation.truth import drift_rows
 from stemjax.data import datasets
 
 NAME = "au-graphene"
 RECIPE_VERSION = 1  # raise it when graphene or adatoms change what they make
-SPLITS = ("train", "validation", "test")
 SAMPLING = 0.46  # Å/px
 LEAST, MOST = 80, 200  # adatoms per field of view of 512 x 512 pixels
 
@@ -63,17 +55,55 @@ class Plan:
     motion: Motion = Motion()
     seed: int = 0
 
+    name: ClassVar[str] = NAME
+    what: ClassVar[str] = "models of the library"
+    spread: ClassVar[bool] = False
+
     def recipe(self) -> dict:
         """Everything that decides what is in the files, as a JSON value."""
         recipe = asdict(self) | {
             "name": NAME,
             "version": RECIPE_VERSION,
-            "software": {package: package_version(package) for package in ("abtem", "ase")},
+            "software": package_versions("abtem", "ase"),
             "sessions": {name: asdict(session) for name, session in SESSIONS.items()},
             "sampling_angstrom": SAMPLING,
             "adatoms_per_512_px": (LEAST, MOST),
         }
-        return json.loads(json.dumps(recipe))
+        return as_json(recipe)
+
+    def parts(self) -> list[str]:
+        """The models of the library."""
+        return list(_models())
+
+    def make_part(self, name: str) -> tuple[np.ndarray, dict]:
+        """Images [L, ny, nx, 2] of one model under all aberrations."""
+        matrix = graphene.scattering_matrix(_models()[name], self.stem)
+        images = [graphene.stem_image(matrix, self.stem, session.aberrations) for session in SESSIONS.values()]
+        return np.stack(images), {}
+
+    def contents(self, parts: Mapping[str, Part]) -> Contents:
+        """The library, from the images of all models, and the movies."""
+        background, contrast = assemble_library({name: parts[name].array for name in self.parts()}, self.stem)
+        movies = _movies(self)
+        manifest = {
+            "units": {"length": "Å", "angle": "mrad", "rotation": "deg", "energy": "eV", "intensity": "1 = incident"},
+            "axes": {"x": "right", "y": "down", "rotation": "of the lattice, from x to y, about pixel (0, 0)"},
+            "frame": {"pixels": self.pixels, "sampling_angstrom": SAMPLING, "channels": list(graphene.CHANNELS)},
+            "library": {
+                "cell_angstrom": list(graphene.CELL),
+                "primitive_angstrom": graphene.PRIMITIVE.tolist(),
+                "patch_angstrom": self.stem.patch * self.stem.patch_step,
+                "sites": [list(site) for site in graphene.SITES],
+            },
+        }
+        drift = [drift_rows(index, movie.drift[:, 1], movie.drift[:, 0]) for index, (_, movie) in enumerate(movies)]
+        arrays = {
+            "background.npy": background,
+            "contrast.npy": contrast,
+            "frames.npy": np.concatenate(drift),
+            "truth.npy": np.concatenate([_truth_rows(index, movie, self) for index, (_, movie) in enumerate(movies)]),
+        }
+        return Contents([item for item, _ in movies], manifest, arrays)
 
 
 PLANS = {
@@ -109,43 +139,17 @@ def make_au_graphene(
     ValueError
         If the folder holds data of another recipe, or there is no such size.
     """
-    if size not in PLANS:
-        raise ValueError(f"no data set {NAME!r} of size {size!r}; sizes: {', '.join(PLANS)}")
-    out, plan = Path(out), PLANS[size]
+    plan = plan_of_size(NAME, PLANS, size)
     if held_out_seed is not None:
         plan = replace(plan, seed=held_out_seed, movies={"a": (0, 0, HELD_OUT), "b": (0, 0, 0)})
-    recipe = plan.recipe()
-    identity = datasets.recipe_hash(recipe)
-    with locked(out):
-        refuse_other_recipe(out, identity)
-        (out / "markers").mkdir(exist_ok=True)
-        try:
-            _make_parts(out, plan.stem, identity, progress)
-            _finish(out, plan, recipe, identity)
-        except OSError as error:
-            reason = error.strerror or "is the disk full?"  # NumPy gives no reason
-            raise OSError(f"{out}: cannot write ({reason}); mend that and run again to continue") from error
-    return datasets.open_data_set(out, identity)
+    return make(out, plan, progress=progress)
 
 
 # ---------------------------------------------------------------------------------------------------- the library
-def _parts() -> dict[str, tuple]:
-    """Name of each part of the library, and the adatoms (x, y) [Å] in its model."""
+def _models() -> dict[str, tuple]:
+    """Name of each model of the library, and the adatoms (x, y) [Å] in its model."""
     sites = graphene.site_positions()
     return {"part-graphene": ()} | {f"part-au-{index}": (site,) for index, site in enumerate(sites)}
-
-
-def _make_parts(out: Path, stem: Stem, identity: str, progress: bool) -> None:
-    """Simulate the models that are missing: a shard holds the images [L, ny, nx, 2] of one under all aberrations."""
-    parts = _parts()
-    todo = {name: adatoms for name, adatoms in parts.items() if sound_marker(out, name) is None}
-    done = len(parts) - len(todo)
-    with reporter("models of the library", done, len(parts), progress and bool(todo)) as report:
-        for count, (name, adatoms) in enumerate(todo.items(), done + 1):
-            matrix = graphene.scattering_matrix(adatoms, stem)
-            images = [graphene.stem_image(matrix, stem, session.aberrations) for session in SESSIONS.values()]
-            write_part(out, name, np.stack(images), identity)
-            report(count)
 
 
 def assemble_library(images: dict[str, np.ndarray], stem: Stem) -> tuple[np.ndarray, np.ndarray]:
@@ -194,17 +198,6 @@ def _movies(plan: Plan) -> list[tuple[dict, Movie]]:
     return movies
 
 
-FRAMES = np.dtype([("item", "<i4"), ("frame", "<i4"), ("drift_y_angstrom", "<f4"), ("drift_x_angstrom", "<f4")])
-
-
-def _frame_rows(index: int, movie: Movie) -> np.ndarray:
-    """Drift in every frame of a movie, `FRAMES`."""
-    rows = np.zeros(len(movie.drift), FRAMES)
-    rows["item"], rows["frame"] = index, np.arange(len(rows))
-    rows["drift_x_angstrom"], rows["drift_y_angstrom"] = movie.drift.T
-    return rows
-
-
 def _truth_rows(index: int, movie: Movie, plan: Plan) -> np.ndarray:
     """Adatoms that show in each frame (`stemjax.data.datasets.TRUTH`)."""
     border, side = plan.stem.patch * plan.stem.patch_step / 2, (plan.pixels - 1) * SAMPLING
@@ -215,49 +208,9 @@ def _truth_rows(index: int, movie: Movie, plan: Plan) -> np.ndarray:
     return rows
 
 
-# ---------------------------------------------------------------------------------------------------- the folder
-def _finish(out: Path, plan: Plan, recipe: dict, identity: str) -> None:
-    """Write the library, the movies, and the manifest."""
-    background, contrast = assemble_library({name: np.load(out / f"{name}.npy") for name in _parts()}, plan.stem)
-    movies = _movies(plan)
-    items = [item for item, _ in movies]
-    arrays = {
-        "background.npy": background,
-        "contrast.npy": contrast,
-        "frames.npy": np.concatenate([_frame_rows(index, movie) for index, (_, movie) in enumerate(movies)]),
-        "truth.npy": np.concatenate([_truth_rows(index, movie, plan) for index, (_, movie) in enumerate(movies)]),
-    }
-    parts = {f"{name}.npy": sound_marker(out, name)["file"] for name in _parts()}
-    datasets.write_manifest(
-        out,
-        {
-            "format": datasets.FORMAT,
-            "format_version": datasets.FORMAT_VERSION,
-            "name": NAME,
-            "units": {"length": "Å", "angle": "mrad", "rotation": "deg", "energy": "eV", "intensity": "1 = incident"},
-            "axes": {"x": "right", "y": "down", "rotation": "of the lattice, from x to y, about pixel (0, 0)"},
-            "frame": {"pixels": plan.pixels, "sampling_angstrom": SAMPLING, "channels": list(graphene.CHANNELS)},
-            "library": {
-                "cell_angstrom": list(graphene.CELL),
-                "primitive_angstrom": graphene.PRIMITIVE.tolist(),
-                "patch_angstrom": plan.stem.patch * plan.stem.patch_step,
-                "sites": [list(site) for site in graphene.SITES],
-            },
-            "recipe": recipe,
-            "recipe_hash": identity,
-            "items": items,
-            "splits": {s: sorted(item["unit"] for item in items if item["split"] == s) for s in SPLITS},
-            "files": parts | {name: datasets.write_array(out / name, array) for name, array in arrays.items()},
-        },
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Command line of ``python -m simulation.make_graphene``; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m simulation.make_graphene", description=__doc__.split("\n")[0])
-    parser.add_argument("--out", required=True, type=Path, help="folder of the data set")
-    parser.add_argument("--size", choices=PLANS, default="smoke")
-    chosen = parser.parse_args(arguments)
+    """Command line of ``python -m simulation.au_graphene``; returns the exit status."""
+    chosen = command_line("simulation.au_graphene", __doc__, PLANS).parse_args(arguments)
     return run_command(lambda: make_au_graphene(chosen.out, chosen.size), "movies")
 
 
