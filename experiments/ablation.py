@@ -7,107 +7,35 @@ parameters, measured field of view, PSNR and SSIM, the plot PSNR against field o
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
+from experiments import table_of
+from experiments.cells import Cell
 from experiments.recorder import Recorder
+from experiments.sbd import IMAGES_PER_UNIT, WHITE
 from experiments.workspace import Workspace
 from stemjax import tables
 from stemjax.apply.evaluate import denoise_all, image_set
-from stemjax.data.micrographs import Selection
-from stemjax.denoisers.supervised import OBJECTIVES, Supervised
 from stemjax.models import presets
-from stemjax.networks import DURR, DnCNN, UNet
-from stemjax.training import parallel
-from stemjax.training.train import Run
+from stemjax.tables import field_of_view as fields
+from stemjax.tables.rows import Row, gather
+from stemjax.tables.table import Grid, Table
 
 NAME = "ablation"
-NETWORKS = {
-    "unet-2": (UNet, {"scales": 2}, "UNet, 2 scales"),
-    "unet-4": (UNet, {"scales": 4}, "UNet, 4 scales"),
-    "unet-6": (UNet, {"scales": 6}, "UNet, 6 scales"),
-    "dncnn": (DnCNN, {"bias": True}, "DnCNN"),
-    "durr": (DURR, {}, "Small UNet (DURR)"),
-}
-IMAGES_PER_UNIT = {"smoke": 1, "cpu": 6, "gpu": 20}
-WHITE = Selection(contrast=("white",))
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One combination of an ablation.
-
-    Parameters
-    ----------
-    network : str
-        Key of `NETWORKS`.
-    width : int
-        Channels of the first layer.
-    crop : int
-        Side of the training crops [px]; 0 is that of the size.
-    objective : str
-        Key of `OBJECTIVES`.
-    """
-
-    network: str
-    width: int
-    crop: int = 0
-    objective: str = "mse"
-
-    @property
-    def label(self) -> str:
-        """The row of the table."""
-        parts = [f"{NETWORKS[self.network][2]}, {self.width} base channels"]
-        parts += [f"crops of {self.crop} px"] * bool(self.crop) + [self.objective] * (self.objective != "mse")
-        return ", ".join(parts)
-
-    @property
-    def conditions(self) -> dict:
-        """The axes, as a record keeps them, the crop aside."""
-        return {"network": self.network, "width": self.width, "objective": self.objective}
-
-    def build(self, size: str):
-        """The network; below the paper's size its last layer starts small, as in every training of that size."""
-        kind, options, _ = NETWORKS[self.network]
-        return kind(width=self.width, last_layer_scale=1.0 if size == "gpu" else 0.1, **options)
-
-    def run(self, size: str, recipe_hash: str, seed: int) -> Run:
-        """Its training on Pt/CeO2."""
-        denoiser = Supervised(self.build(size), centre=size != "gpu", objective=self.objective)
-        run = presets.sbd_run(denoiser, size, recipe_hash, seed)
-        return replace(run, crops=replace(run.crops, size=self.crop)) if self.crop else run
-
-
-def grid(networks: tuple, widths: tuple, crops: tuple = (0,), objectives: tuple = ("mse",)) -> tuple[Cell, ...]:
-    """Every combination.
-
-    Raises
-    ------
-    ValueError
-        If a network or a loss is unknown, or a width or crop impossible.
-    """
-    for known, chosen in ((NETWORKS, networks), (OBJECTIVES, objectives)):
-        for name in chosen:
-            if name not in known:
-                raise ValueError(f"{name!r} is not one of {', '.join(known)}")
-    if min(widths) < 2 or any(width % 2 for width in widths):
-        raise ValueError(f"widths {widths}: each must be even and at least 2")
-    if any(crop and crop < 32 for crop in crops):
-        raise ValueError(f"crops {crops}: each must be at least 32 px")
-    return tuple(Cell(*combination) for combination in product(networks, widths, crops, objectives))
 
 
 def ablate(cells: tuple[Cell, ...], seeds: tuple[int, ...], size: str, workspace: Workspace) -> None:
     """Train, score and record every cell and seed on the test structures of Pt/CeO2, then render table and plot."""
-    parallel.enable_compilation_cache()
+    workspace = replace(workspace, experiment=NAME)
     data = workspace.pt_ceo2(size)
     imaging = presets.sbd_run(None, size, data.recipe_hash).imaging
-    rows = Recorder(NAME, size, workspace, data, image_set(data, WHITE, "test", IMAGES_PER_UNIT[size], imaging))
+    rows = Recorder(size, workspace, data, image_set(data, WHITE, "test", IMAGES_PER_UNIT[size], imaging))
     constant = presets.PRESETS["constant"].denoiser
     rows.add("Constant", constant, denoise_all(constant, {}, rows.test.noisy))
     for cell, run, trained in trainings(cells, seeds, size, workspace, data):
         rows.add_trained(cell.label, run, *trained, conditions=cell.conditions | {"crop_px": run.crops.size})
-    tables.write(workspace.results, NAME)
+    tables.write(workspace.results, table_of, NAME)
 
 
 def trainings(cells, seeds, size: str, workspace: Workspace, data) -> Iterator[tuple]:
@@ -115,3 +43,19 @@ def trainings(cells, seeds, size: str, workspace: Workspace, data) -> Iterator[t
     for cell, seed in product(cells, seeds):
         run = cell.run(size, data.recipe_hash, seed)
         yield cell, run, workspace.trained(run, data, f"{cell.label}, seed {seed}")
+
+
+# ---------------------------------------------------------------------------------------------------- the table
+def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+    """The networks of one ablation by field of view and parameters, with the plot of PSNR against field of view."""
+    rows = fields.by_field_of_view(gather(found, scores))
+    data = tuple(fields.figures_of(row) for row in rows)
+    columns = ("Network", "Parameters", "Field of view [px]", "PSNR [dB], 95 % interval", "SSIM", "Seeds: PSNR [dB]")
+    grid = Grid(columns, tuple(fields.printed(figures) for figures in data))
+    title = f"Ablation at size {found[0]['size']}"
+    return Table(title, fields.conditions_of(found), (grid,), fields.notes_of(rows), data, _plots(rows))
+
+
+def _plots(rows: list[Row]) -> dict:
+    networks = [row for row in rows if row.records[0]["field_of_view"]]
+    return {"field_of_view": lambda: fields.draw(networks)} if networks else {}

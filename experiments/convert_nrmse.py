@@ -16,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments import n2v_figure_4, n2v_simulation_check, sbd_figure_3_1
+from experiments.n2v import figure_4 as planted_pairs
+from experiments.n2v import simulation_check
+from experiments.sbd import figure_3_1 as turned
 from experiments.workspace import Workspace
 from stemjax import records
 from stemjax.data.datasets import DataSet, canonical_json
@@ -94,17 +96,17 @@ def clean_of(record: dict, rows: list[dict], workspace: Workspace) -> tuple[Sequ
         images = [selection.images(data, split) for split in data.splits]
         return _picked(rows, {n: i for one in images for n, i in _named(one.names(data), imaging, data, one)}), imaging
     data = find_data(name, recipe, size, workspace.data)
-    if record["experiment"] == n2v_simulation_check.NAME:
-        return _picked(rows, _scanned(data, size)), n2v_simulation_check.NoiselessFrames()
+    if record["experiment"] == "n2v_simulation_check":
+        return _picked(rows, _scanned(data, size)), simulation_check.NoiselessFrames()
     imaging = imaging_of(record)
-    if record["conditions"].get("frames") == n2v_figure_4.PLANTED:
+    if record["conditions"].get("frames") == planted_pairs.PLANTED:
         pixels = data.manifest["frame"]["pixels"]
-        planted = n2v_figure_4.plant(data, imaging, (pixels, pixels)).images
+        planted = planted_pairs.plant(data, imaging, (pixels, pixels)).images
         return _picked(rows, dict(zip(planted.name, planted.clean, strict=True))), imaging
     images = images_of(record, rows, data)
-    if record["experiment"] == sbd_figure_3_1.NAME:
+    if record["experiment"] == "sbd_figure_3_1":
         angle = float(record["conditions"].get("orientation_deg", 0))
-        return sbd_figure_3_1.turned_clean(data, images, imaging, angle, sbd_figure_3_1.SIDE[size]), imaging
+        return turned.turned_clean(data, images, imaging, angle, turned.SIDE[size]), imaging
     return imaging.clean_images(data, images), imaging
 
 
@@ -125,8 +127,8 @@ def _named(names: list[str], imaging, data: Photographs, images) -> Iterator[tup
 
 def _scanned(data: DataSet, size: str) -> dict[str, np.ndarray]:
     """The frames of direct multislice, which take minutes, by name."""
-    cases = n2v_simulation_check.direct_images(data, n2v_simulation_check.CELLS[size])
-    return {case.name: n2v_simulation_check.direct_frame(case) for case in cases}
+    cases = simulation_check.direct_images(data, simulation_check.CELLS[size])
+    return {case.name: simulation_check.direct_frame(case) for case in cases}
 
 
 def _picked(rows: list[dict], named: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -160,7 +162,7 @@ def run(workspace: Workspace, only: str = "") -> dict[str, int]:
 
 def _images_key(record: dict, rows: list[dict]) -> str:
     """What decides the clean images of a record: those of equal keys are made once."""
-    by_itself = record["experiment"] in (sbd_figure_3_1.NAME, n2v_simulation_check.NAME)
+    by_itself = record["experiment"] in ("sbd_figure_3_1", "n2v_simulation_check")
     made = (record["experiment"], record["conditions"].get("orientation_deg", 0)) if by_itself else ()
     named = [row["image"] for row in rows]
     return canonical_json([record["data_set"], record["size"], record["imaging"], made, named])

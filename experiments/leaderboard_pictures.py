@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from experiments.graphene_rows import displayed
+from experiments.pictures import displayed
 from experiments.workspace import Workspace
 from stemjax import leaderboard, records
 from stemjax.apply.evaluate import ImageSet, scores

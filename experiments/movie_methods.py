@@ -1,19 +1,19 @@
 """Movies: ways to denoise them, trained and not, and their rows in a table."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from experiments.recorder import Recorder
 from stemjax.apply.evaluate import ImageSet, denoise_movies
+from stemjax.data.images import Frames
 from stemjax.training.train import Outcome, Run
-
-__all__ = ["BLANK", "NOISY", "Method", "Trained", "denoise_movies", "one_movie"]
 
 NOISY = "Noisy"
 BLANK = "Constant"  # the row with nothing to see in a picture
+EVERY = Frames(session=())  # of any session
 
 
 @dataclass(frozen=True)
@@ -68,3 +68,24 @@ class Method:
 def one_movie(images: ImageSet) -> np.ndarray:
     """Rows of the movie that is shown."""
     return np.flatnonzero(images.images.unit == images.images.unit[images.images.typical])
+
+
+def learnt(label: str, network: Trained) -> Method:
+    """The row of a trained network."""
+    return Method(label, network.run.denoiser, network.variables, trained=network)
+
+
+def denoise_of(images: ImageSet):
+    """The function (denoiser, variables, noisy) -> denoised frames, the frames of a movie together."""
+    return lambda denoiser, variables, noisy: denoise_movies(denoiser, variables, replace(images, noisy=noisy))
+
+
+def window_of(denoiser) -> tuple[int, int]:
+    """Frames before and after the one it denoises that a denoiser sees."""
+    return getattr(denoiser, "frames", (0, 0))
+
+
+def rows_of_movies(images: ImageSet) -> Iterator[np.ndarray]:
+    """The rows of each movie."""
+    for movie in dict.fromkeys(images.images.unit.tolist()):
+        yield np.flatnonzero(images.images.unit == movie)

@@ -21,14 +21,13 @@ class Recorder:
 
     Parameters
     ----------
-    experiment, size : str
+    size : str
     workspace : Workspace
-        Its `results` folder takes the records and figures.
+        Its `results` folder takes the records and figures, under the name of its experiment.
     data : datasets.DataSet
     test : ImageSet
     """
 
-    experiment: str
     size: str
     workspace: Workspace
     data: datasets.DataSet
@@ -53,7 +52,7 @@ class Recorder:
         found = scores(denoised, self.test, clamp=not is_raw)
         found = [row | more for row, more in zip(found, extra or [{}] * len(found), strict=True)]
         record = records.new_record(
-            experiment=self.experiment,
+            experiment=self.workspace.experiment,
             method=method,
             denoiser=None if is_raw else denoiser,
             data_set=self.data,
@@ -106,10 +105,13 @@ class Recorder:
             **facts,
         )
 
+    def picture(self, part: str = "") -> Path:
+        """The file of a picture: see `Workspace.picture`."""
+        return self.workspace.picture(self.size, part)
+
     def draw_strip(self, name: str = "", methods: Sequence[str] | None = None, columns: int | None = None) -> Path:
         """One test image, clean and as the methods show it (default: all), with the particle's edge enlarged."""
-        stem = ".".join(part for part in (self.experiment, self.size, name) if part)
-        path = self.workspace.results / "figures" / f"{stem}.png"
+        path = self.picture(name)
         clean = figures.Panel("Clean", self.test.clean[self.test.images.typical][..., 0])
         panels = [clean, *(self.panels[method] for method in methods or self.panels)]
         sampling = self.test.imaging.sampling
@@ -118,7 +120,7 @@ class Recorder:
 
     def draw_learning_curves(self) -> Path:
         """Validation PSNR of every training."""
-        path = self.workspace.results / "figures" / f"{self.experiment}.{self.size}.learning_curves.png"
+        path = self.picture("learning_curves")
         figures.learning_curves(self.curves, path)
         return path
 

@@ -34,6 +34,8 @@ class Workspace:
         What the axes of these images mean; see `files.read_image`.
     time_limit : float or None
         Seconds that the trainings of one call may take before they are left for the next.
+    experiment : str
+        Name under which is recorded.
     """
 
     data: Path = Path("data")
@@ -44,6 +46,7 @@ class Workspace:
     images: Path | None = None
     axes: str | None = None
     time_limit: float | None = None
+    experiment: str = ""
 
     @classmethod
     def for_size(cls, size: str, time_limit: float | None = None) -> "Workspace":
@@ -51,6 +54,11 @@ class Workspace:
         if size == "smoke":
             return cls(SMOKE / "data", SMOKE / "runs", SMOKE / "results", time_limit=time_limit)
         return cls(time_limit=time_limit)
+
+    def picture(self, size: str, part: str = "") -> Path:
+        """The file of a picture of the experiment."""
+        stem = ".".join(filter(None, (self.experiment, size, part)))
+        return self.results / "figures" / f"{stem}.png"
 
     def pt_ceo2(self, size: str) -> datasets.DataSet:
         """The Pt/CeO2 exit waves of a size, simulated first if they are not there."""

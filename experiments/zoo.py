@@ -5,7 +5,7 @@
     python -m experiments.zoo --ship                      train the shipped network and write its weights
     python -m experiments.zoo --ship-run runs/HASH --as sbd-unet-fine   write those of a long training, as they are now
 
-They are trained one by one, by the function `train` of the experiments that have one. An experiment that needs a
+They are trained one by one, those of every experiment with a function `networks`. An experiment that needs a
 network trains it when it is run; one that finds its runs in `runs/` trains nothing.
 """
 
@@ -86,15 +86,14 @@ def train(size: str, workspace: Workspace, names: Sequence[str]) -> None:
     ValueError
         If a single one is named that has none.
     """
-    modules = [experiments.load(name) for name in names]
-    having = [module for module in modules if hasattr(module, "train")]
+    having = [one for one in map(experiments.load, names) if one.has_networks]
     if len(names) == 1 and not having:
         raise ValueError(
             f"{names[0]} has no networks in the zoo: `stemjax experiment run {names[0]}` trains what it needs"
         )
-    for module in having:
-        print(f"== {module.NAME}", flush=True)
-        module.train(size, workspace)
+    for experiment in having:
+        print(f"== {experiment.name}", flush=True)
+        experiment.train(size, workspace)
 
 
 def main() -> int:

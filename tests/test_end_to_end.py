@@ -1,6 +1,7 @@
 """The whole path at the smallest size: simulate, train, stop, resume, denoise, record, table."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ def data(request, tmp_path) -> datasets.DataSet:
 
 
 def test_from_atoms_to_a_table(data, tmp_path, monkeypatch, capsys):
+    from experiments import table_of
     from experiments.recorder import Recorder
     from experiments.workspace import Workspace
 
@@ -66,7 +68,7 @@ def test_from_atoms_to_a_table(data, tmp_path, monkeypatch, capsys):
     assert json.loads((tmp_path / "micrograph_denoised.json").read_text())["sampling_angstrom"] == 0.2
 
     # Records, and the table that they make.
-    rows = Recorder("quickstart", "smoke", workspace, data, test)
+    rows = Recorder("smoke", replace(workspace, experiment="quickstart"), data, test)
     constant = presets.PRESETS["constant"].denoiser
     raw = rows.add("Noisy image", constant, test.noisy, is_raw=True)
     mean = rows.add("Mean of the noisy image", constant, denoise_all(constant, {}, test.noisy))
@@ -82,4 +84,5 @@ def test_from_atoms_to_a_table(data, tmp_path, monkeypatch, capsys):
     rows.add_trained("UNet, trained here", run, variables, info, outcome)
     rows.add("UNet, shipped with stemjax", constant, denoise_all(constant, {}, test.noisy))
     note = "The one shipped with stemjax, which `stemjax denoise` uses, was trained before, on another data set"
-    assert note in tables.render(workspace.results)[workspace.results / "tables" / "quickstart.smoke.md"].decode()
+    rendered = tables.render(workspace.results, table_of)
+    assert note in rendered[workspace.results / "tables" / "quickstart.smoke.md"].decode()

@@ -3,22 +3,32 @@
 import pytest
 
 import experiments
-from experiments import hrtem, very_noisy, wcvd_figure_s12
+from experiments import very_noisy, wcvd
+from experiments.wcvd import figure_s12 as wcvd_figure_s12
 from experiments.workspace import SMOKE, Workspace
-from stemjax import tables
 
 
-@pytest.mark.parametrize("name", [*experiments.NAMES, experiments.QUICKSTART])
+@pytest.mark.parametrize("name", experiments.NAMES)
 def test_every_experiment_is_described_and_has_a_table(name):
-    module = experiments.load(name)
-    assert len(module.__doc__.splitlines()) > 5 and module.TIMES and module.NAME == name
-    assert name in tables.TABLES
+    experiment = experiments.load(name)
+    doc = experiment.module.__doc__
+    assert len(doc.splitlines()) > 5 and f"stemjax experiment run {name} " in doc
+    assert set(experiment.module.TIMES) == {"smoke", "cpu", "gpu"} and callable(experiment.module.run)
+    assert experiments.table_of(name) is experiment.module.table
+
+
+def test_names_are_those_of_the_files_in_a_natural_order():
+    names = list(experiments.NAMES)
+    assert names[:3] == ["sbd_table_3_1", "sbd_table_5_1", "sbd_figure_3_1"] and names[-1] == "shipped_network"
+    assert names.index("n2v_figure_8") + 1 == names.index("n2v_figure_10")
+    assert experiments.MODULES["n2v_figure_8"] == "experiments.n2v.figure_8"
+    assert experiments.table_of("n2v_rows") is None and "ablation" not in names
 
 
 def test_an_unknown_experiment_is_refused():
-    with pytest.raises(ValueError, match="'sbd_table_51': did you mean 'sbd_table_5_1'. there are sbd_table_5_1"):
+    with pytest.raises(ValueError, match="'sbd_table_51': did you mean 'sbd_table_5_1'. there are sbd_table_3_1"):
         experiments.load("sbd_table_51")
-    with pytest.raises(ValueError, match="no experiment named 'resnet'; there are sbd_table_5_1"):
+    with pytest.raises(ValueError, match="no experiment named 'resnet'; there are sbd_table_3_1"):
         experiments.load("resnet")
 
 
@@ -38,7 +48,7 @@ def test_the_autoencoder_stands_with_both_objectives(monkeypatch):
 
 def test_drift_is_found_after_filters_in_the_plane_and_in_space_and_time():
     """Both readings of the paper's size 3; those in space and time mix frames, the others do not."""
-    for reading, sigma in (("sigma 3", 3.0), ("window 3", hrtem.WINDOW_SIGMA)):
+    for reading, sigma in (("sigma 3", 3.0), ("window 3", wcvd.WINDOW_SIGMA)):
         plane = wcvd_figure_s12.GAUSSIANS[f"Gaussian filter, {reading}"]
         mixed = wcvd_figure_s12.GAUSSIANS[f"Gaussian filter, 3-D, {reading}"]
         assert (plane.sigma, plane.sigma_time) == (sigma, 0) and (mixed.sigma, mixed.sigma_time) == (sigma, sigma)

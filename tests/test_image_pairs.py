@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from experiments import autoencoder_figure_6, calibrated
+import experiments
+from experiments import table_of
+from experiments.autoencoder import calibrated
+from experiments.autoencoder import figure_6 as autoencoder_figure_6
 from experiments.movie_methods import BLANK, Method
 from experiments.recorder import Recorder
 from experiments.workspace import Workspace
@@ -23,7 +26,6 @@ from stemjax.data.recordings import read_images
 from stemjax.denoisers.constant import Constant
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.models.presets import find_preset
-from stemjax.tables.autoencoder import autoencoder_figure_4
 from stemjax.training.recipes import recorded_run
 
 GAIN, OFFSET = 20.0, 100.0  # of the clean images over what the noisy ones show
@@ -104,7 +106,7 @@ def test_a_calibration_is_found_on_validation_images_and_used_on_others(folder):
 def test_the_table_and_its_records_name_no_path(folder, tmp_path):
     data = open_image_pairs(folder)
     validation, test = sets(data)
-    rows = Recorder(autoencoder_figure_6.NAME, "smoke", Workspace(results=tmp_path), data, test)
+    rows = Recorder("smoke", Workspace(results=tmp_path, experiment="autoencoder_figure_6"), data, test)
     methods = [Method(BLANK, Constant()), calibrated.tuned_gaussian(validation, denoise_image)]
     methods += [Method(label, Gaussian(width)) for label, width in (("Noise2Void", 1.5), ("Autoencoder", 1.0))]
     shown = calibrated.record_rows(rows, validation, methods, denoise_image, conditions={"folder": data.name})
@@ -115,7 +117,7 @@ def test_the_table_and_its_records_name_no_path(folder, tmp_path):
     assert psnr["Constant"] < psnr["Noisy, calibrated"] < psnr["Noise2Void"]
     assert found["Noise2Void"]["data_set"] == {"name": "beetles", "recipe_hash": data.recipe_hash}
     assert str(folder.parent) not in str(found)
-    (page,) = [path for path in tables.write(tmp_path, autoencoder_figure_6.NAME) if path.suffix == ".md"]
+    (page,) = [path for path in tables.write(tmp_path, table_of, "autoencoder_figure_6") if path.suffix == ".md"]
     text = page.read_text()
     assert "0.13 noisy, 0.19 Noise2Void, 0.66 autoencoder, 0.75 CARE" in text
     assert f"beetles: {data.recipe_hash} by its contents, 10 images of 10 files" in text and "95 % intervals" in text
@@ -128,7 +130,7 @@ def test_without_clean_images_there_is_a_picture_and_no_record(folder, tmp_path,
     networks = [Method("Noise2Void", Gaussian(1.0)), Method("Autoencoder", Gaussian(2.0))]
     monkeypatch.setattr(autoencoder_figure_6, "learnt", lambda *_: networks)
     workspace = Workspace(images=tmp_path / "bricks", results=tmp_path / "results")
-    autoencoder_figure_6.run("cpu", workspace)
+    experiments.load("autoencoder_figure_6").run("cpu", workspace)
     assert "no clean images beside it, so there are no scores, only a picture" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "results").rglob("*.*")] == ["autoencoder_figure_6.cpu.bricks.png"]
 
@@ -168,10 +170,10 @@ def test_characters_are_calibrated_and_tabled_in_the_same_way(tmp_path):
     labels = ("Gaussian, tuned", "Noise2Self", "Autoencoder, one head", "Autoencoder")
     methods = [Method(BLANK, Constant()), *(Method(label, Gaussian(0.7)) for label in labels)]
     for pictures, test in zip(("characters", "strokes"), sets[1:], strict=True):
-        rows = Recorder("autoencoder_figure_4", "smoke", Workspace(results=tmp_path), data, test)
+        rows = Recorder("smoke", Workspace(results=tmp_path, experiment="autoencoder_figure_4"), data, test)
         calibrated.record_rows(rows, sets[0], methods, conditions={"pictures": pictures})
     found = records.load(tmp_path / "records")
-    table = autoencoder_figure_4(found, records.load_scores(tmp_path / "records", found))
+    table = table_of("autoencoder_figure_4")(found, records.load_scores(tmp_path / "records", found))
     figures = {row["method"]: row for row in table.data if row["pictures"] == "characters"}
     assert figures["Noisy"]["gain"] == "" and 0 < figures["Noisy, calibrated"]["gain"] < 1
     assert figures["Noisy"]["psnr_db"] < figures["Noisy, calibrated"]["psnr_db"] < 10

@@ -1,6 +1,10 @@
-"""Imports run one way, from simulated physics to the leaderboard. Read from the source: no function hides an import."""
+"""Imports run one way, from simulated physics to the leaderboard, and from what experiments share to each of them.
+
+Read from the source: no function hides an import.
+"""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +20,8 @@ LAYERS = (
 ).split()
 # Imported by the CLI alone, inside functions; an experiment may simulate the data set that it lacks, in the same way.
 ON_TOP = {"simulation": ("stemjax.cli", "experiments"), "experiments": ("stemjax.cli",)}
+# Makes the clean images of old records again with the functions of the experiments that made them.
+CONVERTER = "experiments.convert_nrmse"
 # What `import stemjax` may load at the top of a module; SciPy and tifffile come with scikit-image.
 CORE = {"jax", "flax", "optax", "orbax", "numpy", "skimage", "scipy", "tifffile", "stemjax"} | sys.stdlib_module_names
 # Packages and the only places that import them.
@@ -62,6 +68,34 @@ def layer(name: str) -> str | None:
     return second if second in LAYERS else None
 
 
+def module_of(path: Path, root: Path) -> str:
+    """The dotted name of a file."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def level(path: Path, root: Path) -> int:
+    """Of a file of experiments: 0 what all share, 1 what a paper's tables share, 2 a table, 3 what uses tables."""
+    if module_of(path, root) == CONVERTER:
+        return 3
+    if re.search(r"^def table\(found\b", path.read_text("utf-8"), re.MULTILINE):
+        return 2
+    return int(path.parent.name != "experiments")
+
+
+def faults_in_experiments(root: Path) -> Iterator[str]:
+    """Every import among experiments that is not from a lower level; what is shared may import within its own."""
+    paths = {module_of(path, root): path for path in sorted(root.glob("experiments/**/*.py"))}
+    levels = {name: level(path, root) for name, path in paths.items()}
+    for name, path in paths.items():
+        package = name if path.stem == "__init__" else name.rpartition(".")[0]
+        for item in find_imports(ast.parse(path.read_text("utf-8")), package):
+            target = next((t for t in (item.target, item.target.rpartition(".")[0]) if t in levels), None)
+            if target and target != name and (levels[target] > levels[name] or levels[target] == levels[name] > 1):
+                place, shared = path.relative_to(root).as_posix(), target.rpartition(".")[0].replace(".", "/")
+                yield f"{place}:{item.line}: imports {target}: what both use goes to a shared file of {shared}"
+
+
 def faults_of_import(module: str, item: Import) -> Iterator[str]:
     target, here = item.target, layer(module)
     in_library = within(module, "stemjax")
@@ -84,10 +118,8 @@ def find_faults(root: Path) -> list[str]:
     for path in sorted(
         path for top in ("stemjax", *ON_TOP, "benchmarks", "tests") for path in root.glob(f"{top}/**/*.py")
     ):
-        parts = path.relative_to(root).with_suffix("").parts
-        is_package = parts[-1] == "__init__"
-        module = ".".join(parts[:-1] if is_package else parts)
-        package = module if is_package else ".".join(parts[:-1])
+        parts, module = path.relative_to(root).with_suffix("").parts, module_of(path, root)
+        package = module if path.stem == "__init__" else module.rpartition(".")[0]
         place = path.relative_to(root).as_posix()
         source = path.read_text(encoding="utf-8")
         if (length := source.count("\n")) > LONGEST:
@@ -97,17 +129,16 @@ def find_faults(root: Path) -> list[str]:
         if parts[0] in ("stemjax", *ON_TOP):
             for item in find_imports(ast.parse(source), package):
                 faults += [f"{place}:{item.line}: {fault}" for fault in faults_of_import(module, item)]
-    return faults
+    return faults + list(faults_in_experiments(root))
 
 
 def find_circle(root: Path) -> list[str]:
-    """Modules of stemjax that import each other at their top, in the order of the circle; none if there is none."""
-    paths = sorted(root.glob("stemjax/**/*.py"))
-    parts = {path: path.relative_to(root).with_suffix("").parts for path in paths}
-    names = {path: ".".join(p[:-1] if p[-1] == "__init__" else p) for path, p in parts.items()}
+    """Modules that import each other at their top, in the order of the circle; none if there is none."""
+    paths = sorted(path for top in ("stemjax", *ON_TOP) for path in root.glob(f"{top}/**/*.py"))
+    names = {path: module_of(path, root) for path in paths}
     imported: dict[str, set[str]] = {}
     for path, name in names.items():
-        package = name if parts[path][-1] == "__init__" else name.rpartition(".")[0]
+        package = name if path.stem == "__init__" else name.rpartition(".")[0]
         targets = [i.target for i in find_imports(ast.parse(path.read_text("utf-8")), package) if not i.lazy]
         known = [{t, t.rpartition(".")[0]} & set(names.values()) for t in targets]
         imported[name] = {max(them, key=len) for them in known if them} - {name}
@@ -148,7 +179,12 @@ def test_a_sound_tree_has_no_faults(tmp_path):
         "stemjax/training/train.py": "def log():\n    import wandb\n    import rich",
         "stemjax/cli/train.py": "import tyro\nfrom ..training import train\ndef make():\n    import simulation.maker",
         "simulation/maker.py": "import abtem\nfrom stemjax.data import datasets",
-        "experiments/table.py": "import tyro\nfrom stemjax import records\nfrom experiments import zoo",
+        "experiments/zoo.py": "import tyro\nfrom stemjax import records\nfrom experiments.workspace import Workspace",
+        "experiments/workspace.py": "from dataclasses import dataclass",
+        "experiments/n2v/__init__.py": "from experiments.workspace import Workspace",
+        "experiments/n2v/notes.py": "from experiments import n2v",
+        "experiments/n2v/figure_8.py": "from experiments.n2v import notes\n\ndef table(found, scores): ...",
+        "experiments/convert_nrmse.py": "from experiments.n2v import figure_8",
     }
     assert find_faults(write_tree(tmp_path, sound)) == []
 
@@ -182,3 +218,24 @@ def test_a_sound_tree_has_no_faults(tmp_path):
 def test_a_planted_fault_is_found(tmp_path, place, source):
     faults = find_faults(write_tree(tmp_path, {place: source}))
     assert len(faults) == 1 and faults[0].startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("experiments/n2v/figure_1.py", "from experiments.n2v import figure_8\ndef table(found, scores): ..."),
+        ("experiments/n2v/figure_1.py", "def table(found, scores):\n    from experiments.n2v.figure_8 import LEVELS"),
+        ("experiments/n2v/figure_1.py", "from .figure_8 import LEVELS\ndef table(found, scores): ..."),
+        ("experiments/n2v/notes.py", "from experiments.n2v.figure_8 import LEVELS"),
+        ("experiments/workspace.py", "from experiments import n2v"),
+        ("experiments/ablation.py", "from experiments.n2v.figure_8 import LEVELS"),
+    ],
+)
+def test_no_table_imports_another(tmp_path, place, source):
+    """Nor does what tables share import one of them, nor what all share the folder of a paper."""
+    tree = {
+        "experiments/n2v/__init__.py": "",
+        "experiments/n2v/figure_8.py": "LEVELS = ()\n\ndef table(found, scores): ...",
+    }
+    (fault,) = find_faults(write_tree(tmp_path, tree | {place: source}))
+    assert fault.startswith(place) and "what both use goes to a shared file" in fault

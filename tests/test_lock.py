@@ -15,7 +15,12 @@ from types import SimpleNamespace
 import pytest
 
 import experiments
-from experiments import autoencoder_figure_4, sbd_figure_5_1, sbd_figure_5_8, sbd_movie, sbd_table_3_1, zoo
+from experiments import zoo
+from experiments.autoencoder import figure_4 as autoencoder_figure_4
+from experiments.sbd import figure_5_1 as sbd_figure_5_1
+from experiments.sbd import figure_5_8 as sbd_figure_5_8
+from experiments.sbd import movie_networks
+from experiments.sbd import table_3_1 as sbd_table_3_1
 from experiments.workspace import Workspace
 from stemjax import records
 from stemjax.data.datasets import DataSet
@@ -157,15 +162,15 @@ def counted(matrices: list[dict], matrix: str, kind: str, data, split: str) -> i
 def trainings(current) -> dict[str, set[str]]:
     """Experiment -> hashes of what it trains, on the data that its own records name."""
     patch = pytest.MonkeyPatch()
-    for module in (sbd_movie, sbd_figure_5_8):
+    for module in (movie_networks, sbd_figure_5_8):
         patch.setattr(module, "last_weights", lambda network: network)
-    patch.setattr(sbd_movie, "_learnt_from", lambda *run_and_data: {})
+    patch.setattr(movie_networks, "_learnt_from", lambda *run_and_data: {})
     patch.setattr(
         sbd_figure_5_1, "_count", partial(counted, [r for r in current if r["experiment"] == "sbd_figure_5_1"])
     )
     found = {}
     for name in experiments.NAMES:
-        module = experiments.load(name)
+        experiment = experiments.load(name)
         own = [r for r in current if r["experiment"] == name]
         recipes = {r["data_set"]["name"]: r["data_set"]["recipe_hash"] for r in own}
         for recipe in set(recipes.values()) & set(LEARNT_FROM):
@@ -174,8 +179,8 @@ def trainings(current) -> dict[str, set[str]]:
         pictures = recipes.get("scikit-image-photographs", "")
         patch.setattr(sbd_table_3_1, "open_photographs", lambda *_, r=pictures: Pictures(r))
         workspace = Asked(recipes=recipes, known=current)
-        if hasattr(module, "train"):
-            module.train(SIZE, workspace)
+        if experiment.has_networks:
+            experiment.train(SIZE, workspace)
         found[name] = set(workspace.asked)
     patch.undo()
     found["shipped_network"] = {zoo.shipped_run("41467828fe096be2").hash}

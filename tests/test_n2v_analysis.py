@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from experiments.n2v_figure_3 import CLEAR, LENGTH, _strongest
-from experiments.n2v_figure_4 import APART, BETWEEN, EDGE, JITTER, Planted, _pairs, measure
+from experiments import table_of
+from experiments.n2v.figure_3 import CLEAR, LENGTH, _strongest
+from experiments.n2v.figure_4 import APART, BETWEEN, EDGE, JITTER, Planted, _pairs, measure
 from stemjax import records, tables
 from stemjax.apply.evaluate import ImageSet
 from stemjax.data.au_graphene import GrapheneImaging
@@ -35,7 +36,7 @@ def add(results, experiment: str, scores: tuple[str, ...], frames: str = "", mov
 
 def rendered(results, name: str) -> list[list[str]]:
     """Cells of the table's lines."""
-    contents = {path.name: content for path, content in tables.render(results, name).items()}
+    contents = {path.name: content for path, content in tables.render(results, table_of, name).items()}
     text = contents[f"{name}.cpu.md"].decode()
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
 
@@ -77,7 +78,7 @@ def test_every_score_has_its_column(tmp_path, name, scores, heading):
     lines = rendered(tmp_path, name)
     column = lines[0].index(heading)
     assert lines[-1][0] == "Noise2Void" and lines[-1][column] == "0.410 [0.410, 0.410]"
-    text = tables.render(tmp_path, name)[tmp_path / "tables" / f"{name}.cpu.md"].decode()
+    text = tables.render(tmp_path, table_of, name)[tmp_path / "tables" / f"{name}.cpu.md"].decode()
     assert ("The paper counts 89 % more adatoms" in text) == (name == "n2v_figure_1")
     assert "Clean" not in {line[0] for line in lines}
 
@@ -91,7 +92,8 @@ def test_the_spectrum_has_its_clean_row(tmp_path):
     assert lines[2][0] == "Clean" and lines[2][1] == "0.1" and lines[2][2] == ""
     assert [line[2] for line in lines[3:8]] == ["9.0", "", "8.2", "10.7", "16.0"]
     assert lines[-1][0] == "Noise2Void" and lines[-1][3] == "0.42 [0.42, 0.42]"
-    csv = tables.render(tmp_path, "n2v_figure_5")[tmp_path / "tables" / "n2v_figure_5.cpu.csv"].decode().splitlines()
+    contents = tables.render(tmp_path, table_of, "n2v_figure_5")
+    csv = contents[tmp_path / "tables" / "n2v_figure_5.cpu.csv"].decode().splitlines()
     assert len(csv) == 1 + 2 * len(METHODS)  # both parts of a row in one
 
 

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import autoencoder_figure_4, very_noisy
+from experiments import very_noisy
+from experiments.autoencoder import figure_4 as autoencoder_figure_4
 from stemjax.config import from_config, to_config
 from stemjax.denoisers.supervised import Supervised
 from stemjax.models import presets

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import ablation, sbd_figure_5_1
-from experiments.ablation import Cell, grid
-from stemjax import tables
+import experiments
+from experiments import ablation
+from experiments.cells import Cell, grid
+from experiments.sbd import figure_5_1 as sbd_figure_5_1
 from stemjax.figures import groups as figures_groups
 from stemjax.metrics.field_of_view import field_of_view
 from stemjax.networks.weights import parameter_count
@@ -28,7 +29,7 @@ def table_of(name: str, rows: list[dict]):
         record["id"] = f"{number:064x}"
         found.append(record)
         scores[record["id"]] = of_images
-    return tables.TABLES[name](found, scores)
+    return experiments.table_of(name)(found, scores)
 
 
 def of_cell(cell: Cell, shift: float, **conditions) -> dict:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments import table_of
 from stemjax import records, tables
 from stemjax.data.datasets import recipe_hash
 from stemjax.denoisers.supervised import Supervised
@@ -41,7 +42,7 @@ def small_results(results: Path, values: list[float], size: str = "cpu") -> Path
 
 
 def figures(results: Path, size: str = "cpu") -> dict[str, dict]:
-    text = tables.render(results)[results / "tables" / f"sbd_table_5_1.{size}.csv"].decode()
+    text = tables.render(results, table_of)[results / "tables" / f"sbd_table_5_1.{size}.csv"].decode()
     return {row["method"]: row for row in csv.DictReader(io.StringIO(text))}
 
 
@@ -61,7 +62,7 @@ def test_figures_equal_those_computed_by_hand(tmp_path):
 
 def test_few_units_have_values_but_no_interval_rank_or_letter(tmp_path):
     small_results(tmp_path, [30.0, 31.0, 33.0])
-    text = tables.render(tmp_path)[tmp_path / "tables" / "sbd_table_5_1.cpu.md"].decode()
+    text = tables.render(tmp_path, table_of)[tmp_path / "tables" / "sbd_table_5_1.cpu.md"].decode()
     assert "Rank" not in text and "interval |" not in text
     assert "| SBD + UNet                  | 30.20 | 31.20 | 33.20 |" in text
     assert figures(tmp_path)["SBD + UNet"]["letters"] == figures(tmp_path)["SBD + UNet"]["psnr_db_low"] == ""
@@ -81,12 +82,13 @@ def test_enough_units_have_intervals_and_ranks(tmp_path):
         "Raw": ("4", "c"),
     }
     assert float(found["Raw"]["psnr_db_low"]) < 5.5 < float(found["Raw"]["psnr_db_high"])
-    text = tables.render(tmp_path)[tmp_path / "tables" / "sbd_table_5_1.cpu.md"].decode()
+    text = tables.render(tmp_path, table_of)[tmp_path / "tables" / "sbd_table_5_1.cpu.md"].decode()
     assert "1 a |" in text and "30.70 [" in text and "of each structure" not in text
 
 
 def test_the_caption_says_what_was_measured(tmp_path):
-    text = tables.render(small_results(tmp_path, [30.0, 31.0]))[tmp_path / "tables" / "sbd_table_5_1.cpu.md"].decode()
+    rendered = tables.render(small_results(tmp_path, [30.0, 31.0]), table_of)
+    text = rendered[tmp_path / "tables" / "sbd_table_5_1.cpu.md"].decode()
     for part in ("size cpu", "0123456789abcdef", "2 images of 2 structures", "116 e/Å²", "`sbd`", "6,000 crops"):
         assert part in text
     assert "SBD + UNet 88,448 (paper: 1.41M)" in text
@@ -101,13 +103,13 @@ def test_a_superseded_record_is_left_out(tmp_path):
 
 def test_a_submission_is_in_no_table(tmp_path):
     small_results(tmp_path, [30.0, 31.0])
-    before = tables.render(tmp_path)
+    before = tables.render(tmp_path, table_of)
     card = {"class": records.CARD_CLASS, "name": "Theirs"}
     scores = levels([30.0, 31.0], 5.0)
     plain = a_record(scores, method="Theirs", tuning=None)
     theirs = plain | {"denoiser": card, "denoiser_hash": recipe_hash(card)}
     records.append(tmp_path / "records", theirs, scores)
-    assert tables.render(tmp_path) == before
+    assert tables.render(tmp_path, table_of) == before
 
 
 @pytest.mark.parametrize(
@@ -133,44 +135,44 @@ def test_other_images_cannot_be_compared(tmp_path):
     small_results(tmp_path, [30.0, 31.0])
     add(tmp_path, levels([30.0, 31.0, 32.0]), method="Constant", tuning=None)
     with pytest.raises(ValueError, match="of other images"):
-        tables.render(tmp_path)
+        tables.render(tmp_path, table_of)
 
 
 def test_rendering_gives_the_same_bytes(tmp_path):
     small_results(tmp_path, list(np.linspace(29, 32, 12)))
-    assert tables.render(tmp_path) == tables.render(tmp_path)
-    written = tables.write(tmp_path)
+    assert tables.render(tmp_path, table_of) == tables.render(tmp_path, table_of)
+    written = tables.write(tmp_path, table_of)
     assert [path.name for path in written] == ["sbd_table_5_1.cpu.md", "sbd_table_5_1.cpu.csv"]
-    assert tables.check(tmp_path) == []
+    assert tables.check(tmp_path, table_of) == []
 
 
 def test_any_changed_byte_is_found_and_the_file_named(tmp_path):
     small_results(tmp_path, [30.0, 31.0])
-    for path in tables.write(tmp_path):
+    for path in tables.write(tmp_path, table_of):
         text = path.read_bytes()
         path.write_bytes(text[:-5] + b"9" + text[-4:])
-        (problem,) = tables.check(tmp_path)
+        (problem,) = tables.check(tmp_path, table_of)
         assert problem.startswith(f"{path}: differs")
         path.unlink()
-        (problem,) = tables.check(tmp_path)
+        (problem,) = tables.check(tmp_path, table_of)
         assert problem.startswith(f"{path}: missing")
         path.write_bytes(text)
     (tmp_path / "tables" / "by_hand.md").write_text("| method |")
-    assert tables.check(tmp_path) == [f"{tmp_path}/tables/by_hand.md: no record makes this table; delete it"]
+    assert tables.check(tmp_path, table_of) == [f"{tmp_path}/tables/by_hand.md: no record makes this table; delete it"]
 
 
 def test_altered_records_make_no_table(tmp_path):
     small_results(tmp_path, [30.0, 31.0])
     named = drop_a_record(tmp_path / "records", random.Random(0))
     with pytest.raises(ValueError, match=named[:16]):
-        tables.render(tmp_path)
+        tables.render(tmp_path, table_of)
 
 
 def test_smoke_is_rendered_anywhere_but_in_the_published_results(tmp_path, monkeypatch):
     small_results(tmp_path / "results", [30.0, 31.0], size="smoke")
-    assert len(tables.render(tmp_path / "results")) == 2
+    assert len(tables.render(tmp_path / "results", table_of)) == 2
     monkeypatch.setattr(tables, "__file__", str(tmp_path / "stemjax" / "tables" / "__init__.py"))
-    assert tables.render(tmp_path / "results") == {}
+    assert tables.render(tmp_path / "results", table_of) == {}
 
 
 def test_ranks_count_only_methods_that_are_better_beyond_doubt(tmp_path):
@@ -190,9 +192,9 @@ def test_a_grid_is_aligned_and_escaped():
 def test_an_unfinished_experiment_stops_its_own_table_alone(tmp_path):
     small_results(tmp_path, [30.0, 31.0])
     add(tmp_path, levels([30.0]), experiment="sbd_figure_3_1", method="UNet", tuning=None, conditions={"sweep": "none"})
-    assert [path.name for path in tables.write(tmp_path, "sbd_table_5_1")] == [
+    assert [path.name for path in tables.write(tmp_path, table_of, "sbd_table_5_1")] == [
         "sbd_table_5_1.cpu.md",
         "sbd_table_5_1.cpu.csv",
     ]
     with pytest.raises(ValueError, match="table sbd_figure_3_1: .* run it to the end"):
-        tables.write(tmp_path)
+        tables.write(tmp_path, table_of)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from stemjax.tables.atoms import _dose_text, dose_reaching
+from experiments.sbd.dose import _dose_text
+from stemjax.metrics.dose import dose_reaching
 from stemjax.tables.rows import Row
 
 DOSES = [100, 200, 400]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from skimage.io import imread
 
-from experiments.graphene_rows import displayed
-from stemjax import figures, tables
+from experiments import table_of
+from experiments.pictures import displayed
+from stemjax import figures
 from stemjax.data.au_graphene import GrapheneImaging
 from stemjax.figures.montage import montage
 from stemjax.records.scores import means
@@ -63,7 +64,7 @@ class Records:
         self.scores[facts["id"]] = rows
 
     def table(self):
-        return tables.TABLES[self.experiment](self.found, self.scores)
+        return table_of(self.experiment)(self.found, self.scores)
 
 
 def table_s1(network: dict[int, tuple[float, float]], movies: int = 12):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from skimage.io import imread
 
-from experiments import n2v_ablation, n2v_figure_2
-from stemjax import tables
+from experiments import table_of
+from experiments.n2v import ablation as n2v_ablation
+from experiments.n2v import figure_2 as n2v_figure_2
 from stemjax.config import to_config
 from stemjax.records.scores import means
 from tests.test_tables_n2v import frames_of, template
@@ -31,7 +32,7 @@ class Records:
         self.scores[same["id"]] = rows
 
     def table(self):
-        return tables.TABLES[self.experiment](self.found, self.scores)
+        return table_of(self.experiment)(self.found, self.scores)
 
 
 # ---------------------------------------------------------------------------------------------------- what is trained
@@ -55,14 +56,14 @@ def test_a_variant_differs_in_one_thing(size):
 
 def test_chequerboards_share_trainings_with_the_ablation():
     ablated = {method: denoiser for _, method, denoiser in n2v_ablation.variants("cpu")}
-    found = dict(n2v_figure_2.networks("cpu"))
+    found = dict(n2v_figure_2.denoisers("cpu"))
     assert found["Random grid, resized"] == ablated["Standard"]
     assert found["Random grid, transposed"] == ablated["Transposed convolutions"]
 
 
 @pytest.mark.parametrize(("size", "pixels"), [("cpu", 64), ("gpu", 256)])
 def test_only_jitter_reaches_odd_rows(size, pixels):
-    found = dict(n2v_figure_2.networks(size))
+    found = dict(n2v_figure_2.denoisers(size))
     grid = jax.jit(lambda denoiser: denoiser._grid(jax.random.key(0), pixels, pixels)[0], static_argnums=0)
     fixed, jittered = (np.asarray(grid(found[f"{name} grid, resized"])) % 2 for name in ("Fixed", "Jittered"))
     assert not fixed.any() and 0.3 < jittered.mean() < 0.7
@@ -97,7 +98,7 @@ def test_variants_are_compared_with_the_standard():
 
 def test_chequerboards_are_printed_against_the_worst_case():
     found = Records("n2v_figure_2")
-    denoisers = {name: to_config(denoiser) for name, denoiser in n2v_figure_2.networks("cpu")}
+    denoisers = {name: to_config(denoiser) for name, denoiser in n2v_figure_2.denoisers("cpu")}
     energies = dict(zip(denoisers, (9.0, 6.0, 3.0, 1.0, 2.0, 0.5), strict=True))
 
     def energy(level: float) -> dict:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from experiments.n2v.figure_10 import FRESH, OLD, ROWS, table
 from stemjax.data.images import Frames
-from stemjax.tables.n2v_transfer import FRESH, OLD, ROWS, n2v_figure_10
 from tests.test_tables_n2v import frames_of, template
 from tests.toy_movies import make_movies
 
@@ -26,19 +26,19 @@ def made_up(movies: int):
 
 
 def test_every_network_is_beside_the_one_that_saw_everything():
-    table = n2v_figure_10(*made_up(movies=12))
-    assert [grid.columns[0] for grid in table.grids] == ["Noise of 7 dB", "Noise of 16 dB"]
-    figures = {(f["input_psnr_db"], f["method"]): f for f in table.data}
+    made = table(*made_up(movies=12))
+    assert [grid.columns[0] for grid in made.grids] == ["Noise of 7 dB", "Noise of 16 dB"]
+    figures = {(f["input_psnr_db"], f["method"]): f for f in made.data}
     old = figures[7.0, OLD]
     assert old["adf_psnr_db"] == pytest.approx(24.1) and old["bf_above_db"] == pytest.approx(-0.9)
     assert old["adf_above_db_low"] == old["adf_above_db_high"] == pytest.approx(-0.9)  # all movies differ alike
     assert old["adf_psnr_db_low"] < 24.1 < old["adf_psnr_db_high"]
     assert "adf_above_db" not in figures[16.0, FRESH]
-    assert "-0.90 [-0.90, -0.90]" in table.markdown() and "9,600 crops" in table.markdown()
+    assert "-0.90 [-0.90, -0.90]" in made.markdown() and "9,600 crops" in made.markdown()
 
 
 def test_few_movies_have_no_interval():
-    text = n2v_figure_10(*made_up(movies=4)).markdown()
+    text = table(*made_up(movies=4)).markdown()
     assert "no intervals" in text and "-0.90 |" in text and "[-0.90" not in text
 
 

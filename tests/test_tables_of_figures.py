@@ -5,6 +5,7 @@ import io
 import pytest
 from skimage.io import imread
 
+from experiments import table_of
 from stemjax import records, tables
 from stemjax.data.micrographs import Imaging
 from stemjax.denoisers.supervised import Supervised
@@ -19,7 +20,7 @@ def add(results, rows, **changes):
 
 
 def rendered(results, name) -> tuple[str, dict]:
-    contents = {path.name: content for path, content in tables.render(results).items()}
+    contents = {path.name: content for path, content in tables.render(results, table_of).items()}
     return contents[f"{name}.cpu.md"].decode(), contents
 
 

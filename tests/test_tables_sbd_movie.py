@@ -7,17 +7,17 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import surface_profiles
+import experiments
 from experiments.movie_methods import Trained
-from experiments.sbd_movie import last_weights
-from experiments.surface_profiles import SurfaceRow, surface_row
+from experiments.sbd import EARLY, LAST, SBD, last_weights, surface_profiles
+from experiments.sbd.movie_networks import AVERAGE, SPACE_TIME
+from experiments.sbd.surface_profiles import SurfaceRow, surface_row
 from stemjax.apply.inference import denoise_image
 from stemjax.data import datasets
 from stemjax.data.images import Images, OneMovie
 from stemjax.data.micrographs import FewImages, RecordedStills
 from stemjax.denoisers.time_average import TimeAverage
 from stemjax.records.scores import means
-from stemjax.tables.sbd_movie import AVERAGE, EARLY, LAST, SBD, SPACE_TIME, sbd_figure_5_8, sbd_movie
 from stemjax.training.checkpoint import Checkpointer, digest
 from stemjax.training.train import Outcome, Progress, initial_state
 from tests.test_records import a_record
@@ -33,14 +33,14 @@ def template() -> dict:
     return a_record([{"image": "i", "unit": "u", "psnr_db": 0.0, "ssim": 0.0, "nrmse": 0.0}], tuning=None)
 
 
-def table_of(make, parts: list[tuple[str, list[dict], dict]]):
+def table_of(name: str, parts: list[tuple[str, list[dict], dict]]):
     """The table of records with these methods, rows of scores and facts."""
     found, scores = [], {}
     for number, (method, rows, facts) in enumerate(parts):
         record = template() | {"id": f"{number:064x}", "method": method, "scores": means(rows)} | facts
         found.append(record)
         scores[record["id"]] = rows
-    return make(found, scores)
+    return experiments.table_of(name)(found, scores)
 
 
 def frames_of(psnr_db: float, umse: float | None = None, **more: float) -> list[dict]:
@@ -79,7 +79,7 @@ def movie_table(early: float = 22.0, last: float = 20.0):
         (EARLY, frames_of(early, -0.01, average_psnr_db=13.0), network),
         (LAST, frames_of(last, 0.1), network),
     ]
-    return table_of(sbd_movie, parts)
+    return table_of("sbd_movie", parts)
 
 
 def test_every_movie_stands_by_itself():
@@ -110,7 +110,7 @@ def test_the_movie_has_a_fitted_column_where_it_is_recorded():
     }.items():
         more = {"fitted_psnr_db": 21.5} if name == "WCVD" else {}
         parts.append((name, frames_of(15.0, 0.1, **more), facts))
-    table = table_of(sbd_movie, parts)
+    table = table_of("sbd_movie", parts)
     cells = {row[0]: row[3] for row in table.grids[0].rows}
     assert table.grids[0].columns[3] == "PSNR, fitted [dB]" and table.grids[0].columns[4] == "SSIM"
     assert cells["Noisy"] == "2.00" and cells["WCVD"] == "21.50" and cells["Constant"] == ""
@@ -146,7 +146,7 @@ def test_blind_spot_networks_are_compared_with_the_supervised_one_structure_by_s
         for method, less in ((EARLY, 0.0), (LAST, 1.0)):
             parts.append((method, images(level - less), network | {"conditions": {"training_images": count}}))
     parts.append((SBD, images(31.0), network | {"conditions": {"training_images": 1440}}))
-    table = table_of(sbd_figure_5_8, parts)
+    table = table_of("sbd_figure_5_8", parts)
     rows = {row[0]: row for row in table.grids[0].rows}
     assert rows[f"{EARLY}, 80 images"][1] == "80" and rows[f"{EARLY}, 80 images"][3] == "-3.00 [-3.00, -3.00]"
     assert rows[SBD][6:] == ("37.24", "-6.24") and rows[SBD][3] == ""

@@ -2,20 +2,14 @@
 
 import pytest
 
-from experiments import noise2atom_figure_5 as figure_5
+from experiments import table_of
+from experiments.noise2atom import figure_5
 from stemjax.config import to_config
 from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
 from stemjax.denoisers.noise2atom import Noise2Atom
 from stemjax.networks.bottleneck import BottleneckAutoencoder
 from stemjax.records.rebuild import PLAIN
 from stemjax.records.schema import identity
-from stemjax.tables.noise2atom import noise2atom_figure_1, noise2atom_figure_4, noise2atom_figure_5
-from stemjax.tables.very_noisy import (
-    autoencoder_figure_3,
-    autoencoder_figure_7,
-    autoencoder_figure_9,
-    noise2atom_figure_3,
-)
 from tests.test_tables_n2v import template
 
 MOVIES, FRAMES = 12, 2
@@ -64,7 +58,7 @@ def every(conditions: dict, **differing) -> list[tuple]:
 
 def test_every_film_has_a_grid_and_networks_below_the_constant_fail_the_gate():
     films = ("film-20nm", "film-50nm")
-    table = noise2atom_figure_3(*made_up([row for film in films for row in every({"film": film})]))
+    table = table_of("noise2atom_figure_3")(*made_up([row for film in films for row in every({"film": film})]))
     assert [grid.columns[0] for grid in table.grids] == ["20 nm of carbon, as in training", "50 nm of carbon"]
     lines = {line[0]: dict(zip(table.grids[0].columns, line, strict=True)) for line in table.grids[0].rows}
     assert lines["Noise2Atom"]["better than the Gaussian by [dB]"] == "-3.00 [-3.00, -3.00]"
@@ -77,11 +71,11 @@ def test_every_film_has_a_grid_and_networks_below_the_constant_fail_the_gate():
 
 def test_no_network_below_the_bars_leaves_nothing_to_say():
     rows = every({"film": "film-20nm"}, Autoencoder={"psnr_db": 25.0})
-    assert not any("fail the gate" in note for note in noise2atom_figure_3(*made_up(rows)).notes)
+    assert not any("fail the gate" in note for note in table_of("noise2atom_figure_3")(*made_up(rows)).notes)
 
 
 def test_few_movies_have_neither_intervals_nor_ranks():
-    table = noise2atom_figure_3(*made_up(every({"film": "film-20nm"}), movies=3))
+    table = table_of("noise2atom_figure_3")(*made_up(every({"film": "film-20nm"}), movies=3))
     assert "fewer than 10: neither intervals nor ranks" in table.caption
     assert [line[3] for line in table.grids[0].rows] == [""] * len(METHODS)
     assert table.grids[0].rows[0][1] == "20.01"
@@ -93,15 +87,17 @@ def test_tunings_name_the_film_and_the_end_of_a_grid():
         "sigma": {"values": [1.0, 2.0], "chosen": 2.0, "at_an_end": True},
         "threshold": {"values": [0.3], "chosen": 0.3},
     }
-    (tuned,) = [note for note in noise2atom_figure_3(found, scores).notes if note.startswith("Tuned for PSNR")]
+    (tuned,) = [
+        note for note in table_of("noise2atom_figure_3")(found, scores).notes if note.startswith("Tuned for PSNR")
+    ]
     assert tuned.endswith("Gaussian filter on 50 nm, sigma 2 (at an end of the values tried).")
 
 
 @pytest.mark.parametrize(
     "table, conditions, heading",
     [
-        (autoencoder_figure_3, {"film": "film-50nm"}, "50 nm of carbon"),
-        (autoencoder_figure_7, {"scene": "lattice"}, "Distorted lattice"),
+        (table_of("autoencoder_figure_3"), {"film": "film-50nm"}, "50 nm of carbon"),
+        (table_of("autoencoder_figure_7"), {"scene": "lattice"}, "Distorted lattice"),
     ],
 )
 def test_the_autoencoders_figures(table, conditions, heading):
@@ -115,7 +111,7 @@ def test_recall_beside_clusters_is_of_atoms_not_of_frames():
     found, scores = made_up(every({"film": "film-20nm"}, **dict.fromkeys(METHODS, counts)))
     for rows in scores.values():  # one frame has as many near atoms as all others together, all found
         rows[0].update({"recall_near_count": MOVIES * FRAMES - 1, "recall_near": 1.0})
-    table = autoencoder_figure_9(found, scores)
+    table = table_of("autoencoder_figure_9")(found, scores)
     data = {line["method"]: line for line in table.data}["Noise2Atom"]
     assert data["recall_near"] == pytest.approx(0.5) and data["recall_near_atoms"] == 2 * (MOVIES * FRAMES - 1)
     assert data["recall_far"] == 0.5 and data["recall_far_atoms"] == 4 * MOVIES * FRAMES
@@ -124,23 +120,23 @@ def test_recall_beside_clusters_is_of_atoms_not_of_frames():
 def test_the_stopping_rule_says_at_which_step_it_was_met():
     rows = [row for row in every({}) if row[0] in ("Noisy", "Constant", "Noise2Atom")]
     found, scores = made_up(rows)
-    table = noise2atom_figure_1(found, scores)
+    table = table_of("noise2atom_figure_1")(found, scores)
     assert table.notes[0] == (
         "The paper's rule, cycle below 0.05 and low-frequency cycle below 0.1, is met first at step 200."
     )
     assert [line[:2] for line in table.grids[0].rows] == [("100", "0.0900"), ("200", "0.0400")]
     assert not any("drawn anew" in note for note in table.notes)
     found[-1]["learning_curve"][1]["restarts"] = 1.0
-    assert "its generators were drawn anew, after step 100." in noise2atom_figure_1(found, scores).notes[1]
+    assert "its generators were drawn anew, after step 100." in table_of("noise2atom_figure_1")(found, scores).notes[1]
     found[-1]["learning_curve"] = found[-1]["learning_curve"][:1]
-    assert "is met at no validation of this training." in noise2atom_figure_1(found, scores).notes[0]
+    assert "is met at no validation of this training." in table_of("noise2atom_figure_1")(found, scores).notes[0]
 
 
 def test_numbers_of_training_images_stand_beside_the_published_css():
     rows = [("Constant", {"training_images": 0}, None, {})]
     rows += [("Noise2Atom", {"training_images": count}, 0, {}) for count in (1, 50, 128)]
     rows[-1][-1]["psnr_db"] = 21.9
-    table = noise2atom_figure_4(*made_up(rows))
+    table = table_of("noise2atom_figure_4")(*made_up(rows))
     assert table.notes[0] == "Less than 0.1 dB above the constant, so nothing was learnt: from 128 images."
     assert any("trained for 200 steps of 2 crops" in note for note in table.notes)
     lines = {line[0]: line[-1] for line in table.grids[0].rows}
@@ -155,7 +151,7 @@ def test_inverted_trainings_and_those_that_learnt_nothing_are_counted():
     rows += [("Noise2Atom", even, 1, {"low_pass_correlation": -0.5, "fitted_psnr_db": 22.05})]
     rows += [("Noise2Atom", even, 2, {"fitted_psnr_db": 22.2})]
     rows += [("Constant", slope, None, {}), ("Noise2Atom", slope, 0, {"low_pass_correlation": -0.1})]
-    table = noise2atom_figure_5(*made_up(rows))
+    table = table_of("noise2atom_figure_5")(*made_up(rows))
     failures = {line[0]: line[-1] for line in table.grids[0].rows}
     assert [name for name, failure in failures.items() if failure] == ["Seed 1, even"]
     assert "Background even, cycles 5 : 1: 1 of 3 trainings inverted, 1 learnt nothing." in table.notes
@@ -168,13 +164,13 @@ def test_the_channels_of_an_autoencoder_are_those_of_its_record():
     said = "Autoencoder with 16 channels at its bottleneck: the paper has 64 by default. To be recorded anew."
     for channels, notes in ((16, [said]), (64, [])):
         found[-1]["denoiser"] = to_config(MultiResolutionAutoencoder(BottleneckAutoencoder(channels), "mse"))
-        for make in (noise2atom_figure_3, autoencoder_figure_9):
+        for make in (table_of("noise2atom_figure_3"), table_of("autoencoder_figure_9")):
             table = make(found, scores)
             assert table.grids[0].rows[-1][0] == f"Autoencoder, {channels} channels"
             assert table.data[-1]["method"] == "Autoencoder"
             assert [note for note in table.notes if "at its bottleneck" in note] == notes
     found[-1]["method"] = "Bottleneck of 64 channels"
-    assert autoencoder_figure_3(found, scores).grids[0].rows[-1][0] == "Bottleneck of 64 channels"
+    assert table_of("autoencoder_figure_3")(found, scores).grids[0].rows[-1][0] == "Bottleneck of 64 channels"
 
 
 # ---------------------------------------------------------------------------------------------------- older weights
@@ -188,10 +184,10 @@ def mended(found: list[dict], which=lambda record: True) -> None:
 @pytest.mark.parametrize(
     "table, conditions",
     [
-        (noise2atom_figure_1, {}),
-        (noise2atom_figure_3, {"film": "film-20nm"}),
-        (noise2atom_figure_4, {"training_images": 1}),
-        (autoencoder_figure_9, {"film": "film-20nm"}),
+        (table_of("noise2atom_figure_1"), {}),
+        (table_of("noise2atom_figure_3"), {"film": "film-20nm"}),
+        (table_of("noise2atom_figure_4"), {"training_images": 1}),
+        (table_of("autoencoder_figure_9"), {"film": "film-20nm"}),
     ],
 )
 def test_records_of_the_older_weights_are_named_until_they_are_recorded_anew(table, conditions):
@@ -209,7 +205,9 @@ def test_a_table_that_is_recorded_anew_in_part_says_how_many_records_are_old():
     films = ("film-20nm", "film-50nm")
     found, scores = made_up([row for film in films for row in every({"film": film})])
     mended(found, lambda record: record["conditions"]["film"] == films[0])
-    (said,) = [note for note in noise2atom_figure_3(found, scores).notes if "the paper weighs them alike" in note]
+    (said,) = [
+        note for note in table_of("noise2atom_figure_3")(found, scores).notes if "the paper weighs them alike" in note
+    ]
     assert said.startswith("Noise2Atom, in 1 of 2 records, was trained before a correction: ")
 
 
@@ -224,7 +222,7 @@ def test_trainings_with_both_weights_of_the_cycles_stand_side_by_side():
     found, scores = made_up(rows)
     mended(found, lambda record: "cycles" in record["conditions"])
     assert len({identity(record) for record in map(hashable, found)}) == len(found)  # none supersedes another
-    table = noise2atom_figure_5(found, scores)
+    table = table_of("noise2atom_figure_5")(found, scores)
     assert table.notes[0] == (
         "Cycles: weights of the cycle and of the low-frequency cycle. The paper weighs them alike; they stood 5 : 1 "
         "before a correction. On all backgrounds together: with 5 : 1 2 of 4 trainings inverted, 3 learnt nothing; "

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from stemjax.tables.wcvd import SIGMA_3, WINDOW_3, misranked, upsnr_of_movies, wcvd_figure_2
-from stemjax.tables.wcvd_drift import wcvd_figure_s12
-from stemjax.tables.wcvd_kernels import wcvd_figure_s3, wcvd_sweep
+from experiments import table_of
+from experiments.wcvd import SIGMA_3, WINDOW_3
+from experiments.wcvd.upsnr import misranked, upsnr_of_movies
 from tests.test_tables_n2v import template
 
 MOVIES, FRAMES, PEAK = 12, 3, 10.0
@@ -52,7 +52,7 @@ def made_up(entries: list[tuple[str, dict, list[dict]]]):
 
 def test_every_kind_has_its_grid_and_what_it_says_of_upsnr():
     entries = [(method, {"tested_on": kind}, rows_of(method)) for kind in ("pt", "co") for method in METHODS]
-    table = wcvd_figure_2(*made_up(entries))
+    table = table_of("wcvd_figure_2")(*made_up(entries))
     assert len(table.grids) == 4 and table.grids[0].columns[0].startswith("Pt on CeO2")
     lines = {line[0]: line for line in table.grids[0].rows}
     assert lines["WCVD"][2] == "+13.01 [+13.01, +13.01]" and lines["Noisy"][2] == ""
@@ -66,8 +66,10 @@ def test_every_kind_has_its_grid_and_what_it_says_of_upsnr():
     assert any("0.21 dB apart stand in the wrong order" in note for note in table.notes)
     assert not any("fail the gate" in note for note in table.notes)
     rest = [(m, {"tested_on": "pt"}, rows_of(m)) for m in METHODS if m != "UDVD"]
-    assert any("no two methods stand in the wrong order" in note for note in wcvd_figure_2(*made_up(rest)).notes)
-    few = wcvd_figure_2(*made_up([(m, {"tested_on": "pt"}, rows_of(m, movies=3)) for m in METHODS]))
+    assert any(
+        "no two methods stand in the wrong order" in note for note in table_of("wcvd_figure_2")(*made_up(rest)).notes
+    )
+    few = table_of("wcvd_figure_2")(*made_up([(m, {"tested_on": "pt"}, rows_of(m, movies=3)) for m in METHODS]))
     assert "no intervals" in few.caption and "[" not in few.grids[0].rows[3][1]
 
 
@@ -80,7 +82,7 @@ def test_figure_4_has_a_verdict_under_both_readings_of_size_3():
     def verdicts(filters):
         entries = [(m, {"tested_on": "pt"}, rows_of(m)) for m in methods]
         entries += [(m, {"tested_on": "pt"}, rows_of(m, umse=umse, umse_overlap=umse)) for m, umse in filters]
-        return [note for note in wcvd_figure_2(*made_up(entries)).notes if "Figure 4" in note]
+        return [note for note in table_of("wcvd_figure_2")(*made_up(entries)).notes if "Figure 4" in note]
 
     first, second = verdicts(sigma)
     assert "standard deviation of 3" in first and "pt, fails (Gaussian filter, 3-D, sigma 3 less WCVD: +2.79 [" in first
@@ -92,7 +94,7 @@ def test_figure_4_has_a_verdict_under_both_readings_of_size_3():
 
 def test_a_network_under_the_bars_fails_the_gate():
     entries = [(m, {"tested_on": "pt"}, rows_of(m, psnr_db=-5.0 if m == "UDVD" else None)) for m in METHODS]
-    notes = wcvd_figure_2(*made_up(entries)).notes
+    notes = table_of("wcvd_figure_2")(*made_up(entries)).notes
     assert any("UDVD not above Constant" in note and "fail the gate" in note for note in notes)
 
 
@@ -103,7 +105,7 @@ def test_an_error_below_zero_has_no_upsnr():
             *[(m, {"tested_on": "pt"}, rows_of(m)) for m in ("Noisy", "Constant")],
         ]
     )
-    table = wcvd_figure_2(found, scores)
+    table = table_of("wcvd_figure_2")(found, scores)
     assert {line[0]: line[4] for line in table.grids[0].rows}["WCVD"] == "none"
     from stemjax.tables.rows import gather
 
@@ -125,7 +127,7 @@ def test_the_sweep_has_a_line_for_every_network():
     entries += [
         (f"{n} layers of 3 features", {"layers": n, "features": 3}, rows_of("", psnr_db=20.0 + n)) for n in (1, 4)
     ]
-    lines = wcvd_sweep(*made_up(entries)).grids[0].rows
+    lines = table_of("wcvd_sweep")(*made_up(entries)).grids[0].rows
     assert [line[0] for line in lines] == ["Noisy", "1 layer of 3 features", "4 layers of 3 features"]
     assert lines[2][2].startswith("24.05 [") and lines[2][4] == "1"
 
@@ -137,7 +139,7 @@ def test_low_pass_filters_stand_side_by_side():
         for better, label in enumerate(("Kernel 3", "Ensemble"))
         for divisor in (0, 3, 7)
     ]
-    grid = wcvd_figure_s3(*made_up(entries)).grids[0]
+    grid = table_of("wcvd_figure_s3")(*made_up(entries)).grids[0]
     assert grid.columns[1:] == ("no low-pass", "divisor 3", "divisor 7")
     assert grid.rows[0][0] == "Noisy" and grid.rows[0][2:] == ("", "")
     assert grid.rows[2][0] == "Ensemble" and grid.rows[2][3].startswith("28.05 [")
@@ -153,7 +155,7 @@ def test_drift_says_how_many_movies_were_registered():
         for method, error, registered in (("As recorded", 3.0, 0.0), ("WCID", 0.05, 1.0))
         for reference in ("running", "cumulative")
     ]
-    table = wcvd_figure_s12(*made_up(entries))
+    table = table_of("wcvd_figure_s12")(*made_up(entries))
     assert any("nearer than 0.40 [0.40, 0.40] px" in note for note in table.notes)
     grid = table.grids[0]
     assert grid.columns[1:3] == ("running: off the true path [px]", "running: registered")
@@ -164,7 +166,7 @@ def test_filters_in_space_and_time_are_held_against_those_in_the_plane():
     def table(*methods):
         conditions = {"kind": "au", "reference": "mean"}
         rows = [(m, conditions, rows_of("", drift_error_px=error, registered=1.0)) for m, error in methods]
-        return [note for note in wcvd_figure_s12(*made_up(rows)).notes if "The paper's Figure S12" in note]
+        return [note for note in table_of("wcvd_figure_s12")(*made_up(rows)).notes if "The paper's Figure S12" in note]
 
     window = [("Gaussian filter, window 3", 0.2), ("Gaussian filter, 3-D, window 3", 0.9)]
     sigma = [("Gaussian filter, sigma 3", 0.5), ("Gaussian filter, 3-D, sigma 3", 0.4)]
@@ -183,7 +185,7 @@ def test_a_fit_parts_level_from_shape_where_it_is_recorded():
             (method, {"tested_on": kind}, rows_of(method, psnr_db=plain, fitted_psnr_db=fitted))
             for method, (plain, fitted) in psnr_db.items()
         ]
-        table = wcvd_figure_2(*made_up(entries))
+        table = table_of("wcvd_figure_2")(*made_up(entries))
         assert table.grids[0].columns[1:3] == ("PSNR [dB]", "PSNR, fitted [dB]")
         assert [row[2] for row in table.grids[0].rows] == ["0.00", "5.00", "21.00", "16.00"]
         said = [note for note in table.notes if "of shape" in note]
@@ -194,10 +196,12 @@ def test_a_fit_parts_level_from_shape_where_it_is_recorded():
             )
             assert "ahead by +10.00 [+10.00, +10.00] dB: +5.00 [" in said[0] and "and +5.00 [+5.00, +5" in said[0]
     part = [(m, c, rows if m != "Constant" else rows_of(m)) for m, c, rows in entries]
-    assert [row[2] for row in wcvd_figure_2(*made_up(part)).grids[0].rows][1] == ""
+    assert [row[2] for row in table_of("wcvd_figure_2")(*made_up(part)).grids[0].rows][1] == ""
     ahead = [(m, {"tested_on": "au"}, rows_of(m, psnr_db=1.0, fitted_psnr_db=2.0)) for m in ("Noisy", "Constant")]
     ahead.append(("WCVD", {"tested_on": "au"}, rows_of("WCVD", psnr_db=10.0, fitted_psnr_db=11.0)))
-    assert any("11.00 dB fitted; no row is better." in note for note in wcvd_figure_2(*made_up(ahead)).notes)
+    assert any(
+        "11.00 dB fitted; no row is better." in note for note in table_of("wcvd_figure_2")(*made_up(ahead)).notes
+    )
 
 
 def test_the_particle_has_a_upsnr_of_its_own_where_it_is_recorded():
@@ -208,7 +212,7 @@ def test_the_particle_has_a_upsnr_of_its_own_where_it_is_recorded():
         region = 0.5 * umse if method in filters else 2 * umse
         more = {"umse": umse, "umse_overlap": umse, "region_umse": region, "region_mse": region, "region_part": 0.3}
         entries.append((method, {"tested_on": "pt"}, rows_of(method, **more)))
-    table = wcvd_figure_2(*made_up(entries))
+    table = table_of("wcvd_figure_2")(*made_up(entries))
     assert table.grids[0].columns[6:8] == ("uPSNR of the particle [dB]", "with the truth [dB]")
     row = {line[0]: line for line in table.grids[0].rows}["WCVD"]
     value = f"{10 * np.log10(PEAK**2 / 0.38):.2f}"
@@ -223,11 +227,11 @@ def test_the_particle_has_a_upsnr_of_its_own_where_it_is_recorded():
 def test_sweeps_have_a_fitted_column_where_it_is_recorded():
     entries = [("Noisy", {}, rows_of("Noisy", fitted_psnr_db=1.5))]
     entries += [("4 layers of 3 features", {"layers": 4, "features": 3}, rows_of("", fitted_psnr_db=22.5))]
-    grid = wcvd_sweep(*made_up(entries)).grids[0]
+    grid = table_of("wcvd_sweep")(*made_up(entries)).grids[0]
     assert grid.columns[3] == "PSNR, fitted [dB]" and [line[3] for line in grid.rows] == ["1.50", "22.50"]
     kernels = [("Noisy", {}, rows_of("Noisy", fitted_psnr_db=1.5))]
     kernels += [("Kernel 3", {"low_pass_divisor": d}, rows_of("", fitted_psnr_db=20.0 + d)) for d in (0, 3)]
-    table = wcvd_figure_s3(*made_up(kernels))
+    table = table_of("wcvd_figure_s3")(*made_up(kernels))
     assert table.grids[1].columns == ("PSNR, fitted [dB]", "no low-pass", "divisor 3")
     assert table.grids[1].rows == (("Noisy", "1.50", ""), ("Kernel 3", "20.00", "23.00"))
     assert any(note.startswith("Fitted: after the one gain and offset") for note in table.notes)

@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import hrtem, line_scans, surface_profiles, wcvd_figure_2
+import experiments
+from experiments import wcvd
 from experiments.movie_methods import BLANK, NOISY, Method
+from experiments.sbd import surface_profiles
+from experiments.wcvd import line_scans
+from experiments.workspace import Workspace
 from stemjax import records
 from stemjax.apply.evaluate import ImageSet
 from stemjax.data import datasets
@@ -93,7 +97,7 @@ def test_surface_profiles_are_drawn_in_the_same_way(tmp_path):
 
 def test_the_region_of_the_particle_is_around_its_metal_columns_in_every_frame():
     data, test = make_movies()
-    region = hrtem.particle(data, test, "pt", np.arange(FRAMES))
+    region = wcvd.particle(data, test, "pt", np.arange(FRAMES))
     y, x = np.array([3, 3]) / SAMPLING
     assert region.shape == (SIDE, SIDE) and region.dtype == bool
     assert region[int(y), int(x)] and region[int(y) - 9, int(x)] and not region[int(y) - 11, int(x)]
@@ -116,13 +120,12 @@ def test_figure_2_records_fitted_scores_and_the_region_and_draws_scans(tmp_path,
         return 0.5 * denoised if method.label == "WCVD" else denoised
 
     found = [SimpleNamespace(**vars(m), record=m.record, denoise=lambda t, m=m: denoise(m, t)) for m in found]
-    workspace = SimpleNamespace(results=tmp_path, movies=lambda kind, size: make_movies()[0])
-    monkeypatch.setattr(hrtem, "movies", lambda kind, size, workspace, split="test": make_movies(hrtem.METAL[kind]))
-    monkeypatch.setattr(hrtem, "networks", lambda size, workspace: [])
-    monkeypatch.setattr(hrtem, "networks_of", lambda kind, size, workspace: [])
-    monkeypatch.setattr(hrtem, "filters", lambda validation: found)
-    monkeypatch.setattr(wcvd_figure_2.parallel, "enable_compilation_cache", lambda: None)
-    wcvd_figure_2.run("smoke", workspace)
+    monkeypatch.setattr(Workspace, "movies", lambda self, kind, size: make_movies()[0])
+    monkeypatch.setattr(wcvd, "movies", lambda kind, size, workspace, split="test": make_movies(wcvd.METAL[kind]))
+    monkeypatch.setattr(wcvd, "networks", lambda size, workspace: [])
+    monkeypatch.setattr(wcvd, "networks_of", lambda kind, size, workspace: [])
+    monkeypatch.setattr(wcvd, "filters", lambda validation: found)
+    experiments.load("wcvd_figure_2").run("smoke", Workspace(results=tmp_path))
 
     made = {(r["method"], r["conditions"]["tested_on"]): r["scores"] for r in records.load(tmp_path / "records")}
     dark, right = made["WCVD", "au"], made["UDVD", "au"]
@@ -133,7 +136,7 @@ def test_figure_2_records_fitted_scores_and_the_region_and_draws_scans(tmp_path,
     assert 0.3 < right["region_part"] < 0.8
     assert right["region_umse"] == pytest.approx(right["region_mse"], abs=0.3)
     assert right["region_mse"] > right["mse"]  # a filter errs where something is to be seen
-    for kind in hrtem.KINDS:
+    for kind in wcvd.KINDS:
         assert (tmp_path / "figures" / f"wcvd_figure_2.smoke.scan_{kind}.png").exists()
     text = (tmp_path / "tables" / "wcvd_figure_2.smoke.md").read_text()
     assert "PSNR, fitted [dB]" in text and "uPSNR of the particle [dB]" in text and "dB of shape" in text

@@ -35,9 +35,10 @@ def ablate(
     from dataclasses import replace
 
     from experiments import ablation
+    from experiments.cells import grid
     from experiments.workspace import Workspace
 
-    cells = ablation.grid(networks, widths, crops, losses)
+    cells = grid(networks, widths, crops, losses)
     workspace = replace(Workspace.for_size(size, time_limit), results=out)
     refuse_impossible_crops(cells, size, workspace.pt_ceo2(size))
     try:

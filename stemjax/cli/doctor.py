@@ -83,7 +83,7 @@ def noise(
     for remark in check.remarks():
         print(remark)
     if png is not None:
-        from stemjax.tables.noise_check import picture
+        from stemjax.figures.noise_check import picture
 
         content = picture({file.name: check})
         write_whole(png, lambda stream: stream.write(content))

@@ -25,7 +25,7 @@ def list_() -> None:
     experiments = from_checkout()
     width = max(map(len, experiments.NAMES)) + 2
     for name in experiments.NAMES:
-        module = experiments.load(name)
+        module = experiments.load(name).module
         times = ", ".join(f"{size} {time}" for size, time in module.TIMES.items())
         print(f"{name:<{width}}{module.__doc__.splitlines()[0]}\n{'':<{width}}{times}")
 
@@ -55,21 +55,21 @@ def run(
 
     from experiments.workspace import Workspace
 
-    module = experiments.load(name)
+    experiment = experiments.load(name)
     for mark, given, why in (
         ("USES_PHOTOGRAPHS", {"photos": photos}, "has no photographs"),
         ("USES_FONT", {"font": font}, "draws no characters"),
         ("USES_IMAGES", {"images": images, "axes": axes}, "takes no images of your own"),
     ):
         for option, value in given.items():
-            if value and not getattr(module, mark, False):
+            if value and not getattr(experiment.module, mark, False):
                 raise ValueError(f"{name} {why}: leave --{option} out")
     if axes and not images:
         raise ValueError(f"--axes {axes} is for images of your own: give --images, too")
     chosen = {"photos": photos, "font": font, "images": images, "axes": axes}
     workspace = replace(Workspace.for_size(size, time_limit), **{key: value for key, value in chosen.items() if value})
     try:
-        module.run(size, workspace)
+        experiment.run(size, workspace)
     except TimeoutError as stopped:
         print(stopped)
         return 0
@@ -90,7 +90,7 @@ def run_all(names: Names = (), size: Size = "smoke") -> int:
     experiments, failed = from_checkout(), []
     for name in chosen(experiments.NAMES, names):
         print(f"== {name}", flush=True)
-        if size != "smoke" and getattr(experiments.load(name), "USES_IMAGES", False):
+        if size != "smoke" and getattr(experiments.load(name).module, "USES_IMAGES", False):
             print(f"left out: run it by itself, with --images FOLDER --size {size}", flush=True)
             continue
         try:
@@ -133,7 +133,7 @@ def from_checkout():
         If the working folder is not a checkout.
     """
     if not Path("experiments/__init__.py").is_file():
-        raise OSError("experiments run from a checkout: clone the project and run this in its folder")
+        raise OSError("experiments and tables need a checkout: clone the project and run this in its folder")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     import experiments

@@ -75,10 +75,10 @@ def _architecture(denoiser, preset: str, size: str = "") -> dict[str, list[str]]
     """Headings, which end with a `size`, and lines on a denoiser's network."""
     from stemjax.metrics.field_of_view import field_of_view
     from stemjax.networks.weights import parameter_count
-    from stemjax.tables.sbd import PUBLISHED as PAPER
+    from stemjax.tables.published import PAPERS
 
     network = denoiser.network
-    paper = {row["model"]: row for row in PAPER["table_3_1_tem"]}.get(PUBLISHED.get(preset))
+    paper = {row["model"]: row for row in PAPERS["sbd"]["table_3_1_tem"]}.get(PUBLISHED.get(preset))
     settings = _config(network) | _config(denoiser)
     text = ", ".join(f"{key} {value}" for key, value in settings.items() if key not in ("class", "network"))
     own, counted = parameter_count(network), parameter_count(network, published=True)

@@ -14,5 +14,7 @@ def quickstart(out: Annotated[Path, named("FOLDER")] = Path("quickstart")) -> in
     """
     from stemjax.cli.experiment import from_checkout
 
-    experiments = from_checkout()
-    return experiments.load("quickstart").show(out)
+    from_checkout()
+    from experiments import quickstart
+
+    return quickstart.show(out)

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 from stemjax.cli.arguments import Flag, named
+from stemjax.cli.experiment import from_checkout
 
 
 def tables(results: Annotated[Path, named("FOLDER")] = Path("results"), check: Flag = False) -> int:
-    """Render every table of a results folder from its records, as Markdown and CSV.
+    """Render every table of a results folder from its records, as Markdown and CSV, in a checkout of the project.
 
     Args:
         results: Folder that holds `records`; the tables go to `tables` beside them. Default: results.
@@ -20,13 +21,14 @@ def tables(results: Annotated[Path, named("FOLDER")] = Path("results"), check: F
 
     if not any((results / "records").glob("*.jsonl")):
         raise OSError(f"{results}: no records here, so no tables; `stemjax experiment run NAME` makes some")
+    table_of = from_checkout().table_of  # a table's function stands beside the experiment that records for it
     if check:
-        problems = library.check(results)
+        problems = library.check(results, table_of)
         for problem in problems:
             print(f"error: {problem}", file=sys.stderr)
         if not problems:
             print(f"{results}: every table is what the records say")
         return 1 if problems else 0
-    for path in library.write(results):
+    for path in library.write(results, table_of):
         print(path)
     return 0

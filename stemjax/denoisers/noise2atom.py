@@ -69,7 +69,7 @@ class Noise2Atom:
     Notes
     -----
     **Failure.** Nothing in the objective says that atoms are bright: dark holes serve the critic's purpose as long as
-    F paints them back. The paper counts one training in ten; `experiments/noise2atom_figure_5.py` counts here, with
+    F paints them back. The paper counts one training in ten; `experiments/noise2atom/figure_5.py` counts here, with
     the weights of the paper and with those that stood here before, 5 : 1 for the two cycles.
     `contrast` finds it; it stands in the log of a training (``contrast``), in the loss, and `warnings` says so of an
     image. The presets `restart`.

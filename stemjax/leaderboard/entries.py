@@ -12,8 +12,8 @@ from stemjax.leaderboard.benchmark import Benchmark, Board, Track
 from stemjax.leaderboard.published import Published, published_rows
 from stemjax.leaderboard.ranks import Rank, rank_drawn, rank_means
 from stemjax.metrics import bootstrap
+from stemjax.metrics.dose import dose_reaching
 from stemjax.records import is_submission
-from stemjax.tables.atoms import dose_reaching
 from stemjax.tables.rows import Row, gather
 
 FINDER = "threshold"  # of the finder of columns or atoms, in a record's tuning: part of the metric contract

@@ -60,6 +60,14 @@ def gather(found: list[dict], scores: dict[str, list[dict]]) -> dict[str, Row]:
     return {method: _row(method, sorted(group, key=_seed), scores) for method, group in groups.items()}
 
 
+def by_conditions(found: list[dict], scores: dict[str, list[dict]], *names: str) -> dict[tuple, dict[str, Row]]:
+    """Rows of the records that agree in some of their conditions: their values -> method -> row."""
+    parts: dict[tuple, list[dict]] = {}
+    for record in found:
+        parts.setdefault(tuple(record["conditions"][name] for name in names), []).append(record)
+    return {values: gather(part, scores) for values, part in parts.items()}
+
+
 def _row(method: str, group: list[dict], scores: dict[str, list[dict]]) -> Row:
     for one, other in zip(group, group[1:], strict=False):
         if _seed(one) == _seed(other):

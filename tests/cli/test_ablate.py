@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments.ablation import grid
+from experiments.cells import grid
 from stemjax.cli import main
 from stemjax.cli.ablate import refuse_impossible_crops
 from stemjax.physics.optics import Band

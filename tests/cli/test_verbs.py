@@ -58,6 +58,14 @@ def test_no_records_make_no_tables(tmp_path, capsys):
         assert capsys.readouterr().err == said
 
 
+def test_tables_need_a_checkout(tmp_path, monkeypatch, capsys):
+    (tmp_path / "results" / "records").mkdir(parents=True)
+    (tmp_path / "results" / "records" / "any.jsonl").touch()
+    monkeypatch.chdir(tmp_path)
+    assert main(["tables"]) == 2
+    assert capsys.readouterr().err.startswith("error: experiments and tables need a checkout: clone the project")
+
+
 def test_the_help_of_models_says_that_some_have_no_weights(capsys):
     assert main(["models", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
