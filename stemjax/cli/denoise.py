@@ -1,6 +1,7 @@
 """`stemjax denoise`: denoise image files."""
 
 import logging
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -86,12 +87,12 @@ def denoise(
         until: End after so many frames. Default: never.
         idle: End after so many seconds without a new frame. Default: never.
     """
-    from stemjax.cli.denoise_file import Job, Model
+    from stemjax.apply.job import Job
+    from stemjax.apply.learning import SELF_SUPERVISED, plan_on_movie
     from stemjax.cli.denoise_movie import put_in_place, report_quality
-    from stemjax.cli.denoise_train import SELF_SUPERVISED, Training
-    from stemjax.cli.training import STATUS
-    from stemjax.config import with_settings
-    from stemjax.models.presets import PRESETS, SHIPPED, load_model
+    from stemjax.cli.training import STATUS, train_plan
+    from stemjax.models.model import load_model
+    from stemjax.models.presets import PRESETS
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is said once, in our own line
     learns = train or fine_tune is not None
@@ -117,13 +118,12 @@ def denoise(
         raise ValueError("--fine-tune RUN goes on with the settings of that run: leave out --set")
     if absent := [path for path in paths if str(path) in PRESETS and not path.exists()]:
         raise ValueError(f"{absent[0]} is a model, not a file: say --model {absent[0]}")
-    job = Job(axes, sampling, bin, fill_nonfinite, dtype, tile, blend, png, overwrite)
-    if learns:
-        name = model or SELF_SUPERVISED
-        training = Training(name, set, fine_tune, size, steps, seed, runs, time_limit, axes, sampling, fill_nonfinite)
-    else:
-        chosen = Model(model or SHIPPED, *load_model(model or SHIPPED))
-        chosen = replace(chosen, denoiser=with_settings(chosen.denoiser, set))
+    command = shlex.join(["stemjax", *sys.argv[1:]])
+    job = Job(axes, sampling, bin, fill_nonfinite, dtype, tile, blend, png, overwrite, command=command, warn=_warn)
+    if not learns:
+        chosen = load_model(model).with_settings(set)
+    wanted = {"size": size, "settings": set, "steps": steps, "seed": seed, "start_from": fine_tune}
+    wanted |= {"sampling": sampling, "fill_nonfinite": fill_nonfinite}
     if watch is not None:
         from stemjax.cli.denoise_watch import watch_and_denoise
 
@@ -139,11 +139,13 @@ def denoise(
                 path = put_in_place(path, target, axes, reach, overwrite)
                 job = replace(job, axes=None)
             if learns:
-                outcome = replace(training, axes=job.axes).run(path)
+                plan = plan_on_movie(model or SELF_SUPERVISED, path, axes=job.axes, **wanted)
+                outcome = train_plan(plan, runs, time_limit=time_limit)
                 if outcome.stopped:
                     return STATUS[outcome.stopped]
-                chosen = Model(str(outcome.folder), *load_model(str(outcome.folder)))
+                chosen = load_model(outcome.folder)
             job.run(path, target, chosen)
+            print(target, flush=True)
             report_quality(path, target, chosen, job.axes, bin)
             if learns:
                 print(f"model: {outcome.folder} (stemjax denoise MOVIE --model {outcome.folder})")
@@ -156,6 +158,10 @@ def denoise(
         for reason in failed:
             print(f"  {reason}", file=sys.stderr)
     return 2 if failed else 0
+
+
+def _warn(about: object, text: str) -> None:
+    print(f"warning: {about}: {text}", file=sys.stderr)
 
 
 def _target(path: Path, out: Path | None, format: str, count: int) -> Path:

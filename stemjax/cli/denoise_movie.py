@@ -1,15 +1,8 @@
-"""What `stemjax denoise` does for movies beside denoising them: frames put in place first, and a quality figure after.
-
-The drift is measured on filtered frames, and the noisy ones are moved by whole pixels alone, so that their noise stays
-independent from pixel to pixel. The quality, uPSNR, needs no clean frames; see `metrics.unsupervised`.
-"""
+"""What `stemjax denoise` does for movies besides: frames put in place first, and a quality figure after."""
 
 import sys
 from pathlib import Path
 
-from stemjax.denoisers.protocol import ask
-
-PREFILTERS = (1.5, 3.0, 6.0)  # px, of which the one after which a frame's halves agree best is taken
 LARGEST = 2e9  # bytes of a movie that is looked at as a whole
 
 
@@ -24,39 +17,24 @@ def put_in_place(path: Path, target: Path, axes: str | None, reach: float | None
         If the result is there already and is not to be replaced.
     """
     import numpy as np
-    from scipy.ndimage import gaussian_filter
 
     from stemjax import files
+    from stemjax.apply import registration
     from stemjax.data.recordings import read_frames
-    from stemjax.physics.drift import MEAN, TYPICAL_DISAGREEMENT, JumpError, RegistrationError, register
 
     image = read_frames(path, axes)
-    movie = np.asarray(image.data, np.float32)
-    if movie.ndim != 4 or len(movie) < 2:
-        raise ValueError(f"{path}: --register is for movies of two frames or more")
     registered = target.with_name(f"{path.stem}_registered.tif")
     if registered.exists() and not overwrite:
         raise OSError(f"{path}: {registered} is there already; --overwrite replaces it")
-    mean, best, refused = movie.mean(axis=-1), None, None
-    for sigma in PREFILTERS:
-        try:
-            found = register(mean, lambda m, s=sigma: gaussian_filter(m, (0, s, s)), MEAN, reach)
-        except JumpError as error:  # a wider filter would only hide it
-            raise ValueError(f"{path}: {error}") from error
-        except RegistrationError as error:
-            refused = refused or error
-            continue
-        if best is None or found.disagreement < best[0].disagreement:
-            best = found, sigma
-    if best is None:
-        raise ValueError(f"{path}: {refused}") from refused
-    drift, sigma = best
-    placed = np.stack([drift.undo(movie[..., channel], whole=True) for channel in range(movie.shape[-1])], axis=-1)
-    rows, columns = drift.margin()
-    placed = placed[:, rows, columns]
-    said = {"registered_from": str(path), "gaussian_px": sigma, "disagreement_px": round(drift.disagreement, 3)}
+    try:
+        found = registration.put_in_place(image.data, reach)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    drift = found.drift
+    said = {"registered_from": str(path), "gaussian_px": found.gaussian_px}
+    said |= {"disagreement_px": round(drift.disagreement, 3)}
     registered.parent.mkdir(parents=True, exist_ok=True)
-    files.write_frames(registered, placed, placed.shape, image, said)
+    files.write_frames(registered, found.movie, found.movie.shape, image, said)
     lines = "".join(f"{t},{y:.3f},{x:.3f}\n" for t, (y, x) in enumerate(drift.path))
     table = registered.with_suffix(".csv")
     files.write_whole(table, lambda stream: stream.write(f"frame,y_px,x_px\n{lines}".encode()))
@@ -65,7 +43,7 @@ def put_in_place(path: Path, target: Path, axes: str | None, reach: float | None
         f"registered: drift of {span:.1f} px in all and {step:.1f} px in one frame at most, to "
         f"{drift.disagreement:.1f} px between halves of a frame; {table}"
     )
-    if drift.neighbours > TYPICAL_DISAGREEMENT:
+    if found.is_doubtful:
         print(
             f"warning: {path}: frames agree with the mean of all others, but neighbours by themselves disagree by "
             f"{drift.neighbours:.1f} px: where a lattice fills the frame, frames may be whole spacings off; look at "
@@ -81,6 +59,7 @@ def report_quality(path: Path, target: Path, model, axes: str | None, binned: in
 
     from stemjax import files
     from stemjax.data.recordings import read_frames
+    from stemjax.denoisers.protocol import ask
     from stemjax.files import Image
     from stemjax.metrics.unsupervised import umse
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stemjax.apply.job import Found, Job
 from stemjax.cli import fail
-from stemjax.cli.denoise_file import Found, Job, Model
 from stemjax.cli.frame_sources import Arrival, Folder, StandardInput
 from stemjax.denoisers.protocol import takes_movies
+from stemjax.models.model import Model
 
 REPORT_S = 5.0  # between two reports
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -199,6 +200,7 @@ class Session:
             file = self.waiting.popleft()
             try:
                 self.job.write(file.arrival.target, file.results, file.found, self.model)
+                print(file.arrival.target, flush=True)
             except (OSError, ValueError) as error:
                 self.skip(file.arrival.path, error)
                 continue

@@ -58,18 +58,18 @@ def _score(model: str, data: Path, given: dict, contrast: str | None, images: in
     import numpy as np
 
     from stemjax.apply import evaluate as library
-    from stemjax.cli.denoise_file import Model
     from stemjax.data import datasets
     from stemjax.data.kinds import KINDS, kind_of
     from stemjax.denoisers.protocol import takes_movies
     from stemjax.metrics import bootstrap
-    from stemjax.models import presets
+    from stemjax.models.model import load_model
     from stemjax.records.rebuild import denoised_by
 
     named = KINDS.get(str(data))
     data_set = named.make("cpu") if named and named.make else datasets.open_data_set(data)
     kind = kind_of(data_set)
-    denoiser, variables, info = presets.load_model(model)
+    chosen = load_model(model)
+    denoiser, variables, info = chosen.denoiser, chosen.variables, chosen.info
     usual, selection = _conditions(kind, given, contrast)
     if kind.has_frames and takes_movies(denoiser):
         images = 0  # neighbours in time must be there, too
@@ -83,7 +83,7 @@ def _score(model: str, data: Path, given: dict, contrast: str | None, images: in
         for field, tuning in found.items():
             print(f"{field} = {tuning['chosen']:.4g}, the best on {len(validation)} validation images")
     test = library.image_set(data_set, selection, "test", images, imaging)
-    parts = Model(model, denoiser, variables, info).parts(test.noisy.shape[-1])
+    parts = chosen.parts(test.noisy.shape[-1])
     denoised = [denoised_by(denoiser, variables, replace(test, noisy=test.noisy[..., part])) for part in parts]
     rows = library.scores(np.concatenate(denoised, axis=-1), test)
     units = [row["unit"] for row in rows]

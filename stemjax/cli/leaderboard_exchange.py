@@ -33,10 +33,10 @@ def export_track(
         data: Folder of simulated data sets, data/NAME-SIZE. Default: data.
         results: Folder with the benchmark and its records. Default: results.
     """
-    from stemjax.leaderboard import exchange
+    from stemjax.leaderboard import exchange, trial
 
-    definition, digest, track, parts, _, _ = _opened(results, name, size)
-    manifest = exchange.export_track(definition, digest, track, parts, data, out, format)
+    opened = trial.open_track(results, name, size)
+    manifest = exchange.export_track(opened.definition, opened.digest, opened.track, opened.parts, data, out, format)
     for part in manifest["parts"]:
         shape = " x ".join(map(str, part["shape"]))
         print(f"{out / part['part']}: {len(part['images'])} images of {shape}, {part['unit']}, {part['use']}")
@@ -76,10 +76,9 @@ def score(
         rules="fixed",
         settings=0,
     )
-    definition, _, found_track, parts, found, scores = _opened(results, track, size, folder)
-    scored, _ = submissions.score_folder(folder, parts, data, allow_constant, log=_log)
-    added = list(submissions.drafts(found_track, scored, card))
-    _print_standing(submissions.standing(definition, found_track, found, scores, added), added)
+    opened = _opened(results, track, size, folder)
+    scored, _ = submissions.score_folder(folder, opened.parts, data, allow_constant, log=_log)
+    print(opened.standing(list(submissions.drafts(opened.track, scored, card))))
 
 
 def submit(
@@ -109,75 +108,27 @@ def submit(
 
     from stemjax.leaderboard import submissions
 
-    definition, _, found_track, parts, found, scores = _opened(results, track, size, folder)
-    filled = submissions.read_card(card, definition.budget)
-    scored, digest = submissions.score_folder(folder, parts, data, allow_constant, log=_log)
-    added = list(submissions.drafts(found_track, scored, replace(filled, predictions=digest)))
-    placed = submissions.standing(definition, found_track, found, scores, added)
+    opened = _opened(results, track, size, folder)
+    filled = submissions.read_card(card, opened.definition.budget)
+    scored, digest = submissions.score_folder(folder, opened.parts, data, allow_constant, log=_log)
+    added = list(submissions.drafts(opened.track, scored, replace(filled, predictions=digest)))
+    standing = opened.standing(added)
     ids = submissions.submit(results, out, added)
-    _print_standing(placed, added)
+    print(standing)
     for record_id in ids:
         print(f"record {record_id[:16]} in {out / 'records'}")
     print(f"to see it among the others: stemjax leaderboard --results {out}, then open {out / 'index.html'}")
 
 
-def _opened(results: Path, name: str, size: str, predictions: Path | None = None) -> tuple:
-    """(definition, its digest, track, parts, current records that compete, their scores)."""
-    import json
+def _opened(results: Path, track: str, size: str, predictions: Path):
+    """The track, with a warning where predictions are of another export."""
+    from stemjax.leaderboard import exchange, trial
 
-    from stemjax import records
-    from stemjax.leaderboard import benchmark, entries, exchange, parts
-
-    definition = benchmark.read(results)
-    digest = benchmark.digest(json.loads((results / benchmark.NAME).read_text("utf-8")))
-    found = entries.competing(definition, records.current(records.load(results / "records")))
-    scores = records.load_scores(results / "records", found)
-    track, listed = parts.parts_of(definition, name, size, found, scores)
-    if predictions is not None and (doubt := exchange.check_manifest(predictions, track, listed, digest)):
+    opened = trial.open_track(results, track, size)
+    if doubt := exchange.check_manifest(predictions, opened.track, opened.parts, opened.digest):
         _log(f"warning: {doubt}")
-    return definition, digest, track, listed, found, scores
+    return opened
 
 
 def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _print_standing(placed: list, added: list) -> None:
-    """A line for every ranking: mean, interval, rank and the rows next to it."""
-    from stemjax.leaderboard.boards import value_text
-
-    for ranking, entry in placed:
-        ends = ""
-        if entry.low is not None:
-            ends = f" [{value_text(ranking, entry.low)}, {value_text(ranking, entry.high)}]"
-        unit = f" {ranking.track.score['unit']}" * bool(ranking.track.score["unit"])
-        label = f"{ranking.board.title}: {ranking.track.score['label']} {value_text(ranking, entry.value)}{unit}{ends}"
-        more = "".join(f", {name} {value:.3f}" for name, value in entry.also.items())
-        print(f"{label}{more}\n  {_place(ranking, entry)}")
-    shown = {record["id"] for ranking, entry in placed for record in entry.records}
-    if not shown:
-        for record, _ in added:
-            values = ", ".join(f"{name} {value:.4g}" for name, value in record["scores"].items())
-            print(f"{record['experiment']} {record['conditions']}: {values}; in no ranking of this benchmark")
-
-
-def _place(ranking, entry) -> str:
-    from stemjax.leaderboard.boards import value_text
-
-    index = ranking.entries.index(entry)
-    if len(ranking.entries) == 1:
-        place = "the first row here, nothing to be ranked with"
-    elif entry.rank is None:
-        place = f"not ranked: {len(ranking.units)} {ranking.track.unit}s are too few"
-    else:
-        span = f" (95 %: {entry.rank.low} to {entry.rank.high})" * (entry.rank.low < entry.rank.high)
-        place = f"would be rank {entry.rank.rank} of {len(ranking.entries)}{span}"
-        tied = [e.method for e in ranking.entries if e is not entry and set(e.rank.letters) & set(entry.rank.letters)]
-        place += f", not told apart from {', '.join(tied)}" * bool(tied)
-    around = {"next above:": index - 1, "next below:": index + 1}
-    near = [
-        f"{word} {ranking.entries[at].method} ({value_text(ranking, ranking.entries[at].value)})"
-        for word, at in around.items()
-        if 0 <= at < len(ranking.entries)
-    ]
-    return "; ".join([place, *near])

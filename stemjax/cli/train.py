@@ -1,14 +1,13 @@
 """`stemjax train`: train a model."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
 from stemjax.cli.arguments import Count, Flag, Folder, MaybeCount, Settings, named
-
-IMAGED = "imaging."  # beginning of a setting of the data's imaging
 
 
 def train(
@@ -48,69 +47,34 @@ def train(
         wandb: Mirror the log to Weights & Biases; offline without an account.
         axes: What the axes of images of your own mean, e.g. HWC for a folder of RGB images.
     """
-    from stemjax.cli.denoise_train import Training
-    from stemjax.cli.training import train_and_report
-    from stemjax.config import with_settings
-    from stemjax.data import datasets
-    from stemjax.data.kinds import KINDS, kind_of
+    from stemjax.apply.learning import has_data_set, plan_on_data_set, plan_on_movie
+    from stemjax.cli.training import train_plan
     from stemjax.denoisers.protocol import ask, is_trainable
     from stemjax.models import presets
-    from stemjax.training import checkpoint
 
     chosen = presets.find_preset(preset)
     if not is_trainable(chosen.denoiser):
         raise ValueError(f"{preset} is a filter, with nothing to train: use it as it is, or train another model")
     if steps is not None and steps < 1:
         raise ValueError("--steps must be at least 1")
+    common = {"size": size, "settings": set, "steps": steps, "seed": seed}
     if _is_recorded(data) and ask(chosen.denoiser, "self_supervised"):
         of_data_sets = {"precision": precision != "float32", "rematerialise": rematerialise, "start-from": start_from}
         for option, is_given in of_data_sets.items():
             if is_given:
                 raise ValueError(f"{data}: --{option} is for data sets: leave it out")
-        training = Training(preset, set, None, size, steps, seed, runs, time_limit, axes, None, None, wandb)
-        return _end(training.run(data))
-    if axes and _has_data_set(data):
+        return _end(train_plan(plan_on_movie(preset, data, axes=axes, **common), runs, wandb, time_limit))
+    if axes and has_data_set(data):
         raise ValueError(f"{data}: --axes is for images of your own: leave it out")
     try:
-        data_set = datasets.open_data_set(data)
+        changed = partial(_with_options, preset, precision=precision, rematerialise=rematerialise)
+        plan = plan_on_data_set(preset, data, start_from=start_from, changed=changed, **common)
     except OSError as error:
-        if _has_data_set(data) or not ask(chosen.denoiser, "self_supervised"):
+        if has_data_set(data) or not ask(chosen.denoiser, "self_supervised"):
             raise
         found = "no finished data set here, and no images; put" if data.is_dir() else "missing; make it and put"
         raise OSError(f"{data}: {found} images into it, or make a data set with `stemjax simulate`") from error
-    imaging = [setting.removeprefix(IMAGED) for setting in set if setting.startswith(IMAGED)]
-    of_model = [setting for setting in set if not setting.startswith(IMAGED)]
-    denoiser = _with_options(preset, with_settings(chosen.at(size), of_model), precision, rematerialise)
-    changes = {"steps": steps} if steps else {}
-    run = chosen.recipe(denoiser, size, data_set.recipe_hash, seed, **changes)
-    kind, home = kind_of(data_set), KINDS[presets.LEARNS_FROM[chosen.recipe]]
-    if kind is not home:
-        if not kind.fits(run):
-            raise ValueError(
-                f"{data}: {preset} does not learn from {kind.name}; `stemjax simulate {home.simulate}` makes data"
-            )
-        run = kind.of_run(run)
-    run = replace(run, imaging=with_settings(run.imaging, imaging))
-    initial = _weights(start_from, run.denoiser) if start_from else None
-    run = replace(run, initial=checkpoint.digest(initial)) if start_from else run
-    print(f"training {preset} ({size}) in {runs / run.hash}", flush=True)
-    return _end(train_and_report(run, data_set, runs, wandb, initial=initial, time_limit=time_limit))
-
-
-def _weights(model: str, denoiser: Any) -> dict:
-    """The variables of a model whose network is that of a denoiser.
-
-    Raises
-    ------
-    ValueError
-        If it has another network.
-    """
-    from stemjax.models import presets
-
-    found, variables, _ = presets.load_model(model)
-    if getattr(found, "network", None) != denoiser.network:
-        raise ValueError(f"--start-from {model}: its network is another one than that of the model to be trained")
-    return variables
+    return _end(train_plan(plan, runs, wandb, time_limit))
 
 
 def _end(outcome: Any) -> int:
@@ -124,14 +88,10 @@ def _end(outcome: Any) -> int:
 
 def _is_recorded(data: Path) -> bool:
     """Whether it is a file or a folder of images, and no data set, finished or not."""
+    from stemjax.apply.learning import has_data_set
     from stemjax.files import folder_images
 
-    return data.is_file() or data.is_dir() and not _has_data_set(data) and bool(folder_images(data))
-
-
-def _has_data_set(data: Path) -> bool:
-    """Whether the folder holds a data set, finished or not."""
-    return any((data / name).exists() for name in ("manifest.json", "markers"))
+    return data.is_file() or data.is_dir() and not has_data_set(data) and bool(folder_images(data))
 
 
 def _with_options(preset: str, denoiser: Any, precision: str, rematerialise: bool) -> Any:

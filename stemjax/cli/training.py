@@ -33,6 +33,12 @@ def train_and_report(run, data, runs: Path, wandb: bool = False, **options):
     return outcome
 
 
+def train_plan(plan, runs: Path, wandb: bool = False, time_limit: float | None = None):
+    """Say what a `learning.Plan` learns from, and train it; returns the `train.Outcome`."""
+    print(f"training {plan.about} in {runs / plan.run.hash}", flush=True)
+    return train_and_report(plan.run, plan.data, runs, wandb, initial=plan.initial, time_limit=time_limit)
+
+
 def quality(found: dict[str, Any]) -> str:
     """How good a network is on validation images, of what `validation.validation` measured."""
     told = []

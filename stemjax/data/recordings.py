@@ -133,13 +133,23 @@ def open_recording(
     ValueError
         If axes seem to be swapped, or a frame is constant or holds NaN or infinite pixels; the message names the frame.
     """
-    data = map_recording(read_frames(path, axes, stacks), fill_nonfinite)
+    return check_recording(map_recording(read_frames(path, axes, stacks), fill_nonfinite))
+
+
+def check_recording(data: Recording) -> Recording:
+    """A recording whose every frame has been read and is sound, with its identity.
+
+    Raises
+    ------
+    ValueError
+        If a frame is constant or holds NaN or infinite pixels; the message names the frame.
+    """
     digest = hashlib.sha256(repr(data.movie.shape).encode())
     for index, frame in enumerate(data.frames()):
         for channel in np.flatnonzero(np.ptp(frame, axis=(0, 1)) == 0):
             where = data.where(index) + (f", channel {channel}" if frame.shape[-1] > 1 else "")
             value = f"constant ({frame[0, 0, channel]:g}), as from a beam that was off"
-            fix = "take it out of the folder" if Path(path).is_dir() else "save the movie without it"
+            fix = "take it out of the folder" if data.path.is_dir() else "save the movie without it"
             raise ValueError(f"{where} is {value}; {fix}")
         digest.update(frame.tobytes())
     return replace(data, recipe_hash=digest.hexdigest()[:16])

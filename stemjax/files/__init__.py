@@ -6,6 +6,7 @@
 it, and it is imported only when such a file is opened. Nothing is ever unpickled.
 """
 
+from stemjax.files.arrays import as_array, as_image, read, write
 from stemjax.files.folder import RESULT, FolderStack, folder_images, natural, read_file, read_folder
 from stemjax.files.image import Image, to_json
 from stemjax.files.reading import (
@@ -27,9 +28,12 @@ __all__ = [
     "FolderStack",
     "Image",
     "arrange",
+    "as_array",
+    "as_image",
     "fill_nonfinite",
     "folder_images",
     "natural",
+    "read",
     "read_file",
     "read_folder",
     "read_image",
@@ -39,6 +43,7 @@ __all__ = [
     "to_json",
     "warnings_about",
     "warnings_about_frames",
+    "write",
     "write_frames",
     "write_image",
     "write_whole",

@@ -1,5 +1,6 @@
 """An image as it comes from a file, and what a file may say about it."""
 
+import html
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ TIFF = (".tif", ".tiff")
 AXES = "THWC"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Image:
     """One image or movie as read from a file.
 
@@ -26,6 +27,10 @@ class Image:
         Type of the numbers in the file.
     path : Path or None
         Where it was read.
+    provenance : dict
+        How it was made from another, where it was: program, model, settings.
+    noisy : Image or None
+        What it was denoised from, as the model saw it.
     """
 
     data: np.ndarray
@@ -33,11 +38,24 @@ class Image:
     metadata: dict = field(default_factory=dict)
     dtype: str = "float32"
     path: Path | None = None
+    provenance: dict = field(default_factory=dict)
+    noisy: "Image | None" = field(default=None, compare=False)
 
     @property
     def axes(self) -> str:
         """Meaning of the axes of `data`: "HWC" or "THWC"."""
         return AXES[-self.data.ndim :]
+
+    def __repr__(self) -> str:
+        size = " x ".join(str(length) for length in self.data.shape)
+        scale = f"{self.sampling:.4g} Å per pixel" if self.sampling else "pixel size unknown"
+        return f"Image({size} {self.axes}, {scale}, {self.dtype}, from {self.path})"
+
+    def _repr_html_(self) -> str:
+        """The first frame, for a notebook."""
+        from stemjax.files.arrays import picture
+
+        return f"{picture(self)}<br>{html.escape(repr(self))}"
 
     def bin(self, count: int) -> "Image":
         """Sum blocks of `count` x `count` pixels, which keeps noise independent from pixel to pixel.

@@ -3,12 +3,15 @@
 import json
 import shutil
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
+
 from stemjax import records
 from stemjax.apply import columns
+from stemjax.apply.evaluate import ImageSet
 from stemjax.leaderboard import exchange
 from stemjax.leaderboard.benchmark import NAME, Benchmark, Track
 from stemjax.leaderboard.entries import Entry, Ranking, competing, rankings
@@ -146,34 +149,47 @@ def score_folder(
     """
     counts = {part.name: part.count(root) for part in parts}
     paths = exchange.check_files(folder, counts)
+
+    def read(part: Part, images: ImageSet) -> np.ndarray:
+        predictions = exchange.read_predictions(paths[part.name], images, allow_constant)
+        if not part.validation_of and (doubt := exchange.doubt_about_unit(predictions, images)):
+            log(f"warning: {part.name}: {doubt}")
+        return predictions
+
+    return score_parts(parts, root, read, log), exchange.digest_of(paths)
+
+
+def score_parts(
+    parts: Sequence[Part], root: str | Path, predict: Callable[[Part, ImageSet], np.ndarray], log=lambda text: None
+) -> list[Scored]:
+    """The scores of predictions on every part of a track, under its contract.
+
+    Parameters
+    ----------
+    predict : callable
+        (part, its images) -> denoised images, of the shape of the noisy ones.
+    """
     every = {part.name: part for part in parts}
     scored = []
     for part in parts:
         if part.validation_of:
             continue
         data, images = part.images(root)
-        predictions = exchange.read_predictions(paths[part.name], images, allow_constant)
-        if doubt := exchange.doubt_about_unit(predictions, images):
-            log(f"warning: {part.name}: {doubt}")
-        threshold = None
+        predictions, threshold = predict(part, images), None
         if part.tunes_threshold:
-            name = part.name + VALIDATION
-            threshold = _threshold(every[name], paths[name], root, allow_constant)
-            log(f"{part.name}: threshold of the column finder {threshold['chosen']}, chosen on {counts[name]} images")
+            tuning = every[part.name + VALIDATION]
+            of, alike = tuning.images(root)
+            threshold = columns.tune_threshold(
+                columns.Reference.of(of, alike), predict(tuning, alike), alike.images.unit
+            )
+            log(f"{part.name}: threshold of the column finder {threshold['chosen']}, chosen on {len(alike)} images")
         as_method = part.record | {"denoiser": {"class": records.CARD_CLASS}}  # not noisy images, which go unclamped
         for experiment, conditions in part.targets:
             tuned = conditions.get("threshold") == "tuned"
             value = threshold["chosen"] if tuned else None
             rows = rebuild.scored(as_method, predictions, images, data, value)
-            tuning = {"threshold": threshold} if tuned else None
-            scored.append(Scored(part, experiment, conditions, rows, tuning))
-    return scored, exchange.digest_of(paths)
-
-
-def _threshold(part: Part, paths: Sequence[Path], root: str | Path, allow_constant: bool) -> dict:
-    data, images = part.images(root)
-    predictions = exchange.read_predictions(paths, images, allow_constant)
-    return columns.tune_threshold(columns.Reference.of(data, images), predictions, images.images.unit)
+            scored.append(Scored(part, experiment, conditions, rows, {"threshold": threshold} if tuned else None))
+    return scored
 
 
 # ---------------------------------------------------------------------------------------------------- records

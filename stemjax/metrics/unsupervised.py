@@ -26,6 +26,7 @@ import numpy as np
 
 DRAWS = 2000
 TILE = 32  # px
+FEWEST = 4  # tiles along a side, for the bootstrap to have something to draw from
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def umse(
         pixels that are high in them by chance would stay in it. The peak M is that of the whole movie all the same.
     tile : int
         Side of the squares [px] that the bootstrap draws, each through all frames. They have to be wider than the
-        denoised noise is correlated.
+        denoised noise is correlated; in a frame of less than four tiles across they are smaller.
 
     Returns
     -------
@@ -209,7 +210,8 @@ def _errors(noisy, denoised, window, overlap: bool, tile: int, region=None) -> t
         a, b, c = noisy[others]
         error = (a - denoised[t]) ** 2 + (b - denoised[t]) ** 2 - ((b - c) ** 2 + (a - c) ** 2) / 2
         total += error / 2 / len(chosen)
-    starts = [np.arange(0, side, min(tile, side)) for side in total.shape]
+    tile = min(tile, max(min(total.shape) // FEWEST, 1))
+    starts = [np.arange(0, side, tile) for side in total.shape]
     sums, pixels = (
         np.add.reduceat(np.add.reduceat(x, starts[0], 0), starts[1], 1) for x in (total * counted, counted * 1.0)
     )

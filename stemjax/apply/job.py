@@ -1,65 +1,28 @@
-"""What `stemjax denoise` does with each file: look at all frames, then denoise and write them one after the other."""
+"""From an image or a file to a denoised one: look at all frames, then denoise and write them one after the other."""
 
 import hashlib
-import shlex
-import sys
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from stemjax import __version__, files
+from stemjax.apply.inference import HALO, denoise_frames, denoise_image
+from stemjax.config import to_config
+from stemjax.data.recordings import map_recording, read_frames
 from stemjax.denoisers.protocol import ask, takes_movies
+from stemjax.models.model import Model
 
 FAR = 0.3  # relative difference of pixel sizes from which a trained network deserves a warning
+WHERE_THEY_APPLY = ("command", "window", "frames")  # facts of a result
 PREVIEW = (0.5, 99.5)  # percentiles that become black and white
 
 
-@dataclass(frozen=True)
-class Model:
-    """A denoiser ready to use.
-
-    Parameters
-    ----------
-    name : str
-        Of a preset, or the folder of a run.
-    denoiser, variables, info
-        See `presets.load_model`.
-    """
-
-    name: str
-    denoiser: Any
-    variables: dict
-    info: dict
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """The channels that it takes together; a single one where it takes each as an image of its own."""
-        return getattr(self.info.get("imaging"), "channels", ("image",))
-
-    @property
-    def sampling(self) -> float | None:
-        """Pixel size [Å] that it was trained at; None for filters."""
-        imaging = self.info.get("imaging")
-        return imaging.get("sampling") if isinstance(imaging, dict) else getattr(imaging, "sampling", None)
-
-    def parts(self, count: int) -> list[slice]:
-        """The channels that go through it together, of an image that has so many.
-
-        Raises
-        ------
-        ValueError
-            If it needs another number.
-        """
-        together = len(self.channels)
-        if together == 1:
-            return [slice(channel, channel + 1) for channel in range(count)]
-        if together != count:
-            wanted = f"{self.name} denoises {together} together ({', '.join(self.channels)})"
-            raise ValueError(
-                f"{count} channel{'s' * (count > 1)}, but {wanted}: give all of them in one file, with --axes if need "
-                "be, or train a model on this movie with --train"
-            )
-        return [slice(0, count)]
+def _warn(about: object, text: str) -> None:
+    warnings.warn(f"{about}: {text}", stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -88,21 +51,46 @@ class Found:
 
 @dataclass(frozen=True)
 class Job:
-    """What is done with each file; the fields are options of the verb.
+    """What is done with each image or file.
 
-    `window` says what a frame was denoised from, where that was not the movie as a whole.
+    Parameters
+    ----------
+    axes : str or None
+        What the axes mean; see `files.read_image`.
+    sampling : float or None
+        Pixel size [Å], where the file does not say it.
+    bin : int
+        Counts of so many by so many pixels are summed first.
+    fill_nonfinite : bool
+        Fill in NaN and infinite pixels, and set them to NaN again in the result.
+    dtype : str
+        Of the numbers in a file; integers are rounded and clipped.
+    tile, blend
+        See `inference.denoise_image`.
+    png : bool
+        Also write a picture, noisy and denoised side by side.
+    overwrite : bool
+        Replace results that are there already.
+    window : str or None
+        What a frame was denoised from, where that was not the movie as a whole.
+    command : str or None
+        That all this was asked for by.
+    warn : callable
+        Takes (what it is about, a sentence) for everything that the user should know.
     """
 
-    axes: str | None
-    sampling: float | None
-    bin: int
-    fill_nonfinite: bool
-    dtype: str
-    tile: int | None
-    blend: str
-    png: bool
-    overwrite: bool
+    axes: str | None = None
+    sampling: float | None = None
+    bin: int = 1
+    fill_nonfinite: bool = False
+    dtype: str = "float32"
+    tile: int | None = None
+    blend: str = HALO
+    png: bool = False
+    overwrite: bool = False
     window: str | None = None
+    command: str | None = None
+    warn: Callable[[object, str], None] = _warn
     written: set = field(default_factory=set)
 
     def outputs(self, target: Path) -> list[Path]:
@@ -122,16 +110,11 @@ class Job:
                 raise OSError(f"{path}: {output} is there already; --overwrite replaces it")
 
     def run(self, path: Path, target: Path, model: Model) -> None:
-        """Denoise a file, or a folder of images as a movie.
-
-        What the user should know is said on stderr, and where the result is on stdout.
-        """
-        from stemjax.data.recordings import read_frames
-
+        """Denoise a file, or a folder of images as a movie, and write the result."""
         found = self.look(read_frames(path, self.axes), model)
         for warning in found.warnings:
-            print(f"warning: {path}: {warning}", file=sys.stderr)
-        self.write(target, self._denoised(found, model), found, model)
+            self.warn(path, warning)
+        self.write(target, self.denoised(found, model), found, model)
 
     def look(self, image, model: Model) -> Found:
         """Look at every frame of an image or a movie, whose `path` is what messages call it.
@@ -141,55 +124,50 @@ class Job:
         ValueError
             If it is not what the model takes, or a frame is not sound.
         """
-        from stemjax import files
-        from stemjax.data.recordings import map_recording
-
         image = replace(image, sampling=self.sampling or image.sampling)
         movie = map_recording(image, self.fill_nonfinite)
         parts = model.parts(image.data.shape[-1])
         if takes_movies(model.denoiser) and (self.tile or self.blend != "halo"):
             raise ValueError(f"{image.path}: {model.name} takes whole frames: leave out --tile and --blend")
-        warnings = files.warnings_about_frames(movie.frames())
+        found = files.warnings_about_frames(movie.frames())
         shape = (*image.data.shape[:-3], *next(self.frames(movie)).shape)
         if self.bin > 1:
             image = replace(image, sampling=image.sampling and image.sampling * self.bin)
-        return Found(image, movie, parts, shape, warnings + self._pixel_size_warning(image, model))
+        return Found(image, movie, parts, shape, found + self._pixel_size_warning(image, model))
 
     def write(self, target: Path, denoised: Iterable, found: Found, model: Model) -> None:
-        """Write the denoised frames [H, W, C] of what was found, as they come, and say where they are."""
-        import numpy as np
-
-        from stemjax import files
-
+        """Write the denoised frames [H, W, C] of what was found, as they come."""
         preview = []
 
-        def checked() -> Iterator:
-            for index, frame in enumerate(denoised):
-                if index == 0:
-                    self._warn(found, model, frame)
-                if not np.isfinite(frame).all():
-                    raise ValueError(
-                        f"{model.name} gave NaN for this image: its numbers are too large; rescale it to counts"
-                    )
-                if self.fill_nonfinite:
-                    frame[_any_of(~_finite(found.movie.movie[index]), self.bin)] = float("nan")
+        def shown() -> Iterator:
+            for frame in self.checked(denoised, found, model):
                 if self.png and not preview:
                     preview.extend((next(self.frames(found.movie)), frame))
                 yield frame
 
         target.parent.mkdir(parents=True, exist_ok=True)
-        files.write_frames(target, checked(), found.shape, found.image, self._provenance(found, model), self.dtype)
+        files.write_frames(target, shown(), found.shape, found.image, self.provenance(found, model), self.dtype)
         if self.png:
             _write_preview(target.with_suffix(".png"), *preview)
         self.written.update(output.resolve() for output in self.outputs(target))
-        print(target, flush=True)
+
+    def checked(self, denoised: Iterable, found: Found, model: Model) -> Iterator:
+        """The denoised frames [H, W, C], as they come: refused where they are no numbers, NaN where there was NaN."""
+        for index, frame in enumerate(denoised):
+            if index == 0:
+                self._warn_about_first(found, model, frame)
+            if not np.isfinite(frame).all():
+                raise ValueError(
+                    f"{model.name} gave NaN for this image: its numbers are too large; rescale it to counts"
+                )
+            if self.fill_nonfinite:
+                frame[_any_of(~_finite(found.movie.movie[index]), self.bin)] = float("nan")
+            yield frame
 
     def frames(self, movie) -> Iterator:
         """The frames [H, W, C] of a recording, binned."""
-        from stemjax.files import Image
-
         for frame in movie.frames():
-            yield Image(frame).bin(self.bin).data if self.bin > 1 else frame
+            yield files.Image(frame).bin(self.bin).data if self.bin > 1 else frame
 
     def prepared(self, movie, part: slice, model: Model) -> dict:
         """The model's variables, with the statistics of the whole movie where it takes any."""
@@ -198,10 +176,8 @@ class Job:
             return model.variables
         return prepare_movie(model.variables, (frame[..., part] for frame in self.frames(movie)))
 
-    def _denoised(self, found: Found, model: Model) -> Iterator:
+    def denoised(self, found: Found, model: Model) -> Iterator:
         """The frames [H, W, C], denoised."""
-        import numpy as np
-
         variables = [self.prepared(found.movie, part, model) for part in found.parts]
         pairs = zip(found.parts, variables, strict=True)
         for together in zip(*(self._part(found.movie, *pair, model) for pair in pairs), strict=True):
@@ -209,8 +185,6 @@ class Job:
 
     def _part(self, movie, part: slice, variables: dict, model: Model) -> Iterator:
         """Some channels of the frames, denoised together."""
-        from stemjax.apply.inference import denoise_frames
-
         frames = (frame[..., part] for frame in self.frames(movie))
         if takes_movies(model.denoiser):
             return denoise_frames(model.denoiser, variables, frames, len(movie.movie))
@@ -218,8 +192,6 @@ class Job:
 
     def one(self, frame, variables: dict, model: Model):
         """A frame [H, W, C], denoised by itself."""
-        from stemjax.apply.inference import denoise_image
-
         return denoise_image(model.denoiser, variables, frame, tile=self.tile, blend=self.blend)
 
     def _pixel_size_warning(self, image, model: Model) -> list[str]:
@@ -233,37 +205,45 @@ class Job:
         sizes = f"{image.sampling:.3g} Å per pixel, but {model.name} was trained at {trained:.3g} Å"
         return [f"{sizes}, so what it takes for noise may be signal: {fix}"]
 
-    def _warn(self, found: Found, model: Model, denoised) -> None:
-        """Say on stderr what a model that has `warnings` finds in the first frame: inverted contrast, say."""
-        if (warnings := ask(model.denoiser, "warnings")) is None:
+    def _warn_about_first(self, found: Found, model: Model, denoised) -> None:
+        """Say what a model that has `warnings` finds in the first frame: inverted contrast, say."""
+        if (find := ask(model.denoiser, "warnings")) is None:
             return
         noisy = next(self.frames(found.movie))
         for part in found.parts:
-            for text in warnings(model.variables, noisy[None, ..., part], denoised[None, ..., part]):
-                print(f"warning: {found.image.path}: {text}", file=sys.stderr)
+            for text in find(model.variables, noisy[None, ..., part], denoised[None, ..., part]):
+                self.warn(found.image.path, text)
 
-    def _provenance(self, found: Found, model: Model) -> dict:
-        from stemjax import __version__
-        from stemjax.config import to_config
-
+    def provenance(self, found: Found, model: Model) -> dict:
+        """How the result comes to be, as JSON: program, model, source and what was done."""
         path = found.image.path
         if path.exists():
             sha256 = _digest([path] if path.is_file() else found.movie.movie.paths)
-        else:  # came from standard input
+        else:  # an array, or what came from standard input
             sha256 = hashlib.sha256(found.movie.movie.tobytes()).hexdigest()
-        return {
+        about = {
             "program": f"stemjax {__version__}",
-            "command": shlex.join(["stemjax", *sys.argv[1:]]),
+            "command": self.command,
             "model": model.name,
             "model_digest": model.info.get("digest"),
-            "denoiser": to_config(model.denoiser),
+            "denoiser": _config(model.denoiser),
             "source_sha256": sha256,
             "bin": self.bin,
             "tile": self.tile,
             "blend": self.blend,
             "filled_nonfinite": self.fill_nonfinite,
             "warnings": found.warnings,
-        } | ({"window": self.window} if self.window else {})
+            "window": self.window,
+            "frames": ask(model.denoiser, "frames"),
+        }
+        return {name: value for name, value in about.items() if value is not None or name not in WHERE_THEY_APPLY}
+
+
+def _config(denoiser) -> dict:
+    """The denoiser as JSON; of one that is not part of stemjax, its class and how it shows itself."""
+    if type(denoiser).__module__.startswith("stemjax."):
+        return to_config(denoiser)
+    return {"class": type(denoiser).__qualname__, "repr": repr(denoiser)}
 
 
 def _digest(paths: Iterable[Path]) -> str:
@@ -277,8 +257,6 @@ def _digest(paths: Iterable[Path]) -> str:
 
 
 def _finite(frame):
-    import numpy as np
-
     return np.isfinite(np.asarray(frame, np.float32))
 
 
@@ -292,10 +270,7 @@ def _any_of(mask, count: int):
 
 def _write_preview(path: Path, noisy, denoised) -> None:
     """PNG of the first frame's first channel, noisy left and denoised right, each in its own grey scale."""
-    import numpy as np
     from matplotlib import image as picture
-
-    from stemjax.files import write_whole
 
     def grey(data):
         data = np.nan_to_num(data[..., 0])
@@ -303,4 +278,4 @@ def _write_preview(path: Path, noisy, denoised) -> None:
         return np.clip((data - low) / max(high - low, 1e-12), 0, 1)
 
     pair = np.hstack([grey(noisy), grey(denoised)])
-    write_whole(path, lambda stream: picture.imsave(stream, pair, cmap="gray", vmin=0, vmax=1, format="png"))
+    files.write_whole(path, lambda stream: picture.imsave(stream, pair, cmap="gray", vmin=0, vmax=1, format="png"))

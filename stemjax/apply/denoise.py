@@ -1,0 +1,162 @@
+"""`stemjax.denoise` and `stemjax.score`: an image in, a denoised image out, and how good that is."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from stemjax import files
+from stemjax.apply.inference import HALO
+from stemjax.apply.job import Job
+from stemjax.metrics import image as metrics
+from stemjax.metrics.unsupervised import umse
+from stemjax.models.model import load_model
+
+
+def denoise(
+    image: Any,
+    model: Any = None,
+    *,
+    settings: Sequence[str] | dict = (),
+    axes: str | None = None,
+    sampling: float | None = None,
+    bin: int = 1,
+    fill_nonfinite: bool = False,
+    tile: int | None = None,
+    blend: str = HALO,
+) -> Any:
+    """Denoise an image or a movie.
+
+    Parameters
+    ----------
+    image : Image, array or path
+        As `stemjax.read` gives it; an array [H, W], [T, H, W] or with `axes`; or a file or a folder.
+    model : str, path, Model or denoiser, optional
+        A name from `stemjax.list_models`, a run's folder, what `stemjax.train` returned, or an object of one's own with
+        a method ``denoise(variables, noisy)``. By default the network that ships with stemjax.
+    settings : sequence of str, or dict
+        Of the model, such as {"sigma": 2}.
+    axes : str, optional
+        What the axes of an array mean: T frames, H rows, W columns, C channels, e.g. "HWC".
+    sampling : float, optional
+        Pixel size [Å], where the image does not say it.
+    bin : int
+        Sum blocks of so many by so many pixels before denoising.
+    fill_nonfinite : bool
+        Fill in NaN and infinite pixels, denoise, and set them to NaN again.
+    tile, blend
+        See `stemjax.apply.inference.denoise_image`.
+
+    Returns
+    -------
+    Image, or an array where an array came in
+        An Image has the pixel size of the result, its `provenance`, and the `noisy` image as the model saw it.
+
+    Raises
+    ------
+    ValueError
+        If it is no image that the model takes.
+
+    Warns
+    -----
+    UserWarning
+        Where something speaks against the result: another pixel size than the model was trained at, say.
+
+    Examples
+    --------
+    >>> noisy = np.random.default_rng(0).poisson(3.0, (32, 32))
+    >>> denoise(noisy, "gaussian", settings={"sigma": 2}).shape
+    (32, 32)
+    """
+    model = load_model(model).with_settings(settings)
+    job = Job(axes, sampling, bin, fill_nonfinite, tile=tile, blend=blend)
+    if isinstance(image, str) or hasattr(image, "__fspath__"):
+        source, ndim = files.read(image, axes), None
+    else:
+        source, ndim = files.as_image(image, axes), None if isinstance(image, files.Image) else np.ndim(image)
+    found = job.look(source, model)
+    for text in found.warnings:
+        job.warn(source.path, text)
+    frames = list(job.checked(job.denoised(found, model), found, model))
+    data = np.stack(frames).reshape(found.shape)
+    if ndim is not None:
+        return files.as_array(data, axes, ndim)
+    noisy = replace(found.image, data=np.stack(list(job.frames(found.movie))).reshape(found.shape))
+    return replace(found.image, data=data, dtype="float32", provenance=job.provenance(found, model), noisy=noisy)
+
+
+def score(
+    denoised: Any,
+    clean: Any = None,
+    noisy: Any = None,
+    *,
+    axes: str | None = None,
+    data_range: float | None = None,
+    window: tuple[int, int] | None = None,
+) -> dict[str, float]:
+    """How good a denoised image is, against the truth; or a denoised movie without it, against its own noisy frames.
+
+    Parameters
+    ----------
+    denoised : Image or array
+        From `stemjax.denoise`, say.
+    clean : Image or array, optional
+        The truth, of the same shape and unit.
+    noisy : Image or array, optional
+        Without the truth: the noisy movie. By default what the image was denoised from.
+    axes : str, optional
+        What the axes of arrays mean.
+    data_range : float, optional
+        For PSNR and SSIM; by default maximum minus minimum of each clean channel.
+    window : (int, int), optional
+        Without the truth: frames before and after that the method looks at. By default those of the model that made
+        the image.
+
+    Returns
+    -------
+    dict
+        With the truth ``psnr_db``, ``ssim`` and ``nrmse``, means over frames and channels. Without it ``upsnr_db`` with
+        its 95 % interval ``upsnr_low_db``, ``upsnr_high_db``, mean over channels, and ``frames`` that it is from.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or there is neither truth nor a movie of enough frames.
+
+    Notes
+    -----
+    uPSNR (Lee et al.) compares a denoised frame with noisy frames that the method did not see; motion biases it.
+    """
+    result = files.as_image(denoised, axes)
+    if clean is not None:
+        truth = files.as_image(clean, axes).data
+        if truth.shape != result.data.shape:
+            raise ValueError(f"the clean image is {_size(truth)}, but the denoised one is {_size(result.data)}")
+        return _against(truth, result.data, data_range)
+    other = noisy if noisy is not None else result.noisy
+    if other is None:
+        raise ValueError("there is nothing to compare with: give clean=, or noisy= for a movie")
+    frames = files.as_image(other, axes).data
+    if frames.shape != result.data.shape or frames.ndim != 4:
+        raise ValueError(f"uPSNR needs a movie and its noisy frames, not {_size(result.data)} and {_size(frames)}")
+    window = window or tuple(result.provenance.get("frames", (0, 0)))
+    found = [umse(frames[..., c], result.data[..., c], window) for c in range(frames.shape[-1])]
+    if verdict := next((one.verdict for one in found if one.verdict), None):
+        raise ValueError(f"uPSNR: {verdict}")
+    names = ("upsnr_db", "upsnr_low_db", "upsnr_high_db")
+    return {name: float(np.mean([getattr(one, name) for one in found])) for name in names} | {"frames": found[0].frames}
+
+
+def _against(clean: np.ndarray, denoised: np.ndarray, data_range: float | None) -> dict[str, float]:
+    """Means over frames and channels of the scores against the truth."""
+    contract = {"protocol": "movie", "data_range": data_range} if data_range else {"protocol": "stem"}
+    pairs = zip(clean.reshape(-1, *clean.shape[-3:]), denoised.reshape(-1, *clean.shape[-3:]), strict=True)
+    found = [
+        metrics.score(true[..., c], test[..., c], **contract) for true, test in pairs for c in range(clean.shape[-1])
+    ]
+    return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+
+
+def _size(data: np.ndarray) -> str:
+    return " x ".join(map(str, data.shape))

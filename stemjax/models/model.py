@@ -1,0 +1,111 @@
+"""A denoiser ready to use, whatever it comes from: a preset's name, a run's folder, or an object of one's own."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from stemjax.config import with_settings
+from stemjax.denoisers.protocol import is_trainable
+from stemjax.models import presets
+
+
+@dataclass(frozen=True)
+class Model:
+    """A denoiser with what it learnt.
+
+    Parameters
+    ----------
+    name : str
+        Of a preset, the folder of a run, or the class of an object of one's own.
+    denoiser : a denoiser
+        See `stemjax.denoisers`.
+    variables : dict
+        What it learnt; empty for a filter.
+    info : dict
+        Where that comes from: ``imaging``, ``digest``, ``validation_psnr_db`` and the like.
+    """
+
+    name: str
+    denoiser: Any
+    variables: dict = field(default_factory=dict, repr=False)
+    info: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that it takes together; a single one where it takes each as an image of its own."""
+        return getattr(self.info.get("imaging"), "channels", ("image",))
+
+    @property
+    def sampling(self) -> float | None:
+        """Pixel size [Å] that it was trained at; None for filters."""
+        imaging = self.info.get("imaging")
+        return imaging.get("sampling") if isinstance(imaging, dict) else getattr(imaging, "sampling", None)
+
+    def with_settings(self, settings) -> "Model":
+        """The model with other settings of its denoiser: ("sigma=2",), or {"sigma": 2}."""
+        if isinstance(settings, dict):
+            settings = [f"{name}={value}" for name, value in settings.items()]
+        return replace(self, denoiser=with_settings(self.denoiser, settings))
+
+    def parts(self, count: int) -> list[slice]:
+        """The channels that go through it together, of an image that has so many.
+
+        Raises
+        ------
+        ValueError
+            If it needs another number.
+        """
+        together = len(self.channels)
+        if together == 1:
+            return [slice(channel, channel + 1) for channel in range(count)]
+        if together != count:
+            wanted = f"{self.name} denoises {together} together ({', '.join(self.channels)})"
+            raise ValueError(
+                f"{count} channel{'s' * (count > 1)}, but {wanted}: give all of them in one file, with --axes if need "
+                "be, or train a model on this movie with --train"
+            )
+        return [slice(0, count)]
+
+
+def load_model(model: Any = None) -> Model:
+    """A model ready to use.
+
+    Parameters
+    ----------
+    model : str, path, denoiser or Model, optional
+        A name from `list_models`, the folder of a run, or a denoiser of one's own: an object with a method
+        ``denoise(variables, noisy)``. By default the network that ships with stemjax.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, or it has no weights yet.
+    OSError
+        If the folder holds no sound run.
+
+    Examples
+    --------
+    >>> load_model("gaussian").denoiser.name
+    'gaussian'
+    """
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, str | Path) or model is None:
+        name = str(model or presets.SHIPPED)
+        return Model(name, *presets.load_model(name))
+    if not callable(getattr(model, "denoise", None)):
+        raise ValueError(f"{type(model).__name__} is no denoiser: it has no method denoise(variables, noisy)")
+    if is_trainable(model):
+        raise ValueError(
+            f"{type(model).__name__} learns: train it first, stemjax.train(denoiser, movie), and give what that returns"
+        )
+    return Model(getattr(model, "name", type(model).__name__), model)
+
+
+def list_models() -> dict[str, str]:
+    """Name of every model -> what it is; "train first" stands before those that ship without weights."""
+    found = {}
+    for name, preset in presets.PRESETS.items():
+        ready = not is_trainable(preset.denoiser) or (presets.WEIGHTS / f"{name}.json").is_file()
+        found[name] = preset.about if ready else f"train first: {preset.about}"
+    return found
