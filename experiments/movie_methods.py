@@ -9,6 +9,7 @@ import numpy as np
 from experiments.recorder import Recorder
 from stemjax.apply.evaluate import ImageSet, denoise_movies
 from stemjax.data.images import Frames
+from stemjax.denoisers.protocol import ask
 from stemjax.training.train import Outcome, Run
 
 NOISY = "Noisy"
@@ -82,7 +83,7 @@ def denoise_of(images: ImageSet):
 
 def window_of(denoiser) -> tuple[int, int]:
     """Frames before and after the one it denoises that a denoiser sees."""
-    return getattr(denoiser, "frames", (0, 0))
+    return ask(denoiser, "frames") or (0, 0)
 
 
 def rows_of_movies(images: ImageSet) -> Iterator[np.ndarray]:

@@ -60,57 +60,38 @@ class Workspace:
         stem = ".".join(filter(None, (self.experiment, size, part)))
         return self.results / "figures" / f"{stem}.png"
 
+    def data_set(self, name: str, size: str) -> datasets.DataSet:
+        """The data set of a kind and a size, simulated first if it is not there."""
+        folder = self.data / f"{name}-{size}"
+        if not (folder / "manifest.json").is_file():
+            from simulation import make_data_set
+
+            make_data_set(name, folder, size)
+        return datasets.open_data_set(folder)
+
     def pt_ceo2(self, size: str) -> datasets.DataSet:
-        """The Pt/CeO2 exit waves of a size, simulated first if they are not there."""
-        return self._simulated("pt-ceo2", size)
+        """The Pt/CeO2 exit waves of a size."""
+        return self.data_set("pt-ceo2", size)
 
     def pt_ceo2_surface(self, size: str) -> datasets.DataSet:
         """The 44 structures with atoms removed from or added to the surface (size smoke: 4), all of split "test"."""
-        return self._simulated("pt-ceo2-surface", size)
+        return self.data_set("pt-ceo2-surface", size)
 
     def au_graphene(self, size: str) -> datasets.DataSet:
-        """The movies of Au adatoms on graphene of a size, simulated first if they are not there."""
-        folder = self.data / f"au-graphene-{size}"
-        if not (folder / "manifest.json").is_file():
-            from simulation.au_graphene import make_au_graphene
-
-            make_au_graphene(folder, size)
-        return datasets.open_data_set(folder)
+        """The movies of Au adatoms on graphene of a size."""
+        return self.data_set("au-graphene", size)
 
     def haadf_pt(self, size: str) -> datasets.DataSet:
-        """The HAADF movies of Pt on carbon of a size, simulated first if they are not there."""
-        folder = self.data / f"haadf-pt-{size}"
-        if not (folder / "manifest.json").is_file():
-            from simulation.haadf_pt import make_haadf_pt
-
-            make_haadf_pt(folder, size)
-        return datasets.open_data_set(folder)
+        """The HAADF movies of Pt on carbon of a size."""
+        return self.data_set("haadf-pt", size)
 
     def lattice(self, size: str) -> datasets.DataSet:
-        """The movies of a distorted lattice of a size, made first if they are not there."""
-        folder = self.data / f"lattice-{size}"
-        if not (folder / "manifest.json").is_file():
-            from simulation.lattice import make_lattice
-
-            make_lattice(folder, size)
-        return datasets.open_data_set(folder)
+        """The movies of a distorted lattice of a size."""
+        return self.data_set("lattice", size)
 
     def movies(self, kind: str, size: str) -> datasets.DataSet:
-        """The HRTEM movies of a kind ("pt", "au", "co", "sbd") and a size, simulated first if they are not there."""
-        folder = self.data / f"movies-{kind}-{size}"
-        if not (folder / "manifest.json").is_file():
-            from simulation.hrtem_movies import make_movies
-
-            make_movies(folder, kind, size)
-        return datasets.open_data_set(folder)
-
-    def _simulated(self, name: str, size: str) -> datasets.DataSet:
-        folder = self.data / f"{name}-{size}"
-        if not (folder / "manifest.json").is_file():
-            from simulation.pt_ceo2 import make_pt_ceo2  # abTEM is needed here alone
-
-            make_pt_ceo2(folder, size, name=name)
-        return datasets.open_data_set(folder)
+        """The HRTEM movies of a kind ("pt", "au", "co", "sbd") and a size."""
+        return self.data_set(f"movies-{kind}", size)
 
     def trained(
         self, run, data: datasets.DataSet, label: str, initial: dict | None = None

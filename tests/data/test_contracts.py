@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from simulation import MAKERS
 from simulation.lattice import make_lattice
 from stemjax import config
 from stemjax.apply.evaluate import image_set, scores
@@ -123,6 +124,7 @@ def test_somebody_can_make_it(kind: Kind):
     assert (kind.make is None) == bool(kind.simulate)
     if kind.simulate:
         verb, *rest = kind.simulate.split()
+        assert kind.name in MAKERS or kind.name == "atoms"
         assert verb in simulate and (verb == "movies") == (rest == [kind.name.removeprefix("movies-")])
 
 
