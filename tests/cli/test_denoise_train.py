@@ -138,7 +138,7 @@ def test_one_channel_takes_the_single_network_and_a_stop_is_gone_on_from(tmp_pat
     path = save(tmp_path / "one.tif", a_movie(1))
     assert train(path, "--time-limit", 0, axes=None) == 0
     out = capsys.readouterr().out
-    assert "one channel, so this is noise2void-single" in out and "7 of 8 frames" in out
+    assert "training noise2void-single on " in out and "7 of 8 frames" in out
     assert "stopped at step 1 of 6 (time limit)" in out and not path.with_name("one_denoised.npy").exists()
     assert train(path, axes=None) == 0
     assert "finished at step 6 of 6; best at step" in capsys.readouterr().out
