@@ -102,6 +102,10 @@ def test_a_method_of_ones_own_in_place_of_a_name(movie):
     result = stemjax.denoise(image, Median(), settings={"size": 5})
     np.testing.assert_allclose(result.data[..., 0], median_filter(NOISY.astype(np.float32), (1, 5, 5)))
     assert result.provenance["denoiser"] == {"class": "Median", "repr": "Median(size=5)"}
+    plain = type("Plain", (), {"on_host": True, "denoise": Median.denoise, "size": 5})()  # no dataclass
+    np.testing.assert_array_equal(stemjax.denoise(image, plain).data, result.data)
+    with pytest.raises(ValueError, match="Plain has no settings: only a dataclass has"):
+        stemjax.denoise(image, plain, settings={"size": 3})
     with pytest.raises(ValueError, match="dict is no denoiser"):
         stemjax.denoise(image, {})
 

@@ -1,6 +1,6 @@
 """A denoiser ready to use, whatever it comes from: a preset's name, a run's folder, or an object of one's own."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,10 @@ class Model:
         """The model with other settings of its denoiser: ("sigma=2",), or {"sigma": 2}."""
         if isinstance(settings, dict):
             settings = [f"{name}={value}" for name, value in settings.items()]
+        if not settings:
+            return self
+        if not is_dataclass(self.denoiser):
+            raise ValueError(f"{self.name} has no settings: only a dataclass has")
         return replace(self, denoiser=with_settings(self.denoiser, settings))
 
     def parts(self, count: int) -> list[slice]:
