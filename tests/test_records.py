@@ -174,6 +174,8 @@ def test_the_command_holds_no_path(monkeypatch, tmp_path):
     command = a_record(some_scores())["command"]
     assert command.startswith("python3 -m experiments.sbd") and command.endswith(f"--out {tmp_path.name} ../runs")
     assert "/data" not in command
+    monkeypatch.setattr("sys.orig_argv", ["../elsewhere/bin/python", "-m", "stemjax"])
+    assert a_record(some_scores())["command"] == "python -m stemjax"
 
 
 # ---------------------------------------------------------------------------------------------------- altered records

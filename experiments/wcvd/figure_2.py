@@ -16,8 +16,8 @@ them (Figures 3 and S9). In the paper, which has bars and no table, WCVD has the
 U-Nets and autoencoders fail out of distribution, the Michelson contrast after WCVD is about twice that after the
 Gaussian filter in space and time on gold and Co, and the Bragg peaks stand out more.
 
-Expect at size `cpu` 11.4 dB of WCVD on Pt, 22.6 dB above the noisy frames, where UDVD has 17.8 dB; on gold 17.6 and on
-Co 14.5 dB, where UDVD falls to 7.2 and 1.8 dB. Where WCVD learnt from such movies it has 20.4 dB on gold and 25.1 on
+Expect at size `cpu` 11.4 dB of WCVD on Pt, 22.6 dB above the noisy frames, where UDVD has 18.0 dB; on gold 17.6 and on
+Co 14.5 dB, where UDVD falls to 5.5 and 0.8 dB. Where WCVD learnt from such movies it has 20.4 dB on gold and 25.1 on
 Co, with the low-pass filter tuned 21.6, which is 20.6 dB above the noisy frames, and 25.2; and a tuned Gaussian filter
 in space and time is ahead of all of them, 22 to 26 dB, as little moves.
 

@@ -157,5 +157,6 @@ def time_utc() -> str:
 
 
 def command() -> str:
-    """The command line, with paths of this machine cut to their last part."""
-    return MACHINE_PATH.sub(lambda found: Path(found[0]).name, shlex.join(sys.orig_argv))
+    """The command line, with the interpreter and paths of this machine cut to their last part."""
+    interpreter, *rest = sys.orig_argv
+    return MACHINE_PATH.sub(lambda found: Path(found[0]).name, shlex.join([Path(interpreter).name, *rest]))
