@@ -51,8 +51,11 @@ def __getattr__(name: str):
     """The public functions, imported when they are asked for: `import stemjax` loads nothing heavy."""
     if name not in _HOME:
         raise AttributeError(f"module 'stemjax' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    found = getattr(import_module(_HOME[name]), name)
+    if isinstance(found, type):
+        return found
+    return import_module("stemjax.apply.words").speaks_python(found)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return ["__version__", *__all__]

@@ -115,6 +115,11 @@ def to_config(thing, complete: bool = False) -> dict:
     return config
 
 
+def is_tagged(thing) -> bool:
+    """Whether the class of an object is one of stemjax's that configurations name."""
+    return (type(thing).__module__, type(thing).__name__) in _TAG
+
+
 def _tag(cls: type) -> str:
     if (cls.__module__, cls.__name__) in _TAG:
         return _TAG[cls.__module__, cls.__name__]

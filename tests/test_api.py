@@ -90,7 +90,9 @@ def test_without_the_truth_a_movie_is_compared_with_its_own_noise(movie):
     result = stemjax.denoise(stemjax.Image(frames[..., None].astype(np.float32)), "gaussian", settings=("sigma=2",))
     found = stemjax.score(result)
     assert found["upsnr_low_db"] < found["upsnr_db"] < found["upsnr_high_db"]
-    assert found == stemjax.score(result.data[..., 0], noisy=frames)
+    assert found == stemjax.score(result.data[..., 0], noisy=frames, window=(0, 0))
+    with pytest.raises(ValueError, match=r"say window=\(before, after\)"):
+        stemjax.score(result.data[..., 0], noisy=frames)
     with pytest.raises(ValueError, match="nothing to compare with"):
         stemjax.score(NOISY)
     with pytest.raises(ValueError, match="the clean image is 32 x 32 x 1, but"):
@@ -141,3 +143,77 @@ def test_an_image_shows_itself(movie):
     image = stemjax.read(movie, sampling=0.25)
     assert repr(image) == f"Image(12 x 32 x 32 x 1 THWC, 0.25 Å per pixel, uint16, from {movie})"
     assert image._repr_html_().startswith('<img alt="" src="data:image/png;base64,')
+
+
+def test_a_method_of_movies_is_scored_by_frames_that_it_did_not_see():
+    frames = np.random.default_rng(0).poisson(5 + 3 * np.sin(np.arange(32)), (60, 32, 32))
+    result = stemjax.denoise(stemjax.Image(frames[..., None]), "space-time-gaussian")
+    assert result.provenance["frames"][0] > 0
+    window = tuple(result.provenance["frames"])
+    assert stemjax.score(result) == stemjax.score(result.data[..., 0], noisy=frames, window=window)
+
+
+def test_a_function_is_a_method(movie):
+    def smooth(image):
+        return median_filter(image, 5)
+
+    result = stemjax.denoise(movie, smooth)
+    np.testing.assert_array_equal(result.data, stemjax.denoise(movie, Median(), settings={"size": 5}).data)
+    assert result.provenance["model"] == "smooth"
+
+
+def test_numpy_takes_an_image_for_its_data(movie):
+    image = stemjax.read(movie)
+    np.testing.assert_array_equal(np.asarray(image), image.data)
+    assert image.shape == image.data.shape and image in {image} and image != stemjax.read(movie)
+
+
+def test_the_file_that_was_read_is_not_replaced(tmp_path):
+    path = stemjax.write(NOISY, tmp_path / "new" / "a.tif")
+    image = stemjax.read(path)
+    with pytest.raises(ValueError, match="the image was read from this file"):
+        stemjax.write(image, path)
+    assert stemjax.read(stemjax.write(image, tmp_path / "b.tif", dtype="uint16")).dtype == "uint16"
+
+
+RGB = np.ones((32, 32, 2), np.float32)
+FAULTS = {
+    "bin": (lambda: stemjax.denoise(NOISY, "gaussian", bin=0), "bin=0: give a whole number of pixels"),
+    "sampling": (lambda: stemjax.denoise(NOISY, "gaussian", sampling=-1), "sampling -1 is no pixel size"),
+    "words": (lambda: stemjax.denoise(RGB, "gaussian"), 'channels last, .* say axes="HWC" for channels'),
+    "flat": (lambda: stemjax.Image(np.ones((4, 4))), "an Image has data"),
+    "axes": (lambda: stemjax.denoise(stemjax.Image(NOISY[..., None]), "gaussian", axes="HWC"), "axes of its own, THWC"),
+    "text": (lambda: stemjax.write("a.tif", NOISY), "str is no image"),
+    "dtype": (lambda: stemjax.write(NOISY, "a.tif", "int32"), "choose one of float32, uint16, uint8"),
+    "nan": (lambda: stemjax.write(np.full((9, 9), np.nan), "a.tif", "uint8"), "have no uint8"),
+    "read": (lambda: stemjax.read(NOISY), "read takes the path of a file"),
+    "size": (lambda: stemjax.train("noise2void", NOISY, size="big"), "choose one of smoke, cpu, gpu"),
+    "steps": (lambda: stemjax.train("noise2void", NOISY, steps=0), "steps= must be at least 1"),
+    "filter": (lambda: stemjax.train("gaussian", NOISY), "gaussian is a filter, with nothing to train"),
+    "order": (lambda: stemjax.train(NOISY, "noise2void"), "the model comes first"),
+    "lost": (lambda: stemjax.train("noise2void", "nowhere.tif"), "nowhere.tif: no such file"),
+    "class": (lambda: stemjax.denoise(NOISY, Median), r"Median is a class: give an object of it, Median\(\)"),
+    "sigma": (
+        lambda: stemjax.denoise(NOISY, "gaussian", settings={"sigma": -1}),
+        "sigma is -1.0: a standard deviation",
+    ),
+    "settings": (lambda: stemjax.denoise(NOISY, "gaussian", settings=5), "settings 5: give a dict"),
+    "none": (lambda: stemjax.denoise(NOISY, lambda image: image[:2]), "keep the shape"),
+    "both": (lambda: stemjax.score(NOISY, clean=CLEAN, noisy=NOISY), "not both"),
+    "range": (lambda: stemjax.score(NOISY, clean=CLEAN, data_range=0), "give a number above 0"),
+    "window": (lambda: stemjax.score(NOISY, noisy=NOISY, window=1), "window 1: give two whole numbers"),
+    "small": (lambda: stemjax.score(np.ones((5, 5)), clean=np.ones((5, 5))), "less than 7 px have no SSIM"),
+    "model": (lambda: stemjax.load_model(""), "no model named ''"),
+    "untrained": (lambda: stemjax.denoise(NOISY, "noise2void"), "in Python stemjax.train"),
+    "track": (lambda: stemjax.benchmark("gaussian", results="nowhere"), "give results=, its folder"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_mistake_is_one_line_in_words_of_python(fault, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    call, message = FAULTS[fault]
+    with pytest.raises((ValueError, OSError), match=message) as raised:
+        call()
+    assert "--" not in str(raised.value) and "\n" not in str(raised.value)
+    assert not list(tmp_path.rglob("*.tif"))

@@ -239,7 +239,7 @@ def spoil(folder, kind: str) -> str:
         ("alpha", (), "has an alpha channel (transparency): save it without alpha"),
         ("alpha beside rgb", ("--axes", "HWC"), "has an alpha channel (transparency): save it without alpha"),
         ("rgb", (), "looks like RGB, 3 axes of 40 x 40 x 3: say --axes HWC"),
-        ("rgb", ("single", "--axes", "HWC"), "3 channels, but noise2void-single is for one: train --model noise2void"),
+        ("rgb", ("single", "--axes", "HWC"), "3 channels, but noise2void-single is for one: train noise2void"),
         ("constant", (), "is constant (7), as from a beam that was off; take it out of the folder"),
         ("few", ("udvd",), "3 frames, but the model learns from 5 or more: use wcid"),
         ("none", (), "without images; give one that has some (.npy, .tif"),

@@ -13,6 +13,8 @@ from stemjax.metrics import image as metrics
 from stemjax.metrics.unsupervised import umse
 from stemjax.models.model import load_model
 
+SMALLEST = 7  # px, the side of the window that SSIM looks through
+
 
 def denoise(
     image: Any,
@@ -32,9 +34,10 @@ def denoise(
     ----------
     image : Image, array or path
         As `stemjax.read` gives it; an array [H, W], [T, H, W] or with `axes`; or a file or a folder.
-    model : str, path, Model or denoiser, optional
-        A name from `stemjax.list_models`, a run's folder, what `stemjax.train` returned, or an object of one's own with
-        a method ``denoise(variables, noisy)``. By default the network that ships with stemjax.
+    model : str, path, Model, function or denoiser, optional
+        A name from `stemjax.list_models`, a run's folder, what `stemjax.train` returned, or a method of one's own: a
+        function of an image [H, W], or an object with a method ``denoise(variables, noisy)`` on arrays [B, H, W, C],
+        which says ``on_host = True`` where it computes with NumPy. By default the network that ships with stemjax.
     settings : sequence of str, or dict
         Of the model, such as {"sigma": 2}.
     axes : str, optional
@@ -45,8 +48,10 @@ def denoise(
         Sum blocks of so many by so many pixels before denoising.
     fill_nonfinite : bool
         Fill in NaN and infinite pixels, denoise, and set them to NaN again.
-    tile, blend
-        See `stemjax.apply.inference.denoise_image`.
+    tile : int, optional
+        Side of the tiles [px] for images too large for the memory. By default as large as fits.
+    blend : {"halo", "average"}
+        Keep the middle of tiles that overlap enough, or average tiles as the papers do.
 
     Returns
     -------
@@ -110,8 +115,8 @@ def score(
     data_range : float, optional
         For PSNR and SSIM; by default maximum minus minimum of each clean channel.
     window : (int, int), optional
-        Without the truth: frames before and after that the method looks at. By default those of the model that made
-        the image.
+        Without the truth: how many frames before and after each one the method looked at, (0, 0) where it saw each by
+        itself. What `stemjax.denoise` returned knows it; of arrays and files it has to be said.
 
     Returns
     -------
@@ -129,6 +134,10 @@ def score(
     uPSNR (Lee et al.) compares a denoised frame with noisy frames that the method did not see; motion biases it.
     """
     result = files.as_image(denoised, axes)
+    if clean is not None and noisy is not None:
+        raise ValueError("give the truth, clean=, or the noisy movie, noisy=, not both")
+    if data_range is not None and not data_range > 0:
+        raise ValueError(f"data_range {data_range!r}: give a number above 0")
     if clean is not None:
         truth = files.as_image(clean, axes).data
         if truth.shape != result.data.shape:
@@ -138,9 +147,11 @@ def score(
     if other is None:
         raise ValueError("there is nothing to compare with: give clean=, or noisy= for a movie")
     frames = files.as_image(other, axes).data
-    if frames.shape != result.data.shape or frames.ndim != 4:
-        raise ValueError(f"uPSNR needs a movie and its noisy frames, not {_size(result.data)} and {_size(frames)}")
-    window = window or tuple(result.provenance.get("frames", (0, 0)))
+    if frames.shape != result.data.shape:
+        raise ValueError(f"the noisy movie is {_size(frames)}, but the denoised one is {_size(result.data)}")
+    if frames.ndim != 4:
+        raise ValueError("without the truth it takes a movie; this is a single image: give clean=")
+    window = _window(result, window)
     found = [umse(frames[..., c], result.data[..., c], window) for c in range(frames.shape[-1])]
     if verdict := next((one.verdict for one in found if one.verdict), None):
         raise ValueError(f"uPSNR: {verdict}")
@@ -148,8 +159,26 @@ def score(
     return {name: float(np.mean([getattr(one, name) for one in found])) for name in names} | {"frames": found[0].frames}
 
 
+def _window(result: files.Image, window: tuple[int, int] | None) -> tuple[int, int]:
+    """Frames before and after each one that the method looked at.
+
+    Raises
+    ------
+    ValueError
+        If nobody says it, or it is none.
+    """
+    if window is None and not result.provenance:
+        raise ValueError("say window=(before, after), the frames that the method looked at; (0, 0) if each by itself")
+    window = tuple(result.provenance.get("frames", (0, 0))) if window is None else window
+    if not isinstance(window, tuple) or len(window) != 2 or not all(isinstance(n, int) and n >= 0 for n in window):
+        raise ValueError(f"window {window!r}: give two whole numbers of frames, (before, after)")
+    return window
+
+
 def _against(clean: np.ndarray, denoised: np.ndarray, data_range: float | None) -> dict[str, float]:
     """Means over frames and channels of the scores against the truth."""
+    if min(clean.shape[-3:-1]) < SMALLEST:
+        raise ValueError(f"images of less than {SMALLEST} px have no SSIM: give larger ones")
     contract = {"protocol": "movie", "data_range": data_range} if data_range else {"protocol": "stem"}
     pairs = zip(clean.reshape(-1, *clean.shape[-3:]), denoised.reshape(-1, *clean.shape[-3:]), strict=True)
     found = [

@@ -108,7 +108,8 @@ def fitted_scores(denoised: np.ndarray, movies: ImageSet) -> list[dict]:
     Notes
     -----
     The gain is not below 0, so that an inverted movie becomes a constant. Noise that a method copies from a pixel into
-    the same pixel is in both, and draws the gain towards 1: the fit flatters nobody for it.
+    the same pixel is in both: where noise is most of what is left, it draws the gain towards the weight of that pixel
+    over the sum of the squared weights, about 2 for a Gaussian in the plane. So a plain filter can lose by the fit.
     """
     unit = movies.images.unit
     each, found = contracts(movies.imaging.contract(), movies.clean, unit), [{} for _ in range(len(movies))]

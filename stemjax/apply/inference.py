@@ -272,9 +272,9 @@ def _apply(denoiser, variables: dict, image: np.ndarray) -> np.ndarray:
     else:
         with compiling(denoiser):
             denoised = _denoise(denoiser, variables, jnp.asarray(image)[None])
-    if denoised.shape != (1, *image.shape):
+    if (made := getattr(denoised, "shape", None)) != (1, *image.shape):
         name = type(denoiser).__name__
-        raise ValueError(f"{name}.denoise made {denoised.shape} of {(1, *image.shape)}: keep the shape [B, H, W, C]")
+        raise ValueError(f"{name}.denoise made {made} of {(1, *image.shape)}: keep the shape [B, H, W, C]")
     return np.asarray(denoised[0], np.float32)
 
 

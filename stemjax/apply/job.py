@@ -11,7 +11,8 @@ import numpy as np
 
 from stemjax import __version__, files
 from stemjax.apply.inference import HALO, denoise_frames, denoise_image
-from stemjax.config import to_config
+from stemjax.apply.words import in_python
+from stemjax.config import is_tagged, to_config
 from stemjax.data.recordings import map_recording, read_frames
 from stemjax.denoisers.protocol import ask, takes_movies
 from stemjax.models.model import Model
@@ -22,7 +23,7 @@ PREVIEW = (0.5, 99.5)  # percentiles that become black and white
 
 
 def _warn(about: object, text: str) -> None:
-    warnings.warn(f"{about}: {text}", stacklevel=3)
+    warnings.warn(in_python(f"{about}: {text}"), stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ class Job:
     command: str | None = None
     warn: Callable[[object, str], None] = _warn
     written: set = field(default_factory=set)
+
+    def __post_init__(self):
+        for name in ("bin", "tile"):
+            if (value := getattr(self, name)) is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"--{name} {value!r}: give a whole number of pixels, at least 1")
 
     def outputs(self, target: Path) -> list[Path]:
         """All the files that a result consists of."""
@@ -217,10 +223,10 @@ class Job:
     def provenance(self, found: Found, model: Model) -> dict:
         """How the result comes to be, as JSON: program, model, source and what was done."""
         path = found.image.path
-        if path.exists():
+        if self.command and path.exists():
             sha256 = _digest([path] if path.is_file() else found.movie.movie.paths)
-        else:  # an array, or what came from standard input
-            sha256 = hashlib.sha256(found.movie.movie.tobytes()).hexdigest()
+        else:  # in memory, perhaps changed since it was read; or from standard input
+            sha256 = hashlib.sha256(np.ascontiguousarray(found.movie.movie).tobytes()).hexdigest()
         about = {
             "program": f"stemjax {__version__}",
             "command": self.command,
@@ -241,7 +247,7 @@ class Job:
 
 def _config(denoiser) -> dict:
     """The denoiser as JSON; of one that is not part of stemjax, its class and how it shows itself."""
-    if type(denoiser).__module__.startswith("stemjax."):
+    if is_tagged(denoiser):
         return to_config(denoiser)
     return {"class": type(denoiser).__qualname__, "repr": repr(denoiser)}
 

@@ -14,12 +14,14 @@ from stemjax.denoisers.protocol import ask, is_trainable
 from stemjax.models import presets
 from stemjax.models.model import Model, load_model
 from stemjax.training import checkpoint
+from stemjax.training.progress import Report
 from stemjax.training.recipes import holds_out_pixels, learns_from_clips, recorded_run
 from stemjax.training.train import Run, load_run
 from stemjax.training.train import train as train_run
 
 SELF_SUPERVISED = "noise2void"  # what learns from a movie unless told otherwise
 SINGLE = "noise2void-single"
+SIZES = ("smoke", "cpu", "gpu")
 IMAGED = "imaging."  # beginning of a setting of the data's imaging
 
 
@@ -57,7 +59,7 @@ def train(
     runs: str | Path = "runs",
     axes: str | None = None,
     sampling: float | None = None,
-    log: Callable[[dict], None] = lambda event: None,
+    log: Callable[[dict], None] | None = None,
 ) -> Model:
     """Train a model on a movie of one's own, or on a data set; the same call goes on where the last one stopped.
 
@@ -80,8 +82,9 @@ def train(
         Seconds after which to save and stop.
     runs : path
         Folder of the runs; each is a folder named by the hash of its configuration.
-    log : callable
-        Called with every event: step, loss, validation.
+    log : callable, optional
+        Called with every event, a dict of ``step``, ``loss``, ``time_s`` and at a validation ``validation_loss`` or
+        ``validation_psnr_db``. By default progress is shown on stderr.
 
     Returns
     -------
@@ -97,19 +100,32 @@ def train(
     KeyboardInterrupt
         After Ctrl-C; the run can go on.
     """
+    if size not in SIZES:
+        raise ValueError(f"size {size!r}: choose one of {', '.join(SIZES)}")
+    if steps is not None and steps < 1:
+        raise ValueError("--steps must be at least 1")
+    if data is None and not isinstance(model, str) or isinstance(data, str) and data in presets.PRESETS:
+        raise ValueError("the model comes first, then what it learns from: stemjax.train('noise2void', movie)")
     options = {"size": size, "settings": _listed(settings), "steps": steps, "seed": seed, "start_from": start_from}
     if isinstance(data, datasets.DataSet) or isinstance(data, str | Path) and has_data_set(Path(data)):
         plan = plan_on_data_set(model, data, **options)
     else:
         plan = plan_on_movie(model, data, axes=axes, sampling=sampling, **options)
-    outcome = train_run(plan.run, plan.data, runs, initial=plan.initial, time_limit=time_limit, log=log)
+    options = {"initial": plan.initial, "time_limit": time_limit}
+    if log is not None:
+        outcome = train_run(plan.run, plan.data, runs, log=log, **options)
+    else:
+        with Report(plan.run.steps) as report:
+            outcome = train_run(plan.run, plan.data, runs, log=report, **options)
     if outcome.stopped == "SIGINT":
         raise KeyboardInterrupt(f"stopped at step {outcome.step} of {plan.run.steps}; the same call goes on there")
     return load_model(outcome.folder)
 
 
 def _listed(settings: Sequence[str] | dict) -> tuple[str, ...]:
-    return tuple(f"{k}={v}" for k, v in settings.items()) if isinstance(settings, dict) else tuple(settings)
+    if isinstance(settings, dict):
+        return tuple(f"{name}={value}" for name, value in settings.items())
+    return (settings,) if isinstance(settings, str) else tuple(settings)
 
 
 def has_data_set(folder: Path) -> bool:
@@ -160,6 +176,8 @@ def plan_on_movie(
 def _recording(source: Any, axes: str | None, fill_nonfinite: bool | None) -> Recording:
     if source is None:
         raise ValueError("nothing to learn from: give a movie, as stemjax.read gives it, or a data set's folder")
+    if isinstance(source, str | Path) and not Path(source).exists():
+        raise OSError(f"{source}: no such file or folder")
     if isinstance(source, str | Path):
         return open_recording(source, axes, fill_nonfinite)
     return check_recording(map_recording(files.as_image(source, axes), fill_nonfinite))
@@ -173,10 +191,12 @@ def _new(movie: Recording, model: Any, size: str, settings: Sequence[str]) -> tu
     else:
         name = SINGLE if channels == 1 and model == SELF_SUPERVISED else model
         denoiser = with_settings(presets.find_preset(name).at(size), settings)
+    if not is_trainable(denoiser):
+        raise ValueError(f"{name} is a filter, with nothing to train: use it as it is, or train {SELF_SUPERVISED}")
     if not ask(denoiser, "self_supervised"):
-        raise ValueError(f"{name} does not learn from noisy images alone: train --model {SELF_SUPERVISED}")
+        raise ValueError(f"{name} does not learn from noisy images alone: train {SELF_SUPERVISED}")
     if name == SINGLE and channels > 1:
-        raise ValueError(f"{movie.path}: {channels} channels, but {name} is for one: train --model {SELF_SUPERVISED}")
+        raise ValueError(f"{movie.path}: {channels} channels, but {name} is for one: train {SELF_SUPERVISED}")
     if learns_from_clips(denoiser):
         return name, denoiser
     return name, replace(denoiser, network=denoiser.network.clone(channels_out=channels))
@@ -184,7 +204,10 @@ def _new(movie: Recording, model: Any, size: str, settings: Sequence[str]) -> tu
 
 def _old(movie: Recording, start_from: Any) -> tuple:
     """Denoiser, weights and changes to the run, of a training that goes on with another one's weights."""
-    run, variables, info = load_run(start_from.name if isinstance(start_from, Model) else start_from)
+    folder = start_from.name if isinstance(start_from, Model) else start_from
+    if str(folder) in presets.PRESETS:
+        raise ValueError(f"{folder} is no run: a training on a movie starts from the folder of another one")
+    run, variables, info = load_run(folder)
     if not ask(run.denoiser, "self_supervised"):
         raise ValueError(f"{start_from} does not learn from noisy images alone: fine-tune a run of Noise2Void")
     if learns_from_clips(run.denoiser):

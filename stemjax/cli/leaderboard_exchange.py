@@ -64,18 +64,7 @@ def score(
     """
     from stemjax.leaderboard import submissions
 
-    card = submissions.Card(
-        name=f"Predictions in {folder.name}",
-        authors="you",
-        family="filter",
-        supervision="none",
-        parameters=0,
-        code="",
-        licence="",
-        trained_on="",
-        rules="fixed",
-        settings=0,
-    )
+    card = submissions.trial_card(f"Predictions in {folder.name}")
     opened = _opened(results, track, size, folder)
     scored, _ = submissions.score_folder(folder, opened.parts, data, allow_constant, log=_log)
     print(opened.standing(list(submissions.drafts(opened.track, scored, card))))

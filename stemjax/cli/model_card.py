@@ -6,8 +6,8 @@ from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
-from stemjax.cli.training import quality
 from stemjax.denoisers.protocol import ask, is_trainable
+from stemjax.training.progress import quality
 
 PUBLISHED = {  # preset -> row of the SBD paper's Table 3.1
     "sbd-dncnn": "DnCNN",

@@ -1,6 +1,5 @@
 """What every verb that trains shows: progress, and how it ended."""
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ def train_and_report(run, data, runs: Path, wandb: bool = False, **options):
 
     `options` go to `train.train`.
     """
+    from stemjax.training.progress import Report, quality
     from stemjax.training.train import load_run, train
 
     with ExitStack() as stack:
@@ -37,45 +37,6 @@ def train_plan(plan, runs: Path, wandb: bool = False, time_limit: float | None =
     """Say what a `learning.Plan` learns from, and train it; returns the `train.Outcome`."""
     print(f"training {plan.about} in {runs / plan.run.hash}", flush=True)
     return train_and_report(plan.run, plan.data, runs, wandb, initial=plan.initial, time_limit=time_limit)
-
-
-def quality(found: dict[str, Any]) -> str:
-    """How good a network is on validation images, of what `validation.validation` measured."""
-    told = []
-    if (db := found.get("validation_psnr_db")) is not None:
-        told.append(f"{db:.2f} dB on validation images")
-    if (loss := found.get("validation_loss")) is not None:
-        told.append(f"validation loss {loss:.4g}")
-    return ", ".join(told)
-
-
-class Report:
-    """Shows the log: a progress bar on a terminal, a line per event elsewhere."""
-
-    def __init__(self, steps: int):
-        self.steps, self.bar = steps, None
-
-    def __enter__(self):
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-            columns = BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn()
-            self.bar = Progress(*columns, console=Console(stderr=True))
-            self.bar.start()
-            self.task = self.bar.add_task("compiling", total=self.steps)
-        return self
-
-    def __call__(self, event: dict) -> None:
-        text = ", ".join(filter(None, [f"step {event['step']}/{self.steps}, loss {event['loss']:.4g}", quality(event)]))
-        if self.bar:
-            self.bar.update(self.task, completed=event["step"], description=text)
-        else:
-            print(f"{text}, {event['time_s']:.0f} s", file=sys.stderr, flush=True)
-
-    def __exit__(self, *error) -> None:
-        if self.bar:
-            self.bar.stop()
 
 
 def _wandb_log(stack: ExitStack, run: Any, folder: Path):

@@ -31,6 +31,10 @@ class Gaussian:
     name: ClassVar[str] = "gaussian"
     tunable: ClassVar[dict[str, tuple]] = {"sigma": (1.0, 1.5, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0)}
 
+    def __post_init__(self):
+        if not self.sigma >= 0:
+            raise ValueError(f"sigma is {self.sigma}: a standard deviation in pixels is not below 0")
+
     def denoise(self, variables: dict, noisy: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """Filter `noisy` [..., H, W, C] along H and W."""
         return convolve_symmetric(noisy, gaussian_weights(self.sigma))

@@ -13,7 +13,8 @@ from stemjax.files.image import AXES, Image
 from stemjax.files.reading import arrange, to_float32
 from stemjax.files.writing import write_image
 
-ARRAY = Path("array")  # what messages call an image that comes from no file
+ARRAY = Path("<array>")  # what messages call an image that comes from no file
+DTYPES = ("float32", "uint16", "uint8")
 SHOWN = (0.5, 99.5)  # percentiles that become black and white in a picture
 
 
@@ -41,33 +42,52 @@ def read(path: str | Path, axes: str | None = None, sampling: float | None = Non
     ValueError
         If it is no image, or the meaning of its axes is not sure.
     """
+    if not isinstance(path, str | Path):
+        raise ValueError(f"read takes the path of a file or a folder, not {type(path).__name__}")
     path = Path(path)
     image = read_folder(path, axes) if path.is_dir() else read_file(path, axes)
     whole = image.data if image.data.ndim == 3 else np.stack([image.data[index] for index in range(len(image.data))])
     return replace(image, data=to_float32(whole), sampling=sampling or image.sampling)
 
 
-def write(image: Any, path: str | Path, dtype: str = "float32", sampling: float | None = None) -> Path:
+def write(
+    image: Any, path: str | Path, dtype: str = "float32", sampling: float | None = None, axes: str | None = None
+) -> Path:
     """Write an image, or an array, as calibrated TIFF or .npy, with a JSON file beside it that says how it was made.
 
     Parameters
     ----------
     image : Image or array
     path : path
-        Ends in .tif or .npy.
+        Ends in .tif or .npy. Its folder is made where it is missing; a file that is there is replaced, but never the
+        one that the image was read from.
     dtype : {"float32", "uint16", "uint8"}
         Integers are rounded and clipped.
     sampling : float, optional
         Pixel size [Å], in place of the image's.
+    axes : str, optional
+        What the axes of an array mean.
 
     Returns
     -------
     Path
         Of the image.
+
+    Raises
+    ------
+    ValueError
+        If it would replace its own source, is no image, or holds NaN that an integer cannot.
     """
-    image = as_image(image)
-    write_image(path, replace(image, sampling=sampling or image.sampling), image.provenance, dtype)
-    return Path(path)
+    image, path = as_image(image, axes, sampling), Path(path)
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
+    if dtype != "float32" and not np.isfinite(image.data).all():
+        raise ValueError(f"{path}: NaN and infinite pixels have no {dtype}: write float32")
+    if path.exists() and image.path.exists() and path.samefile(image.path):
+        raise ValueError(f"{path}: the image was read from this file; choose another name")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, image, image.provenance, dtype)
+    return path
 
 
 def as_image(source: Any, axes: str | None = None, sampling: float | None = None) -> Image:
@@ -76,11 +96,15 @@ def as_image(source: Any, axes: str | None = None, sampling: float | None = None
     Raises
     ------
     ValueError
-        If the meaning of the axes is not sure.
+        If it is no array of numbers, or the meaning of its axes is not sure.
     """
     if isinstance(source, Image):
+        if axes and axes.upper() != source.axes:
+            raise ValueError(f"an Image has axes of its own, {source.axes}: leave axes={axes!r} out")
         return replace(source, path=source.path or ARRAY, sampling=sampling or source.sampling)
     array = np.asarray(source)
+    if array.dtype.kind not in "biufc":
+        raise ValueError(f"{type(source).__name__} is no image: give an Image (stemjax.read) or an array of numbers")
     return Image(to_float32(arrange(array, axes)), sampling, dtype=str(array.dtype), path=ARRAY)
 
 

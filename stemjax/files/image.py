@@ -3,6 +3,7 @@
 import html
 import math
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ TIFF = (".tif", ".tiff")
 AXES = "THWC"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Image:
-    """One image or movie as read from a file.
+    """One image or movie as read from a file. NumPy takes it for its `data`.
 
     Parameters
     ----------
@@ -39,7 +40,21 @@ class Image:
     dtype: str = "float32"
     path: Path | None = None
     provenance: dict = field(default_factory=dict)
-    noisy: "Image | None" = field(default=None, compare=False)
+    noisy: "Image | None" = None
+
+    def __post_init__(self):
+        if getattr(self.data, "ndim", None) not in (3, 4):
+            raise ValueError("an Image has data [H, W, C] or [T, H, W, C]: stemjax.read and denoise take other arrays")
+        if self.sampling is not None and not (isinstance(self.sampling, Real) and 0 < self.sampling < np.inf):
+            raise ValueError(f"sampling {self.sampling!r} is no pixel size: give it in Å, above 0")
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.array(self.data, dtype, copy=copy)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of `data`."""
+        return tuple(self.data.shape)
 
     @property
     def axes(self) -> str:
@@ -67,6 +82,8 @@ class Image:
         ValueError
             If the image is smaller than one block.
         """
+        if not isinstance(count, int) or count < 1:
+            raise ValueError(f"bin {count!r}: give a whole number of pixels, at least 1")
         *frames, height, width, channels = self.data.shape
         rows, columns = height // count, width // count
         if not rows or not columns:

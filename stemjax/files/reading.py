@@ -179,8 +179,9 @@ def arrange(array: np.ndarray, axes: str | None) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise _Refusal(f"holds {array.dtype} instead of real numbers; take one component, e.g. the magnitude")
     if axes is None:
-        if array.ndim == 3 and array.shape[-1] in (3, 4):
-            raise _Refusal(f"looks like RGB, {size}: say --axes HWC for channels, or --axes THW for a movie")
+        if array.ndim == 3 and array.shape[-1] <= MOST_CHANNELS:
+            looks = "RGB" if array.shape[-1] > 2 else "an image with its channels last"
+            raise _Refusal(f"looks like {looks}, {size}: say --axes HWC for channels, or --axes THW for a movie")
         if array.ndim not in (2, 3):
             four = "TCHW" if array.ndim == 4 and array.shape[1] < array.shape[3] else "THWC"
             example = {4: four, 1: "HW"}.get(array.ndim, "THW")
@@ -190,7 +191,7 @@ def arrange(array: np.ndarray, axes: str | None) -> np.ndarray:
     if len(set(axes)) != len(axes) or not {"H", "W"} <= set(axes) <= set(AXES):
         raise _Refusal(f"--axes {axes} is not understood: give H and W, and T and C where there are such axes")
     if len(axes) != array.ndim:
-        raise _Refusal(f"--axes {axes} names {len(axes)} axes, but the file has {size}")
+        raise _Refusal(f"{axes} names {len(axes)} axes, but there are {size}")
     if "C" not in axes:
         array, axes = array[..., None], axes + "C"
     return array.transpose([axes.index(name) for name in AXES if name in axes])
@@ -254,9 +255,8 @@ def refuse_nonfinite(image: Image, fix: str) -> None:
         first = np.argwhere(wrong)[0]
         place = ", ".join(f"{name}={i}" for name, i in zip(image.axes, first, strict=True) if name != "C" or i)
         percent = 100 * count / wrong.size
-        raise ValueError(
-            f"{count} of {wrong.size} pixels ({percent:.2g} %) are NaN or infinite, the first at {place}; {fix}"
-        )
+        part = f"{percent:.2g}" if percent < 99 else f"{percent:.3g}"
+        raise ValueError(f"{count} of {wrong.size} pixels ({part} %) are NaN or infinite, the first at {place}; {fix}")
 
 
 def warnings_about(image: Image) -> list[str]:

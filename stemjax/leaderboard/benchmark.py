@@ -116,7 +116,8 @@ def read(results: str | Path) -> Benchmark:
     """
     path = Path(results) / NAME
     if not path.is_file():
-        raise OSError(f"{path}: missing; a leaderboard needs the definition of the benchmark: copy the project's")
+        what = "missing; a leaderboard needs the definition of the benchmark"
+        raise OSError(f"{path}: {what}: copy the project's, or give --results, its folder")
     try:
         plain = json.loads(path.read_text("utf-8"))
         tracks = tuple(

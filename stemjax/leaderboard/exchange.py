@@ -250,7 +250,8 @@ def read_predictions(paths: Sequence[Path], images: ImageSet, allow_constant: bo
     predictions = np.empty_like(images.noisy)
     for index, path in enumerate(paths):
         shape = images.noisy.shape[1:]
-        prediction = channels_last(read_image(path).data, shape)
+        axes = "THW" if shape[-1] > 1 else None  # as pages: their order is seen from the shape
+        prediction = channels_last(read_image(path, axes).data, shape)
         if prediction.shape != shape:
             found, wanted = (" x ".join(map(str, size)) for size in (prediction.shape, shape))
             raise ValueError(f"{path}: {found} instead of {wanted} (height x width x channels, or channels first)")

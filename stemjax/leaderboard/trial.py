@@ -140,18 +140,7 @@ def benchmark(
         one = [denoised_by(model.denoiser, model.variables, replace(images, noisy=channels)) for channels in noisy]
         return np.concatenate(one, axis=-1)
 
-    card = submissions.Card(
-        name=name or f"{model.name} (yours)",
-        authors="you",
-        family="filter",
-        supervision="none",
-        parameters=0,
-        code="",
-        licence="",
-        trained_on="",
-        rules="fixed",
-        settings=0,
-    )
+    card = submissions.trial_card(name or f"{model.name} (yours)")
     scored = submissions.score_parts(opened.parts, data, predict)
     return opened.standing(list(submissions.drafts(opened.track, scored, card)))
 

@@ -1,10 +1,12 @@
 """A denoiser ready to use, whatever it comes from: a preset's name, a run's folder, or an object of one's own."""
 
+import inspect
 from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from stemjax.config import with_settings
+from stemjax.denoisers.of_planes import OfPlanes
 from stemjax.denoisers.protocol import is_trainable
 from stemjax.models import presets
 
@@ -43,6 +45,10 @@ class Model:
 
     def with_settings(self, settings) -> "Model":
         """The model with other settings of its denoiser: ("sigma=2",), or {"sigma": 2}."""
+        if isinstance(settings, str):
+            settings = (settings,)
+        if not isinstance(settings, dict | list | tuple):
+            raise ValueError(f"settings {settings!r}: give a dict, such as {{'sigma': 2}}")
         if isinstance(settings, dict):
             settings = [f"{name}={value}" for name, value in settings.items()]
         if not settings:
@@ -77,8 +83,9 @@ def load_model(model: Any = None) -> Model:
     Parameters
     ----------
     model : str, path, denoiser or Model, optional
-        A name from `list_models`, the folder of a run, or a denoiser of one's own: an object with a method
-        ``denoise(variables, noisy)``. By default the network that ships with stemjax.
+        A name from `list_models`, the folder of a run, or a method of one's own: a function of an image [H, W], or an
+        object with a method ``denoise(variables, noisy)`` on arrays [B, H, W, C]. By default the network that ships
+        with stemjax.
 
     Raises
     ------
@@ -95,10 +102,18 @@ def load_model(model: Any = None) -> Model:
     if isinstance(model, Model):
         return model
     if isinstance(model, str | Path) or model is None:
-        name = str(model or presets.SHIPPED)
+        name = presets.SHIPPED if model is None else str(model)
         return Model(name, *presets.load_model(name))
+    if isinstance(model, type):
+        raise ValueError(f"{model.__name__} is a class: give an object of it, {model.__name__}()")
+    if callable(model) and not hasattr(model, "denoise"):
+        return Model(getattr(model, "__name__", "function"), OfPlanes(model))
     if not callable(getattr(model, "denoise", None)):
         raise ValueError(f"{type(model).__name__} is no denoiser: it has no method denoise(variables, noisy)")
+    try:
+        inspect.signature(model.denoise).bind({}, None)
+    except TypeError as error:
+        raise ValueError(f"{type(model).__name__}.denoise takes (variables, noisy, key=None): {error}") from error
     if is_trainable(model):
         raise ValueError(
             f"{type(model).__name__} learns: train it first, stemjax.train(denoiser, movie), and give what that returns"

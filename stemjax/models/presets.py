@@ -252,7 +252,7 @@ def load_model(model: str) -> tuple[Any, dict, dict]:
     OSError
         If the folder holds no sound run.
     """
-    if model not in PRESETS and Path(model).exists():
+    if model and model not in PRESETS and Path(model).exists():
         run, variables, info = load_run(model)
         return run.denoiser, variables, info | {"imaging": run.imaging}
     preset = find_preset(model)
@@ -263,7 +263,8 @@ def load_model(model: str) -> tuple[Any, dict, dict]:
         return preset.denoiser, {}, {}
     if not (WEIGHTS / f"{model}.json").is_file():
         raise ValueError(
-            f"{model} has no weights of its own; train it (`stemjax train {model}`) and give the run's folder"
+            f"{model} has no weights of its own; train it (`stemjax train {model}`, in Python stemjax.train({model!r}, "
+            "data)) and give the run's folder"
         )
     return read_weights(WEIGHTS / model)
 

@@ -250,8 +250,8 @@ def test_a_bad_movie_is_one_line_with_the_fix(trained, tmp_path, capsys, kind, h
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--train", "--model", "sbd-dncnn"), "does not learn from noisy images alone: train --model noise2void"),
-        (("--train", "--model", "gaussian"), "does not learn from noisy images alone"),
+        (("--train", "--model", "sbd-dncnn"), "does not learn from noisy images alone: train noise2void"),
+        (("--train", "--model", "gaussian"), "gaussian is a filter, with nothing to train"),
         (("--train", "--model", "noise2void-single"), "2 channels, but noise2void-single is for one"),
         (("--train", "--bin", "2"), "--bin does not go with training"),
         (("--train", "--steps", "0"), "--steps must be at least 1"),
