@@ -12,7 +12,8 @@ path, both less their means; a movie that is refused counts as one that does not
 filter in space and time and WCVD do, puts each frame's noise into its neighbours, where registration finds it again:
 WCVD stands in the table to show that. What no registration can be better than, the Cramér-Rao bound, is noted for each
 kind. Expect at size `cpu` on gold 0.15 px after WCID against the mean of all others, where the other references refuse
-6 of 10 movies; and every movie of Pt refused, whose 256 x 256 pixels hold too few electrons.
+6 of 10 movies. On Pt, whose 256 x 256 pixels hold too few electrons, every movie is refused unless a filter in time has
+mixed its frames.
 
 Reference: Lee et al., Figure S12.
 """
