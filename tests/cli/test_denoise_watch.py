@@ -13,10 +13,12 @@ import jax
 import numpy as np
 import pytest
 
+from stemjax.apply import frame_sources
+from stemjax.apply import watch as watching
+from stemjax.apply.frame_sources import Folder
 from stemjax.apply.inference import denoise_image
 from stemjax.apply.live import LiveMovie, Pace
-from stemjax.cli import denoise_watch, frame_sources, main
-from stemjax.cli.frame_sources import Folder
+from stemjax.cli import denoise_watch, main
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.denoisers.wcvd import WCVD
 from stemjax.models import presets
@@ -251,7 +253,7 @@ def test_a_signal_ends_it_with_the_report(tmp_path, tiny, when, capsys, number, 
 
 
 def test_reports_come_while_it_runs(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(denoise_watch, "REPORT_S", 0.05)
+    monkeypatch.setattr(watching, "REPORT_S", 0.05)
     np.save(tmp_path / "0.npy", MOVIE[0, ..., 0])
     assert watch(tmp_path, model="gaussian") == 0
     told = [line for line in capsys.readouterr().err.splitlines() if "frames/s" in line]

@@ -1,4 +1,4 @@
-"""Where `stemjax denoise --watch` has its frames from: a folder that files come into, or standard input."""
+"""Where frames come from while they are recorded: a folder that files come into, or standard input."""
 
 import os
 import time
@@ -9,6 +9,11 @@ from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 from typing import Any
+
+import numpy as np
+
+from stemjax import files
+from stemjax.files import READABLE, RESULT, natural
 
 LOOK_S = 0.1  # between two looks at the folder
 REST_S = 0.2  # for so long a file must have kept its size and its time of change before it is read
@@ -78,8 +83,6 @@ class Folder:
         if not self.ready:
             time.sleep(LOOK_S)
             return None
-        from stemjax import files
-
         name = self.ready.popleft()
         path = self.folder / name
         read = lambda: files.read_image(path, self.axes, mapped=True)
@@ -107,8 +110,6 @@ class Folder:
         self.pending.pop(arrival.path.name, None)
 
     def _look(self) -> None:
-        from stemjax.files import natural
-
         now, before, found = time.monotonic(), self.looked, {}
         with os.scandir(self.folder) as entries:
             for entry in entries:
@@ -133,14 +134,10 @@ class Folder:
             self.ready.append(name)
 
     def _is_input(self, name: str) -> bool:
-        from stemjax.files import READABLE, RESULT
-
         path = Path(name)
         return path.suffix.lower() in READABLE and not name.startswith(".") and not path.stem.endswith(RESULT)
 
     def _target(self, name: str) -> Path:
-        from stemjax.files import RESULT
-
         return self.out / f"{Path(name).stem}{RESULT}.{self.format}"
 
 
@@ -177,8 +174,6 @@ class StandardInput:
             if array is not None:
                 self.fault = f"standard input: frame {index}: not a sound .npy array ({array}); send numpy.save's bytes"
             return None
-        from stemjax.files import RESULT
-
         path = Path(f"frame_{index:06d}")
         return Arrival(path, self.out / f"{path}{RESULT}.{self.format}", lambda: self._image(path, array), came)
 
@@ -192,8 +187,6 @@ class StandardInput:
         pass
 
     def _image(self, path: Path, array: Any) -> Any:
-        from stemjax import files
-
         try:
             return files.Image(files.arrange(array, self.axes), dtype=str(array.dtype), path=path)
         except ValueError as error:
@@ -212,7 +205,6 @@ class StandardInput:
 
 def _read_array(stream: Any) -> Any:
     """The next .npy array of a stream; None at its end."""
-    import numpy as np
 
     class Whole:
         """The stream, of which a pipe gives less at a time than was asked for."""
