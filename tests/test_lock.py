@@ -1,5 +1,5 @@
-"""What must not change when code moves: the hash of every preset's training, and that of every training that a current
-record names, as its experiment asks for it today.
+"""What must not change when code moves: the hash of every preset's training, the recipe of every data set, and the hash
+of every training that a current record names, as its experiment asks for it today.
 
 A record keeps the hash of its training but not the training. So every experiment is asked what it trains, on data sets
 of the recipe that the record names, in a workspace that trains nothing.
@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 import experiments
+import simulation
 from experiments import zoo
 from experiments.autoencoder import figure_4 as autoencoder_figure_4
 from experiments.sbd import figure_5_1 as sbd_figure_5_1
@@ -22,12 +23,15 @@ from experiments.sbd import figure_5_8 as sbd_figure_5_8
 from experiments.sbd import movie_networks
 from experiments.sbd import table_3_1 as sbd_table_3_1
 from experiments.workspace import Workspace
+from simulation import atoms
 from stemjax import records
-from stemjax.data.datasets import DataSet
+from stemjax.data.datasets import DataSet, recipe_hash
 from stemjax.models import presets
 
 ROOT = Path(__file__).resolve().parent.parent
 PRESETS = ROOT / "tests" / "lock" / "presets.json"
+RECIPES = ROOT / "tests" / "lock" / "recipes.json"
+SIZES = ("smoke", "cpu", "gpu")
 SIZE = "cpu"
 # Movies of every session and split, and frames of each, at size cpu.
 MOVIES = {
@@ -143,8 +147,24 @@ def test_every_preset_trains_what_it_did():
     found = {}
     for name, preset in presets.PRESETS.items():
         if preset.recipe is not None:
-            found[name] = {s: preset.recipe(preset.at(s), s, "0" * 16).hash for s in ("smoke", "cpu", "gpu")}
+            found[name] = {s: preset.recipe(preset.at(s), s, "0" * 16).hash for s in SIZES}
     assert found == json.loads(PRESETS.read_text())
+
+
+def test_every_data_set_has_the_recipe_that_it_had(monkeypatch, tmp_path):
+    """But for the versions of abTEM and ASE, which each recipe has as they are installed."""
+    pytest.importorskip("abtem", reason="the recipes of exit waves need abTEM")
+    found = {}
+    for kind, (module, _, _) in simulation.MAKERS.items():
+        monkeypatch.setattr(f"simulation.{module}.make", lambda out, plan, *_, **__: plan)
+        found[kind] = {size: _recipe(simulation.make_data_set(kind, tmp_path, size)) for size in SIZES}
+    sources = {name: SimpleNamespace(recipe_hash="0" * 16) for name in atoms.SOURCES}
+    found["atoms"] = {size: _recipe(atoms.Stills(plan, sources)) for size, plan in atoms.PLANS.items()}
+    assert found == json.loads(RECIPES.read_text())
+
+
+def _recipe(plan) -> str:
+    return recipe_hash({name: value for name, value in plan.recipe().items() if name != "software"})
 
 
 @pytest.fixture(scope="module")
