@@ -4,7 +4,7 @@ A table of one size is a file ``results/tables/<name>.<size>.md`` to read, with 
 plots, ``results/figures/<name>.<size>.<plot>.png``. (Pictures of images are made by the experiments.)
 """
 
-import re
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from stemjax import records
 from stemjax.data.older_recipes import of_one_recipe, remark
 from stemjax.files import write_whole
+from stemjax.tables import mentions
 from stemjax.tables.table import Table
 
 # The name of an experiment -> what makes a table of its records and their scores.
@@ -21,7 +22,8 @@ TableOf = Callable[[str], Callable[[list[dict], dict[str, list[dict]]], Table] |
 def render(results: str | Path, table_of: TableOf, only: str = "") -> dict[Path, bytes]:
     """Every table and plot that the records in ``results/records`` make, or those of one name: path -> contents.
 
-    The results of the checkout itself are the published ones: size `smoke` has no place there.
+    The results of the checkout itself are the published ones: size `smoke` has no place there, and the README and the
+    docstrings of the experiments quote them.
 
     Parameters
     ----------
@@ -48,10 +50,11 @@ def render(results: str | Path, table_of: TableOf, only: str = "") -> dict[Path,
                 contents[results / "tables" / f"{name}.{size}.csv"] = table.csv().encode()
                 for plot, draw in table.plots.items():
                     contents[results / "figures" / f"{name}.{size}.{plot}.png"] = draw()
-                readme = results.parent / "README.md"
-                text = (contents.get(readme) or readme.read_bytes()).decode() if is_published else ""
-                if f"<!-- table {name}.{size}:" in text:
-                    contents[readme] = _insert(text, f"{name}.{size}", table).encode()
+                if is_published and not only:  # an experiment at work does not edit the code that its records name
+                    readme, source = results.parent / "README.md", Path(inspect.getfile(make))
+                    text = {path: (contents.get(path) or path.read_bytes()).decode() for path in (readme, source)}
+                    contents[readme] = mentions.in_readme(text[readme], f"{name}.{size}", table).encode()
+                    contents[source] = mentions.in_docstring(text[source], size, table).encode()
     return contents
 
 
@@ -67,16 +70,6 @@ def _made(name: str, make: Callable, found: list[dict], scores: dict) -> Table:
         return make(found, scores)
     except (LookupError, ValueError, StopIteration) as error:
         raise ValueError(f"table {name}: {error}; if its experiment was stopped, run it to the end") from error
-
-
-def _insert(text: str, name: str, table: Table) -> str:
-    """The text with a table's first grid between ``<!-- table NAME: COLUMN, ... -->`` and ``<!-- end of table -->``.
-
-    A column is named by the start of its heading; only those named appear.
-    """
-    opening = re.search(rf"<!-- table {re.escape(name)}: (.*?) -->\n", text)
-    end = text.index("<!-- end of table -->", opening.end())
-    return text[: opening.end()] + table.grids[0].select(opening[1].split(", ")).markdown() + text[end:]
 
 
 def write(results: str | Path, table_of: TableOf, only: str = "") -> list[Path]:

@@ -1,0 +1,73 @@
+"""Where a text quotes a table: the figures are filled in from it, so that none is typed by hand.
+
+The README quotes columns, each named by the start of its heading:
+
+    <!-- table NAME.SIZE: COLUMN, COLUMN -->
+    ...
+    <!-- end of table -->
+
+The docstring of an experiment quotes rows, of the first grid with these headings, in a paragraph of its own:
+
+    Expect at size `cpu` (FIRST HEADING, COLUMN): ROW 31.5 [31.2, 31.8]; ROW 28.9 [28.5, 29.3].
+"""
+
+import re
+import textwrap
+
+from stemjax.tables.table import Grid, Table
+
+WIDTH = 120  # of a line of code
+PARAGRAPH = re.compile(
+    r"^Expect at size `(?P<size>\w+)` \((?P<column>.*?)\): (?P<rows>.*?)\.\n(?=\n|\"\"\")", re.MULTILINE | re.DOTALL
+)
+
+
+def in_readme(text: str, name: str, table: Table) -> str:
+    """The README with the table NAME.SIZE, its first grid, where it quotes it; as it is where it does not."""
+    opening = re.search(rf"<!-- table {re.escape(name)}: (.*?) -->\n", text)
+    if opening is None:
+        return text
+    end = text.index("<!-- end of table -->", opening.end())
+    return text[: opening.end()] + table.grids[0].select(opening[1].split(", ")).markdown() + text[end:]
+
+
+def in_docstring(text: str, size: str, table: Table) -> str:
+    """The source of an experiment with the figures of its table of a size, where its docstring quotes them.
+
+    Raises
+    ------
+    ValueError
+        If a paragraph names a column or a row that the table has not, or not once.
+    """
+    return PARAGRAPH.sub(lambda found: _paragraph(found, table) if found["size"] == size else found[0], text)
+
+
+def _paragraph(found: re.Match, table: Table) -> str:
+    column = " ".join(found["column"].split())
+    grid, index = _grid_with(column, table)
+    rows = [_row(" ".join(row.split()), grid, index) for row in found["rows"].split(";")]
+    text = f"Expect at size `{found['size']}` ({column}): {'; '.join(rows)}."
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
+def _grid_with(column: str, table: Table) -> tuple[Grid, int]:
+    """The first grid with "FIRST HEADING, COLUMN", and the number of that column."""
+    headings = [
+        (f"{grid.columns[0]}, {heading}", grid, index)
+        for grid in table.grids
+        for index, heading in enumerate(grid.columns[1:], 1)
+    ]
+    for text, grid, index in headings:
+        if text == column:
+            return grid, index
+    raise ValueError(f"{table.title}: no column {column!r}; there are {'; '.join(text for text, _, _ in headings)}")
+
+
+def _row(quoted: str, grid: Grid, index: int) -> str:
+    """The row's label and figure; `quoted` is the label, with an older figure behind it or without."""
+    named = [row for row in grid.rows if f"{quoted} ".startswith(f"{row[0]} ")]
+    longest = [row for row in named if len(row[0]) == max(len(row[0]) for row in named)]
+    if len(longest) != 1:
+        labels = "; ".join(row[0] for row in grid.rows)
+        raise ValueError(f"{quoted!r} names {len(longest)} rows of {grid.columns[0]!r}; there are {labels}")
+    return f"{longest[0][0]} {longest[0][index]}"
