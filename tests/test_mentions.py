@@ -21,21 +21,21 @@ def docstring(*quoted: str) -> str:
 
 
 def test_a_docstring_has_the_figures_of_its_rows():
-    old = docstring("Expect at size `cpu` (ADF, PSNR [dB]): Noise2Void 1.2 [1.1, 1.3]; Noise2Void, dual.")
-    new = docstring("Expect at size `cpu` (ADF, PSNR [dB]): Noise2Void 30.64; Noise2Void, dual 31.50 [31, 32].")
+    old = docstring("Expect at size `cpu` (ADF, PSNR [dB]): Noise2Void: 1.2 [1.1, 1.3]; Noise2Void, dual.")
+    new = docstring("Expect at size `cpu` (ADF, PSNR [dB]): Noise2Void: 30.64; Noise2Void, dual: 31.50 [31, 32].")
     assert in_docstring(old, "cpu", TABLE) == new == in_docstring(new, "cpu", TABLE)
 
 
 def test_each_paragraph_has_its_own_grid_and_size():
-    gpu = "Expect at size `gpu` (ADF, SSIM): Noise2Void 7."
+    gpu = "Expect at size `gpu` (ADF, SSIM): Noise2Void: 7."
     old = docstring("Expect at size `cpu` (BF, PSNR [dB]): Noise2Void.", gpu)
-    assert in_docstring(old, "cpu", TABLE) == docstring("Expect at size `cpu` (BF, PSNR [dB]): Noise2Void 20.00.", gpu)
+    assert in_docstring(old, "cpu", TABLE) == docstring("Expect at size `cpu` (BF, PSNR [dB]): Noise2Void: 20.00.", gpu)
 
 
 def test_lines_are_broken_at_120_characters_and_read_again():
     rows = "; ".join(["Noise2Void", "Noise2Void, dual"] * 4)
     text = in_docstring(docstring(f"Expect at size `cpu` (ADF, PSNR [dB]): {rows}."), "cpu", TABLE)
-    assert max(map(len, text.splitlines())) <= 120 and text.count("31.50 [31,") == 4
+    assert max(map(len, text.splitlines())) <= 120 and text.count("31.50 [31, 32]") == 4
     assert in_docstring(text, "cpu", TABLE) == text
 
 
@@ -43,7 +43,7 @@ def test_lines_are_broken_at_120_characters_and_read_again():
     "quoted, complaint",
     [
         ("(ADF, NRMSE): Noise2Void", "no column 'ADF, NRMSE'"),
-        ("(ADF, SSIM): Noise2Self 1", "names 0 rows"),
+        ("(ADF, SSIM): Noise2Self: 1", "names 0 rows"),
         ("(BF, PSNR [dB]): Twice", "names 2 rows"),
     ],
 )

@@ -8,7 +8,7 @@ The README quotes columns, each named by the start of its heading:
 
 The docstring of an experiment quotes rows, of the first grid with these headings, in a paragraph of its own:
 
-    Expect at size `cpu` (FIRST HEADING, COLUMN): ROW 31.5 [31.2, 31.8]; ROW 28.9 [28.5, 29.3].
+    Expect at size `cpu` (FIRST HEADING, COLUMN): ROW: 31.5 [31.2, 31.8]; ROW: 28.9 [28.5, 29.3].
 """
 
 import re
@@ -47,7 +47,9 @@ def _paragraph(found: re.Match, table: Table) -> str:
     grid, index = _grid_with(column, table)
     rows = [_row(" ".join(row.split()), grid, index) for row in found["rows"].split(";")]
     text = f"Expect at size `{found['size']}` ({column}): {'; '.join(rows)}."
-    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False) + "\n"
+    whole = re.sub(r"\[.*?\]", lambda interval: interval[0].replace(" ", "\0"), text)  # an interval stays on one line
+    lines = textwrap.wrap(whole, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\0", " ") + "\n"
 
 
 def _grid_with(column: str, table: Table) -> tuple[Grid, int]:
@@ -65,9 +67,9 @@ def _grid_with(column: str, table: Table) -> tuple[Grid, int]:
 
 def _row(quoted: str, grid: Grid, index: int) -> str:
     """The row's label and figure; `quoted` is the label, with an older figure behind it or without."""
-    named = [row for row in grid.rows if f"{quoted} ".startswith(f"{row[0]} ")]
+    named = [row for row in grid.rows if f"{quoted}:".startswith(f"{row[0]}:")]
     longest = [row for row in named if len(row[0]) == max(len(row[0]) for row in named)]
     if len(longest) != 1:
         labels = "; ".join(row[0] for row in grid.rows)
         raise ValueError(f"{quoted!r} names {len(longest)} rows of {grid.columns[0]!r}; there are {labels}")
-    return f"{longest[0][0]} {longest[0][index]}"
+    return f"{longest[0][0]}: {longest[0][index]}"
