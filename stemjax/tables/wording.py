@@ -12,7 +12,7 @@ ENDS = ("", "_low", "_high")
 FITTED = "PSNR, fitted [dB]"
 FITTED_NOTE = (
     "Fitted: after the one gain and offset of each movie that bring it nearest to the noisy frames; a wrong level or "
-    "range costs nothing there. Where a method keeps part of a pixel's own noise (a filter does, also a low-pass filter "
+    "range costs nothing there. Where a method keeps part of a pixel's own noise (as a filter does, or a low-pass one "
     "behind a network), the fit follows that noise and can cost much."
 )
 Estimate = tuple[float, float | None, float | None]  # mean, and the ends of its interval or None
