@@ -70,10 +70,10 @@ def methods(depth: int, width: int, precision: str) -> dict[str, tuple[Callable,
         pairs = zip(variables, (frames[..., :1], frames[..., 1:]), strict=True)
         return jnp.concatenate([single.denoise(known, channel) for known, channel in pairs], -1)
 
-    found = {name: (lambda _, frames, filter=f: filter.denoise({}, frames), []) for name, f in filters.items()}
-    found["Noise2Void, dual"] = (dual.denoise, fresh(dual, seeds[0]))
-    found["Noise2Void, two single"] = (apart, [fresh(single, seeds[1]), fresh(single, seeds[2])])
-    return found
+    functions = {name: (lambda _, frames, filter=f: filter.denoise({}, frames), []) for name, f in filters.items()}
+    functions["Noise2Void, dual"] = (dual.denoise, fresh(dual, seeds[0]))
+    functions["Noise2Void, two single"] = (apart, [fresh(single, seeds[1]), fresh(single, seeds[2])])
+    return functions
 
 
 def measure(name: str, denoise: Callable, variables, frames: jax.Array, repeats: int, seconds: float) -> dict:

@@ -106,20 +106,20 @@ def _page_faults() -> int:
 
 def in_turn(name: str, batch: int, variants: list[str], rounds: int, steps: int) -> dict:
     """One network and batch: what every variant takes, and its ratio to `plain`."""
-    found: dict[str, list[dict]] = {variant: [] for variant in variants}
+    runs: dict[str, list[dict]] = {variant: [] for variant in variants}
     for _ in range(rounds):
         for variant in variants:
             command = [sys.executable, "-m", "benchmarks.train_step", "--one", name, variant, str(batch), str(steps)]
             environment = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
-            found[variant].append(json.loads(done.stdout))
-    norms = [one["norm"] for several in found.values() for one in several]
+            runs[variant].append(json.loads(done.stdout))
+    norms = [one["norm"] for several in runs.values() for one in several]
     if max(norms) - min(norms) > 1e-4 * max(norms):
         raise SystemExit(f"{name}: the norms of the first gradient differ, {min(norms)} to {max(norms)}")
     rows = {
         variant: {figure: round(statistics.median(one[figure] for one in several), 1) for figure in FIGURES}
         | {"compile_s": max(one["compile_s"] for one in several)}  # the first round's: the others find it in the cache
-        for variant, several in found.items()
+        for variant, several in runs.items()
     }
     result = {"network": name, "crops": batch, "variants": rows}
     if "plain" in rows:

@@ -77,7 +77,7 @@ def torch_network(params: dict, kernels: tuple[int, ...], cores: int) -> Callabl
 
 def measure(calls: dict[str, Callable], repeats: int, seconds: float) -> dict[str, list[float]]:
     """Seconds per call of each function, in each repeat, all in turn."""
-    counts, found = {}, {name: [] for name in calls}
+    counts, timings = {}, {name: [] for name in calls}
     for name, call in calls.items():
         start = time.perf_counter()
         call()
@@ -87,8 +87,8 @@ def measure(calls: dict[str, Callable], repeats: int, seconds: float) -> dict[st
             start = time.perf_counter()
             for _ in range(counts[name]):
                 call()
-            found[name].append((time.perf_counter() - start) / counts[name])
-    return found
+            timings[name].append((time.perf_counter() - start) / counts[name])
+    return timings
 
 
 def markdown(result: dict) -> str:
@@ -165,13 +165,13 @@ def main() -> None:
             if pixels in chosen.udvd:
                 calls["udvd"] = lambda x=x: run_udvd(x[:, :5]).block_until_ready()
                 calls["udvd"]()
-            found = measure(calls, chosen.repeats, chosen.seconds)
-            made = {name: (1 if name == "udvd" else frames - 2) * pixels**2 / 1e6 for name in found}  # Mpx per call
-            rate = {name: made[name] / statistics.median(values) for name, values in found.items()}
+            seconds = measure(calls, chosen.repeats, chosen.seconds)
+            made = {name: (1 if name == "udvd" else frames - 2) * pixels**2 / 1e6 for name in seconds}  # Mpx per call
+            rate = {name: made[name] / statistics.median(values) for name, values in seconds.items()}
             row = {
                 "frames": frames,
                 "pixels": pixels,
-                "seconds": {n: [round(s, 6) for s in v] for n, v in found.items()},
+                "seconds": {n: [round(s, 6) for s in v] for n, v in seconds.items()},
             }
             row |= {"mpx_per_s": {name: round(value, 3) for name, value in rate.items()}}
             row["low_pass_per_network"] = round(rate["network"] / rate["low_pass"], 3)

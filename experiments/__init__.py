@@ -2,7 +2,7 @@
 
 A file has a docstring (what it regenerates, the command, the figure to expect), `TIMES` (size -> how long it takes on
 two cores or one GPU, after the zoo where that trains its networks), `run(size, workspace)`, which measures and records,
-and `table(found, scores)`, which says what the records say. One whose networks belong to the zoo also has
+and `table(records, scores)`, which says what the records say. One whose networks belong to the zoo also has
 `networks(size, workspace)`: something to iterate over, that trains each network if it is not trained yet.
 
 A folder's `__init__.py` has what the files of a paper share; so have its modules without a `table`.
@@ -27,7 +27,7 @@ def _modules() -> Iterator[tuple[str, str]]:
     here = Path(__file__).parent
     for paper in (*PAPERS, ""):
         for path in sorted((here / paper).glob("*.py"), key=lambda path: _place(path.stem)):
-            if re.search(r"^def table\(found\b", path.read_text("utf-8"), re.MULTILINE):
+            if re.search(r"^def table\(", path.read_text("utf-8"), re.MULTILINE):
                 parts = [paper, path.stem] if paper else [path.stem]
                 yield "_".join(parts), ".".join(["experiments", *parts])
 

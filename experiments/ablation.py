@@ -46,14 +46,14 @@ def trainings(cells, seeds, size: str, workspace: Workspace, data) -> Iterator[t
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """The networks of one ablation by field of view and parameters, with the plot of PSNR against field of view."""
-    rows = fields.by_field_of_view(gather(found, scores))
+    rows = fields.by_field_of_view(gather(records, scores))
     data = tuple(fields.figures_of(row) for row in rows)
     columns = ("Network", "Parameters", "Field of view [px]", "PSNR [dB], 95 % interval", "SSIM", "Seeds: PSNR [dB]")
     grid = Grid(columns, tuple(fields.printed(figures) for figures in data))
-    title = f"Ablation at size {found[0]['size']}"
-    return Table(title, fields.conditions_of(found), (grid,), fields.notes_of(rows), data, _plots(rows))
+    title = f"Ablation at size {records[0]['size']}"
+    return Table(title, fields.conditions_of(records), (grid,), fields.notes_of(rows), data, _plots(rows))
 
 
 def _plots(rows: list[Row]) -> dict:

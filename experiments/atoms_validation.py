@@ -81,7 +81,7 @@ def validate(data: datasets.DataSet, denoise: Callable, kind: str, counts: float
     )
 
 
-def table(cells: list[Cell]) -> str:
+def as_markdown(cells: list[Cell]) -> str:
     """The scores as text, a line for each kind and dose, and the means over kinds for each dose."""
     head = "kind             counts  noisy  Gaussian (sigma)  best of each  network | gain over: Gaussian  best | worst"
     lines = [head + " image over: noisy  Gaussian"]
@@ -124,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
     cells = [validate(data, denoise, kind, dose, chosen.split, chosen.images) for kind in kinds for dose in DOSES]
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(cell) for cell in cells], indent=1) + "\n")
-    print(table(cells))
+    print(as_markdown(cells))
     return 0
 
 

@@ -59,7 +59,7 @@ def convert(record: dict, rows: list[dict], clean: Sequence[np.ndarray], imaging
     ValueError
         If what stood there before is not the error over the range of these images.
     """
-    units, found = np.array([row["unit"] for row in rows]), []
+    units, converted = np.array([row["unit"] for row in rows]), []
     each = contracts(imaging.contract(bool(record["denoiser"])), clean, units)
     for row, image, contract in zip(rows, clean, each, strict=True):
         new = {}
@@ -74,8 +74,8 @@ def convert(record: dict, rows: list[dict], clean: Sequence[np.ndarray], imaging
                     f"range of this clean image, {error / before:.6f}"
                 )
             new[f"{start}nrmse"] = float(error / np.sqrt(np.mean(true**2, dtype=float)))
-        found.append(row | {"nrmse": float(np.mean(list(new.values())))} | new)
-    return found
+        converted.append(row | {"nrmse": float(np.mean(list(new.values())))} | new)
+    return converted
 
 
 # ---------------------------------------------------------------------------------------------------- clean images
@@ -150,11 +150,11 @@ def run(workspace: Workspace, only: str = "") -> dict[str, int]:
         first, place = pairs[0][0], "{name} {recipe_hash}".format(**pairs[0][0]["data_set"])
         try:
             clean, imaging = clean_of(*pairs[0], workspace)
-            found = [(record, convert(record, rows, clean, imaging)) for record, rows in pairs]
+            converted = [(record, convert(record, rows, clean, imaging)) for record, rows in pairs]
         except (OSError, ValueError) as error:
             print(f"{place}: {len(pairs)} records left as they are, {first['experiment']}: {error}", flush=True)
             continue
-        records.append_all(folder, [(records.derived_record(record, rows, HOW), rows) for record, rows in found])
+        records.append_all(folder, [(records.derived_record(record, rows, HOW), rows) for record, rows in converted])
         counts[place] += len(pairs)
         print(f"{place}: {len(pairs)} converted, {', '.join({r['experiment']: 0 for r, _ in pairs})}", flush=True)
     return dict(counts)

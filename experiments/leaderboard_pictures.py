@@ -46,9 +46,9 @@ def run(size: str, workspace: Workspace, again: bool = False) -> None:
     before = _load(listing)
     kept = [one for one in before if one["size"] != size]
     every = records.load(workspace.results / "records")
-    found, origins = records.current(every), records.origins(every)
+    current, origins = records.current(every), records.origins(every)
     definition = benchmark.read(workspace.results)
-    candidates = competing(definition, found)
+    candidates = competing(definition, current)
     values = records.load_scores(workspace.results / "records", candidates)
     made = []
     for ranking in rankings(definition, [one for one in candidates if not records.is_submission(one)], values):
@@ -67,8 +67,8 @@ def _unchanged(before: list[dict], ranking: Ranking, origins: dict[str, str]) ->
     """The set that was made of the very records of a ranking, or of those that they were derived from."""
     place = (ranking.track.id, ranking.board.id, ranking.size)
     wanted = {None, *(origins[entry.records[0]["id"]] for entry in ranking.entries)}
-    found = (one for one in before if (one["track"], one["board"], one["size"]) == place)
-    return next((one for one in found if {origins.get(row["record"]) for row in one["rows"]} == wanted), None)
+    drawn = (one for one in before if (one["track"], one["board"], one["size"]) == place)
+    return next((one for one in drawn if {origins.get(row["record"]) for row in one["rows"]} == wanted), None)
 
 
 def _set(ranking: Ranking, values: dict, workspace: Workspace) -> dict:
@@ -89,13 +89,13 @@ def _set(ranking: Ranking, values: dict, workspace: Workspace) -> dict:
     for number, (entry, frames) in enumerate(_denoised(ranking, part, workspace)):
         record = entry.records[0]
         stored = next(row for row in values[record["id"]] if row["image"] == name)[ranking.score]
-        found = scores(frames, part, clamp=bool(record["denoiser"]))[place][ranking.score]
-        if abs(found - stored) > TOLERANCE_DB:
-            text = f"{found:.3f} dB here and {stored:.3f} dB in record {record['id'][:16]}"
+        score = scores(frames, part, clamp=bool(record["denoiser"]))[place][ranking.score]
+        if abs(score - stored) > TOLERANCE_DB:
+            text = f"{score:.3f} dB here and {stored:.3f} dB in record {record['id'][:16]}"
             raise ValueError(f"{entry.method}: {text}; its picture would not be that of the record")
         image = frames[place][crop][..., channel]
         rows.append(_row(folder, f"{stem}-{number:02d}", entry.method, record["id"], stored, image, clean[crop], shown))
-        print(f"{stem:24s} {entry.method:32s} {found:6.2f} dB", flush=True)
+        print(f"{stem:24s} {entry.method:32s} {score:6.2f} dB", flush=True)
     pixels = clean[crop].shape[0]
     return {
         "track": ranking.track.id,

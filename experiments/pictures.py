@@ -12,12 +12,12 @@ def panels(test: ImageSet, denoised: dict[str, np.ndarray], channel: int = 0) ->
     index, name = test.images.typical, test.imaging.channels[channel]
     clean = test.clean[index, ..., channel]
     contract = contracts(test.imaging.contract(), test.clean, test.images.unit)[index]
-    found = [Panel("Clean", displayed(clean, name))]
+    panels = [Panel("Clean", displayed(clean, name))]
     for label, frames in denoised.items():
         image = frames[index, ..., channel]
         psnr_db = score(clean, image, **contract)["psnr_db"]
-        found.append(Panel(label, displayed(image, name), psnr_db, is_noisy=label == "Noisy"))
-    return found
+        panels.append(Panel(label, displayed(image, name), psnr_db, is_noisy=label == "Noisy"))
+    return panels
 
 
 def displayed(image: np.ndarray, channel: str) -> np.ndarray:

@@ -103,10 +103,10 @@ def _add_shipped(rows: Recorder) -> None:
 
 def _longer() -> str:
     """What the published records of the longer sizes say."""
-    found = records.current(records.load("results/records")) if Path("results/records").is_dir() else []
+    published = records.current(records.load("results/records")) if Path("results/records").is_dir() else []
     reached = [
         record
-        for record in found
+        for record in published
         if (record["experiment"], record["method"], record["size"]) == ("sbd_table_5_1", "SBD + UNet", "cpu")
     ]
     if not reached:
@@ -126,9 +126,9 @@ SHIPPED_NOTE = (
 )
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Methods by falling PSNR, with the value of each test structure: they are too few for intervals or ranks."""
-    rows = sorted(gather(found, scores).values(), key=lambda row: -row.mean("psnr_db"))
+    rows = sorted(gather(records, scores).values(), key=lambda row: -row.mean("psnr_db"))
     data = []
     for row in rows:
         parameters = row.records[0]["parameters"]
@@ -147,7 +147,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         )
         for figures in data
     )
-    first = found[0]
+    first = records[0]
     caption = (
         f"{first['images']} images of {len(first['units'])} structures that no network was trained on, "
         f"{first['imaging']['counts']:g} electrons per pixel of {first['imaging']['sampling']:g} Å; the last columns "

@@ -49,8 +49,8 @@ class Recorder:
 
         `extra` holds further scores of each image.
         """
-        found = scores(denoised, self.test, clamp=not is_raw)
-        found = [row | more for row, more in zip(found, extra or [{}] * len(found), strict=True)]
+        of_images = scores(denoised, self.test, clamp=not is_raw)
+        of_images = [row | more for row, more in zip(of_images, extra or [{}] * len(of_images), strict=True)]
         record = records.new_record(
             experiment=self.workspace.experiment,
             method=method,
@@ -59,13 +59,13 @@ class Recorder:
             imaging=self.test.imaging,
             protocol=self.test.imaging.protocol,
             size=self.size,
-            scores=found,
+            scores=of_images,
             **facts,
         )
-        records.append(self.workspace.results / "records", record, found)
+        records.append(self.workspace.results / "records", record, of_images)
         print(f"{method:32s} {record['scores']['psnr_db']:6.2f} dB  SSIM {record['scores']['ssim']:.3f}", flush=True)
         if method not in self.panels:
-            image, psnr_db = denoised[self.test.images.typical][..., 0], found[self.test.images.typical]["psnr_db"]
+            image, psnr_db = denoised[self.test.images.typical][..., 0], of_images[self.test.images.typical]["psnr_db"]
             self.panels[method] = figures.Panel(method, image, psnr_db, is_noisy=is_raw)
         if facts.get("learning_curve"):
             self.curves.setdefault(method, []).append(facts["learning_curve"])

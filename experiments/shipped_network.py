@@ -49,12 +49,12 @@ def run(size: str, workspace: Workspace) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """The network that ships with stemjax, a filter and the constant."""
-    rows = fields.by_field_of_view(gather(found, scores))
+    rows = fields.by_field_of_view(gather(records, scores))
     data = tuple(fields.figures_of(row) for row in rows)
     columns = ("Method", "Parameters", "Field of view [px]", "PSNR [dB], 95 % interval", "SSIM")
     grid = Grid(columns, tuple(fields.printed(figures)[: len(columns)] for figures in data))
     notes = ("The filter is tuned on the validation structures. Means over structures.",)
-    title = f"The network that ships with stemjax, at size {found[0]['size']}"
-    return Table(title, fields.conditions_of(found), (grid,), notes, data)
+    title = f"The network that ships with stemjax, at size {records[0]['size']}"
+    return Table(title, fields.conditions_of(records), (grid,), notes, data)

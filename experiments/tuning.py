@@ -46,9 +46,9 @@ def tune_run(method: str, run: Run, search: Search | None, workspace: Workspace,
     tuning, finalists, scores = {}, [], []
     for batch in search.batches:
         short = [_resized(run, batch, rate, search.short_crops) for rate in search.learning_rates]
-        found = [_validated(candidate, f"{method}, short", workspace, data) for candidate in short]
-        best = int(np.argmax(found))
-        tuning[f"learning rate at batches of {batch}"] = _tried(search.learning_rates, found, best)
+        psnr_db = [_validated(candidate, f"{method}, short", workspace, data) for candidate in short]
+        best = int(np.argmax(psnr_db))
+        tuning[f"learning rate at batches of {batch}"] = _tried(search.learning_rates, psnr_db, best)
         finalists.append(_resized(run, batch, search.learning_rates[best], run.steps * run.crops.count))
         scores.append(_validated(finalists[-1], method, workspace, data))
     best = int(np.argmax(scores))

@@ -61,8 +61,8 @@ def ship_run(name: str, folder: Path) -> None:
         If the run is not a training of that preset.
     """
     run, variables, info = load_run(folder)
-    found = presets.find_preset(name)
-    if run.denoiser not in (found.denoiser, found.cpu):
+    preset = presets.find_preset(name)
+    if run.denoiser not in (preset.denoiser, preset.cpu):
         raise ValueError(f"{folder}: a training of another method than {name}")
     about = {
         "run": run.hash,
@@ -70,7 +70,7 @@ def ship_run(name: str, folder: Path) -> None:
         "step": info["step"],
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables["params"])),
         "validation_psnr_db": round(info["validation_psnr_db"], 3),
-        "data_set": {"name": presets.LEARNS_FROM[found.recipe], "recipe_hash": run.recipe_hash},
+        "data_set": {"name": presets.LEARNS_FROM[preset.recipe], "recipe_hash": run.recipe_hash},
         "imaging": {key: getattr(run.imaging, key) for key in ("sampling", "counts") if hasattr(run.imaging, key)},
         "training": to_config(run),
     }

@@ -273,8 +273,8 @@ def scanned_image(adatoms, stem: Stem, cells: tuple[int, int], aberrations: Aber
         slices = potential(graphene(cells, adatoms), stem, cells)
         for column in range(nx):
             scan = abtem.CustomScan(np.column_stack([np.full(ny, extent[0] * column / nx), y]))
-            found = beam.build(scan=scan, lazy=False).multislice(slices, detectors=detectors)
-            columns.append([np.asarray(measured.array) for measured in found])
+            images = beam.build(scan=scan, lazy=False).multislice(slices, detectors=detectors)
+            columns.append([np.asarray(measured.array) for measured in images])
             if progress:
                 progress(column + 1)
         vacuum = float(detectors[1].detect(beam.build(lazy=False)).array)

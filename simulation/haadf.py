@@ -110,8 +110,8 @@ def scattered(atoms, haadf: Haadf, slices: tuple[float, ...], positions: np.ndar
         ).build(lazy=False)
         beam = abtem.Probe(haadf.semiangle, gpts=points, extent=side, energy=haadf.energy)
         waves = beam.build(scan=abtem.CustomScan(positions), lazy=False)
-        found = waves.multislice(potential, detectors=abtem.AnnularDetector(*haadf.detector))
-        return np.asarray(found.array, np.float64).reshape(-1, len(positions))
+        signal = waves.multislice(potential, detectors=abtem.AnnularDetector(*haadf.detector))
+        return np.asarray(signal.array, np.float64).reshape(-1, len(positions))
 
 
 def column_profiles(haadf: Haadf) -> np.ndarray:

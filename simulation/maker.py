@@ -192,10 +192,10 @@ def _refuse_other_recipe(out: Path, identity: str) -> None:
         If a manifest or a marker is of another.
     """
     for path in [out / "manifest.json", *sorted(out.glob("markers/*.json"))]:
-        found = _read_json(path).get("recipe_hash", identity)
-        if found != identity:
+        recipe = _read_json(path).get("recipe_hash", identity)
+        if recipe != identity:
             fix = "choose another folder or delete this one"
-            raise ValueError(f"{out}: holds data of another recipe ({found}, not {identity}); {fix}")
+            raise ValueError(f"{out}: holds data of another recipe ({recipe}, not {identity}); {fix}")
 
 
 def _read_json(path: Path) -> dict:

@@ -110,13 +110,13 @@ def erode(model, states: int, tilt: tuple[float, float], cell: float, box, gener
     """
     chain, (first, last) = [model], np.asarray(box)
     while len(chain) < states:
-        found = places(chain[-1], tilt, cell)
-        tree = cKDTree(list(found.values()))
+        columns = places(chain[-1], tilt, cell)
+        tree = cKDTree(list(columns.values()))
         nearest = tree.query(tree.data, k=2)[0][:, 1].min()
         neighbours = tree.query_ball_point(tree.data, REACH * nearest, return_length=True) - 1
         seen = {
             site: count
-            for (site, place), count in zip(found.items(), neighbours.tolist(), strict=True)
+            for (site, place), count in zip(columns.items(), neighbours.tolist(), strict=True)
             if (first < place).all() and (place < last).all()
         }
         if min(seen.values(), default=FULL) == FULL:

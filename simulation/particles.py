@@ -50,8 +50,8 @@ class OnCeria:
         return replace(self, structure=replace(self.structure, kept=kept))
 
     def facts(self) -> dict:
-        found = self.structure
-        return {"particle": found.particle, "support": found.support, "thickness_angstrom": found.thickness}
+        structure = self.structure
+        return {"particle": structure.particle, "support": structure.support, "thickness_angstrom": structure.thickness}
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def level(path: Path, root: Path) -> int:
     """Of a file of experiments: 0 what all share, 1 what a paper's tables share, 2 a table, 3 what uses tables."""
     if module_of(path, root) == CONVERTER:
         return 3
-    if re.search(r"^def table\(found\b", path.read_text("utf-8"), re.MULTILINE):
+    if re.search(r"^def table\(", path.read_text("utf-8"), re.MULTILINE):
         return 2
     return int(path.parent.name != "experiments")
 

@@ -71,14 +71,14 @@ def record_rows(
 
 def panels(test: ImageSet, shown: dict[str, np.ndarray], rows: Iterable[int]) -> dict[str, list[Panel]]:
     """Some images, clean and as every method has them, each with its PSNR: rows of a montage. Colours turn grey."""
-    found = {}
+    montage = {}
     for row in rows:
         clean = test.clean[row]
-        found[test.name[row]] = [Panel("Clean", clean.mean(-1))]
+        montage[test.name[row]] = [Panel("Clean", clean.mean(-1))]
         for label, images in shown.items():
             psnr_db = score(clean, images[row], **test.imaging.contract())["psnr_db"]
-            found[test.name[row]].append(Panel(label, images[row].mean(-1), psnr_db, is_noisy=label == NOISY))
-    return found
+            montage[test.name[row]].append(Panel(label, images[row].mean(-1), psnr_db, is_noisy=label == NOISY))
+    return montage
 
 
 # ---------------------------------------------------------------------------------------------------- the table
@@ -114,14 +114,14 @@ def grid_of(heading: str, rows: dict[str, Row], chosen: list[dict]) -> Grid:
 
 def gates(rows: dict[str, Row], networks: tuple[str, ...], where: str = "") -> list[str]:
     """Which networks do not pass the gate: better than the noisy images and than their means."""
-    found = []
+    failures = []
     for name in networks:
         lowest = min(rows[name].seed_means)
         if under := [bar for bar in BARS if lowest <= rows[bar].mean("psnr_db")]:
-            found.append(
+            failures.append(
                 f"{where}{name} fails the gate: its lowest seed ({lowest:.2f} dB) is not above {' and '.join(under)}."
             )
-    return found
+    return failures
 
 
 def bottleneck(rows: list[Row], kind: str) -> list[str]:

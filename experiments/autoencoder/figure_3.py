@@ -53,7 +53,7 @@ def networks(size: str, workspace: Workspace) -> Iterator[Method]:
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """The autoencoder by the channels of its bottleneck."""
     notes = (
         "The paper, in pictures: more channels converge faster and draw finer detail.",
@@ -61,4 +61,4 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "place of the paper's epochs.",
         "From which response on a maximum is an atom is decided on validation movies of the same film.",
     )
-    return film_table("Figure 3", SOURCE, found, scores, "film", very_noisy.FILMS, notes)
+    return film_table("Figure 3", SOURCE, records, scores, "film", very_noisy.FILMS, notes)

@@ -84,12 +84,12 @@ def networks(size: str, workspace: Workspace) -> dict[str, list[Trained]]:
     """Every seed of every network, trained first if it is not: label -> seeds."""
     data = glyphs_of_size(size, workspace.font)
     runs = _runs(size, data)
-    found: dict[str, list[Trained]] = {label: [] for label in runs}
+    trained: dict[str, list[Trained]] = {label: [] for label in runs}
     for seed in SEEDS[size]:
         for label, first in runs.items():
             run = replace(first, seed=seed)
-            found[label].append(Trained(run, *workspace.trained(run, data, f"{label}, seed {seed}")))
-    return found
+            trained[label].append(Trained(run, *workspace.trained(run, data, f"{label}, seed {seed}")))
+    return trained
 
 
 def _runs(size: str, data: Photographs) -> dict[str, Run]:
@@ -114,11 +114,11 @@ WITHOUT_HEADS = "Autoencoder, one head"
 ORDER = (*BARS, "Gaussian, tuned", BLIND, WITHOUT_HEADS, NETWORK)
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """The rows on characters, then those on strokes; the convergence of the networks as a plot."""
     parts = {}
     for pictures in PICTURES:
-        chosen = [record for record in found if record["conditions"]["pictures"] == pictures]
+        chosen = [record for record in records if record["conditions"]["pictures"] == pictures]
         rows = gather(chosen, scores)
         parts[pictures] = {name: rows[name] for name in ORDER}
     data = tuple(
@@ -144,7 +144,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         *_training_notes(parts["characters"]),
         f"Strokes: {len(parts['strokes'][NETWORK].units)} draws of the noise on one picture, hence no interval.",
     )
-    title = wording.title("Figures 4 and 5", AUTHORS, found)
+    title = wording.title("Figures 4 and 5", AUTHORS, records)
     plots = {"convergence": lambda: _convergence(parts["characters"])}
     return Table(title, caption, grids, notes, data, plots)
 
@@ -152,22 +152,22 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
 def _verdicts(parts: dict[str, dict[str, Row]]) -> list[str]:
     """Whether each network passes the gate, and whether the paper's three findings show."""
     characters, strokes = parts["characters"], parts["strokes"]
-    found = gates(characters, (BLIND, WITHOUT_HEADS, NETWORK))
+    verdicts = gates(characters, (BLIND, WITHOUT_HEADS, NETWORK))
     for other, claim in ((BLIND, "on characters"), (WITHOUT_HEADS, "trained as long")):
-        found.append(f"{NETWORK} against {other}, {claim}: {_ahead(characters[NETWORK], characters[other])}.")
+        verdicts.append(f"{NETWORK} against {other}, {claim}: {_ahead(characters[NETWORK], characters[other])}.")
     loss = {name: characters[name].mean("psnr_db") - strokes[name].mean("psnr_db") for name in (NETWORK, BLIND)}
-    found.append(
+    verdicts.append(
         f"From characters to strokes {NETWORK} loses {loss[NETWORK]:.2f} dB, {BLIND} {loss[BLIND]:.2f} dB; on strokes "
         f"{NETWORK} has {strokes[NETWORK].mean('psnr_db'):.2f} dB, {BLIND} {strokes[BLIND].mean('psnr_db'):.2f} dB."
     )
-    return found
+    return verdicts
 
 
 def _ahead(one: Row, other: Row) -> str:
-    found = bootstrap.difference(one.psnr_db, other.psnr_db, one.units)
-    if found is None:
+    interval = bootstrap.difference(one.psnr_db, other.psnr_db, one.units)
+    if interval is None:
         return f"{one.mean('psnr_db') - other.mean('psnr_db'):+.2f} dB (too few characters for an interval)"
-    return f"{found[0]:+.2f} [{found[1]:+.2f}, {found[2]:+.2f}] dB"
+    return f"{interval[0]:+.2f} [{interval[1]:+.2f}, {interval[2]:+.2f}] dB"
 
 
 def _training_notes(rows: dict[str, Row]) -> list[str]:

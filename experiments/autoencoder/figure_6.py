@@ -147,22 +147,22 @@ def _unscored(data: ImagePairs, networks: list[Method], size: str) -> dict[str, 
     images = data.images("test", IMAGES[size])
     noisy, names = read_images(data.noisy, images)[:SHOWN], data.names(images)[:SHOWN]
     label = f"{NOISY}, own grey scale"
-    found = {n: [Panel(label, i.mean(-1), is_noisy=True)] for n, i in zip(names, noisy, strict=True)}
+    panels = {n: [Panel(label, i.mean(-1), is_noisy=True)] for n, i in zip(names, noisy, strict=True)}
     for method in networks:
         for name, image in zip(names, denoise_image(method.denoiser, method.variables, noisy), strict=True):
-            found[name].append(Panel(method.label, image.mean(-1)))
-    return found
+            panels[name].append(Panel(method.label, image.mean(-1)))
+    return panels
 
 
 # ---------------------------------------------------------------------------------------------------- the table
 ON_IMAGES = (*BARS, "Gaussian, tuned", "Noise2Void", NETWORK)
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Every folder of pairs that was given."""
-    folders, parts = dict.fromkeys(record["conditions"]["folder"] for record in found), {}
+    folders, parts = dict.fromkeys(record["conditions"]["folder"] for record in records), {}
     for folder in folders:
-        rows = gather([record for record in found if record["conditions"]["folder"] == folder], scores)
+        rows = gather([record for record in records if record["conditions"]["folder"] == folder], scores)
         parts[folder] = {name: rows[name] for name in ON_IMAGES}
     data = tuple(
         {"folder": folder} | figures_of(row, rows[NETWORK]) for folder, rows in parts.items() for row in rows.values()
@@ -194,5 +194,5 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         *bottleneck([rows[NETWORK] for rows in parts.values()], "default"),
         "The networks saw equally many crops, one seed each: it does not show the spread of trainings.",
     )
-    title = f"Figure 6 of {AUTHORS}, on images that were given, at size {found[0]['size']}"
+    title = f"Figure 6 of {AUTHORS}, on images that were given, at size {records[0]['size']}"
     return Table(title, caption, grids, notes, data)

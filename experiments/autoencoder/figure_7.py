@@ -92,11 +92,11 @@ def scenes(size: str, workspace: Workspace) -> dict[str, tuple]:
 
 def _of_scene(size: str, workspace: Workspace, data, imaging, session: str, changes: dict) -> Iterator[Method]:
     """The network of every size of crop; at the standard one, of atoms, it is that of 64 channels in Figure 3."""
-    found = presets.find_preset("autoencoder")
+    preset = presets.find_preset("autoencoder")
     for crops in CROPS[size]:
         label = f"Autoencoder, crops of {crops.size} px"
-        run = found.recipe(
-            found.at(size),
+        run = preset.recipe(
+            preset.at(size),
             size,
             data.recipe_hash,
             imaging=imaging,
@@ -108,11 +108,11 @@ def _of_scene(size: str, workspace: Workspace, data, imaging, session: str, chan
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """The autoencoder by the size of the crops that it learns from, on a lattice and on atoms."""
     scenes_shown = {"lattice": "Distorted lattice", "atoms": "Atoms and clusters, 20 nm of carbon"}
     notes = (
         "As many pixels are seen in every training, so that larger crops come in smaller batches.",
         "The paper, in pictures: the long range of a lattice wants large crops, neighbouring atoms want small ones.",
     )
-    return film_table("Figures 7 and 8", SOURCE, found, scores, "scene", scenes_shown, notes)
+    return film_table("Figures 7 and 8", SOURCE, records, scores, "scene", scenes_shown, notes)

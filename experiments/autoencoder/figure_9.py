@@ -58,7 +58,7 @@ def run(size: str, workspace: Workspace) -> None:
 def _recalls(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best: float) -> list[dict]:
     """Of every frame: how many of its single atoms are found, near clusters and far from them."""
     truth, sampling = very_noisy.atoms(data, test), data.manifest["frame"]["sampling_angstrom"]
-    found = []
+    rows = []
     candidates = very_noisy.candidates(denoised, truth, sampling)
     for (singles, columns), (places, response) in zip(truth, candidates, strict=True):
         hit = np.zeros(len(singles), bool)
@@ -69,8 +69,8 @@ def _recalls(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best:
         for name, (nearest, farthest) in RANGES.items():
             of = counted & (distance >= nearest) & (distance < farthest)
             scores |= {name: float(hit[of].mean()) if of.any() else 0.0, f"{name}_count": float(of.sum())}
-        found.append(scores)
-    return found
+        rows.append(scores)
+    return rows
 
 
 def _draw(shown: dict[str, np.ndarray], data: datasets.DataSet, test: ImageSet, path) -> None:
@@ -109,10 +109,10 @@ def _draw(shown: dict[str, np.ndarray], data: datasets.DataSet, test: ImageSet, 
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Single atoms beside clusters and far from them."""
     notes = (
         "Near: the recall of single atoms 2.5 to 6 Å from the next column of a cluster; far: of those 10 Å or "
         "more from it. Frames without such atoms are left out of either.",
     )
-    return film_table("Figures 9 and 10", SOURCE, found, scores, "film", very_noisy.FILMS, notes)
+    return film_table("Figures 9 and 10", SOURCE, records, scores, "film", very_noisy.FILMS, notes)

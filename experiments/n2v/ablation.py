@@ -103,9 +103,9 @@ PAPER_ORDER = {
 }
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Every variant against the standard network of the size, with the paper's order beside it."""
-    rows = gather(found, scores)
+    rows = gather(records, scores)
     standard = rows["Standard"]
     order = _in_order(rows)
     data = tuple(_variant(row, standard) for row in order)
@@ -128,8 +128,8 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     if any(line["field_of_view_px"] != "" and line["field_of_view_px"] > crop for line in data):
         notes.append(f"Fields of view above the {crop} px of the crops cannot show what they are worth here.")
     return Table(
-        f"Ablations of {SOURCE}, section 2.1.2, at size {found[0]['size']}",
-        ablation_caption(found),
+        f"Ablations of {SOURCE}, section 2.1.2, at size {records[0]['size']}",
+        ablation_caption(records),
         (grid,),
         tuple(notes),
         data,

@@ -73,13 +73,13 @@ def _panel(label: str, frames: np.ndarray, threshold: float | None, rows: Record
     """The frame that is shown, with what was found in it; no threshold: with all adatoms."""
     index, sampling = rows.test.images.typical, rows.test.imaging.sampling
     frame, truth = frames[index, ..., 0], truths[index]
-    found, note = truth, "true positions"
+    adatoms, note = truth, "true positions"
     if threshold is not None:
         places, response = FINDER.find(frame, sampling)
-        found = places[response >= threshold]
-    pairs = match(truth, found, TOLERANCE)
+        adatoms = places[response >= threshold]
+    pairs = match(truth, adatoms, TOLERANCE)
     right, missed = truth[pairs[:, 0]], np.delete(truth, pairs[:, 0], axis=0)
-    wrong = np.delete(found, pairs[:, 1], axis=0)
+    wrong = np.delete(adatoms, pairs[:, 1], axis=0)
     # What is counted: see `compare_adatoms`.
     right, wrong, missed = (p[inside(p, frame.shape, sampling, MARGIN)] for p in (right, wrong, missed))
     if threshold is not None:
@@ -90,7 +90,7 @@ def _panel(label: str, frames: np.ndarray, threshold: float | None, rows: Record
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Adatoms found: precision, recall and F1."""
     names = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
     columns = [Column(f"adatom_{name}", heading, ".3f") for name, heading in names.items()]
@@ -100,14 +100,14 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "2 Å at the edges do not count. Every method has its own threshold, of the best F1 on validation movies.",
         "The filter is matched to an adatom, so it denoises too: what it finds in noisy frames is the bar.",
         f"The paper counts {PUBLISHED['figure_1_more_adatoms_percent']} % more adatoms after denoising a recording, "
-        f"whose true ones it does not know. Here {NETWORK} finds of the true ones {_more_found(found, scores)}.",
+        f"whose true ones it does not know. Here {NETWORK} finds of the true ones {_more_found(records, scores)}.",
     )
-    return score_table("Figure 1b", found, scores, [("", columns)], notes)
+    return score_table("Figure 1b", records, scores, [("", columns)], notes)
 
 
-def _more_found(found: list[dict], scores: dict) -> str:
+def _more_found(records: list[dict], scores: dict) -> str:
     """How many more adatoms than in the noisy frames the network finds, by noise level, in words."""
-    levels = sorted(by_conditions(found, scores, "input_psnr_db").items(), reverse=True)
+    levels = sorted(by_conditions(records, scores, "input_psnr_db").items(), reverse=True)
     recalls = {level: [rows[name].mean("adatom_recall") for name in (NETWORK, "Noisy")] for (level,), rows in levels}
     return " and ".join(
         f"{100 * (after / before - 1):+.0f} % at {level:g} dB" if before else f"more than none at {level:g} dB"

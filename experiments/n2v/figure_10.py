@@ -92,9 +92,9 @@ def training_movies(data: datasets.DataSet) -> int:
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """One grid per noise level: every network on the test movies of session b, beside the one that saw all of b."""
-    parts = {level: rows for (level,), rows in sorted(by_conditions(found, scores, "input_psnr_db").items())}
+    parts = {level: rows for (level,), rows in sorted(by_conditions(records, scores, "input_psnr_db").items())}
     data = tuple(
         {"input_psnr_db": level, "method": name} | _figures(rows[name], rows[FRESH])
         for level, rows in parts.items()
@@ -118,7 +118,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "from; the first, of the least loss on validation movies of a.",
         "The paper, by profiles in recordings: the old network serves a new recording, retraining is not required.",
     )
-    title = wording.title("Figure 10", SOURCE, found)
+    title = wording.title("Figure 10", SOURCE, records)
     return Table(title, caption, tuple(grids), notes, data)
 
 
@@ -127,10 +127,10 @@ def _figures(row: Row, reference: Row) -> dict:
     figures = {}
     for channel in CHANNELS:
         psnr, all_of_b = (r.scores[f"{channel}_psnr_db"] for r in (row, reference))
-        found = {"psnr_db": estimate(psnr, row.units)}
+        estimates = {"psnr_db": estimate(psnr, row.units)}
         if row is not reference:
-            found["above_db"] = estimate(psnr - all_of_b, row.units)
-        for name, values in found.items():
+            estimates["above_db"] = estimate(psnr - all_of_b, row.units)
+        for name, values in estimates.items():
             figures |= wording.with_ends(f"{channel}_{name}", values)
         figures[f"{channel}_ssim"] = round(row.mean(f"{channel}_ssim"), 6)
     return figures | {"movies": len(set(row.units)), "records": wording.record_ids(row.records)}

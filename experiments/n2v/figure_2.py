@@ -128,11 +128,11 @@ def _multiples(pitch: int) -> np.ndarray:
     return np.indices((pitch, pitch)).reshape(2, -1).T / pitch
 
 
-def _record_clean(rows: Recorder, found: list[dict], conditions: dict) -> None:
+def _record_clean(rows: Recorder, spectra: list[dict], conditions: dict) -> None:
     """The clean frames have no PSNR, but a spectrum to compare with."""
     test = rows.test
     named = zip(test.name, test.images.unit, strict=True)
-    scores = [{"image": name, "unit": str(unit)} | row for (name, unit), row in zip(named, found, strict=True)]
+    scores = [{"image": name, "unit": str(unit)} | row for (name, unit), row in zip(named, spectra, strict=True)]
     record = records.new_record(
         experiment=rows.workspace.experiment,
         method="Clean",
@@ -156,7 +156,7 @@ def pictures(shown: dict[str, np.ndarray], test: ImageSet) -> dict[str, list[Pan
     height, width = test.clean.shape[1:3]
     top, left = (height - ENLARGED) // 2, (width - ENLARGED) // 2
     reach = 1 + 2 * (width // 100)
-    movie, found = one_movie(test), {}
+    movie, panels = one_movie(test), {}
     for number, channel in enumerate(test.imaging.channels):
         noise = np.var(test.noisy[movie, ..., number] - test.clean[movie, ..., number])
         frames, spectra = [], []
@@ -167,8 +167,8 @@ def pictures(shown: dict[str, np.ndarray], test: ImageSet) -> dict[str, list[Pan
             power = np.mean([power_spectrum(plane) for plane in planes], axis=0)
             power = maximum_filter(np.roll(power, (height // 4, width // 4), (0, 1)), reach, mode="wrap")
             spectra.append(Panel(label, 10 * np.log10(np.maximum(power / noise, 10 ** (DEEPEST_DB / 10)))))
-        found |= {f"{channel.upper()}, enlarged": frames, f"{channel.upper()}, spectrum": spectra}
-    return found
+        panels |= {f"{channel.upper()}, enlarged": frames, f"{channel.upper()}, spectrum": spectra}
+    return panels
 
 
 # ---------------------------------------------------------------------------------------------------- the table
@@ -176,20 +176,20 @@ CLEAN, WORST = "Clean", "Fixed grid, transposed"
 PARTS = {"frame": "denoised frames", "error": "denoised - clean"}
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Energy at the frequencies of the mask and of the poolings, in the frames and in their error, by network."""
     grids, data = [], []
     for part, label in PARTS.items():
-        chosen = [record for record in found if record["conditions"]["measured_on"] == part]
+        chosen = [record for record in records if record["conditions"]["measured_on"] == part]
         rows = gather([record for record in chosen if record["method"] != CLEAN], scores)
         clean = [record for record in chosen if record["method"] == CLEAN]
         for channel, name in CHANNELS.items():
             lines = [_of_clean(record, channel) for record in clean]
             lines += [_of_row(row, rows[WORST], channel) for row in rows.values()]
             data += [{"measured_on": part, "channel": channel} | line for line in lines]
-            grids.append(_grid(f"{name}: {label}", lines, found[0]["conditions"]["grid_step_px"]))
-    row, (step, jitter) = rows[WORST], (found[0]["conditions"][name] for name in ("grid_step_px", "jitter_px"))
-    first = found[0]
+            grids.append(_grid(f"{name}: {label}", lines, records[0]["conditions"]["grid_step_px"]))
+    row, (step, jitter) = rows[WORST], (records[0]["conditions"][name] for name in ("grid_step_px", "jitter_px"))
+    first = records[0]
     noise = first["imaging"]["noise"]["psnr_db"]
     caption = (
         f"{wording.data_set(first)}; {first['images']} frames of "
@@ -214,7 +214,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         else few_movies(row),
         ONE_SEED,
     )
-    title = wording.title("Figure 2", SOURCE, found)
+    title = wording.title("Figure 2", SOURCE, records)
     return Table(title, caption, tuple(grids), notes, tuple(data))
 
 
@@ -227,8 +227,8 @@ def _standard_step(rows: dict[str, Row]) -> int:
 def _names(record: dict, channel: str) -> dict[str, str]:
     """Score of every pitch: "mask", and those of the poolings [px]."""
     start = f"{channel}_chequerboard"
-    found = [name for name in record["scores"] if name.startswith(start)]
-    names = {name.removeprefix(start).removesuffix("_db").removeprefix("_") or "mask": name for name in found}
+    pitches = [name for name in record["scores"] if name.startswith(start)]
+    names = {name.removeprefix(start).removesuffix("_db").removeprefix("_") or "mask": name for name in pitches}
     return {pitch: names[pitch] for pitch in sorted(names, key=lambda pitch: (not pitch.isdigit(), len(pitch), pitch))}
 
 

@@ -61,10 +61,10 @@ def run(size: str, workspace: Workspace) -> None:
         _draw(rows, lines[rows.test.images.typical], drawn, level)
 
 
-def _lines(test: ImageSet, atoms: list[np.ndarray], found: list[Lattice]) -> Iterator[Line]:
+def _lines(test: ImageSet, atoms: list[np.ndarray], lattices: list[Lattice]) -> Iterator[Line]:
     """The line of every frame."""
     sampling = test.imaging.sampling
-    for index, (positions, lattice) in enumerate(zip(atoms, found, strict=True)):
+    for index, (positions, lattice) in enumerate(zip(atoms, lattices, strict=True)):
         generator = np.random.default_rng(index)
         yield _strongest(test.clean[index], positions, lattice, sampling, generator)
 
@@ -97,15 +97,15 @@ def _strongest(clean: np.ndarray, positions: np.ndarray, lattice: Lattice, sampl
 
 def _scores(test: ImageSet, denoised: np.ndarray, index: int, line: Line) -> dict:
     """Correlation and ratio of amplitudes with the clean profile, of each channel."""
-    found, sampling = {}, test.imaging.sampling
+    scores, sampling = {}, test.imaging.sampling
     pairs = zip(planes(test.clean[index], test.imaging), planes(denoised[index], test.imaging), strict=True)
     for (channel, true), (_, image) in pairs:
         clean, values = (line.along(plane, sampling)[1] for plane in (true, image))
         covariance = np.mean((clean - clean.mean()) * (values - values.mean()))
         flat = values.std() < 1e-6 * clean.std()
-        found[f"{channel}_profile_correlation"] = 0.0 if flat else covariance / (clean.std() * values.std())
-        found[f"{channel}_profile_amplitude"] = values.std() / clean.std()
-    return found
+        scores[f"{channel}_profile_correlation"] = 0.0 if flat else covariance / (clean.std() * values.std())
+        scores[f"{channel}_profile_amplitude"] = values.std() / clean.std()
+    return scores
 
 
 def _draw(rows: Recorder, line: Line, drawn: dict[str, tuple], level: float) -> None:
@@ -115,7 +115,9 @@ def _draw(rows: Recorder, line: Line, drawn: dict[str, tuple], level: float) -> 
     parts = {}
     for number, channel in enumerate(test.imaging.channels):
         panels = []
-        frames = {"Clean": (test.clean[index], None)} | {name: found for name, found in drawn.items() if name != BLANK}
+        frames = {"Clean": (test.clean[index], None)} | {
+            name: drawing for name, drawing in drawn.items() if name != BLANK
+        }
         for label, (frame, scores) in frames.items():
             image = displayed(frame[..., number], channel)
             distance, values = line.along(frame[..., number], sampling)
@@ -128,7 +130,7 @@ def _draw(rows: Recorder, line: Line, drawn: dict[str, tuple], level: float) -> 
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Profiles of the lattice: correlation and amplitude."""
     columns = [
         Column(f"{channel}_profile_{name}", f"{channel.upper()} {heading}", ".3f")
@@ -140,4 +142,4 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "strongest. Correlation with the clean profile, 0 for a flat one; ratio of its standard deviation to the "
         "clean one's. Both of intensities; the pictures show the square root of ADF.",
     )
-    return score_table("Figure 3", found, scores, [("", columns)], notes)
+    return score_table("Figure 3", records, scores, [("", columns)], notes)

@@ -74,15 +74,15 @@ def run(size: str, workspace: Workspace) -> None:
             ]
             method.record(rows, denoised, extra, conditions=conditions | {"frames": "unseen"})
             denoised = method.denoise(planted.images)
-            found, heights = measure(denoised, planted)
+            dips, heights = measure(denoised, planted)
             weaker = (heights / clean_heights).min(axis=-1)
             extra = [
                 {"adf_dip_percent": dip.mean(), "clean_adf_dip_percent": clean.mean()}
                 | {"adf_dip_error_percent": np.abs(dip - clean).mean(), "adf_weaker_height": weak.mean()}
-                for dip, clean, weak in zip(found, clean_dips, weaker, strict=True)
+                for dip, clean, weak in zip(dips, clean_dips, weaker, strict=True)
             ]
             method.record(on_pairs, denoised, extra, conditions=conditions | {"frames": PLANTED})
-            drawn[method.label] = denoised[0], found[0]
+            drawn[method.label] = denoised[0], dips[0]
         _draw(on_pairs, planted, drawn, clean_dips[0], level)
 
 
@@ -96,12 +96,12 @@ def measure(frames: np.ndarray, planted: Planted) -> tuple[np.ndarray, np.ndarra
 
     A height is that at the true position, above the background.
     """
-    sampling, found, heights = planted.images.imaging.sampling, [], []
+    sampling, dips, heights = planted.images.imaging.sampling, [], []
     for frame, ends in zip(frames[..., 0], planted.ends, strict=True):
         mean = backgrounds(frame, ends.reshape(-1, 2), sampling)[0].reshape(-1, 2).mean(axis=1)
-        found.append([dip_percent(frame, sampling, *pair, level) for pair, level in zip(ends, mean, strict=True)])
+        dips.append([dip_percent(frame, sampling, *pair, level) for pair, level in zip(ends, mean, strict=True)])
         heights.append(values_at(frame, ends, sampling) - mean[:, None])
-    return np.minimum(found, DEEPEST), np.array(heights)
+    return np.minimum(dips, DEEPEST), np.array(heights)
 
 
 # ---------------------------------------------------------------------------------------------------- planting
@@ -149,7 +149,7 @@ def _pairs(generator, library: contrast_library.Library, rotation: float, drift,
 def _draw(rows: Recorder, planted: Planted, drawn: dict[str, tuple], clean: np.ndarray, level: float) -> None:
     """Two pairs of the first frame and the profiles through them."""
     sampling, frames = rows.test.imaging.sampling, {"Clean": (rows.test.clean[0], clean)}
-    frames |= {name: found for name, found in drawn.items() if name != BLANK}
+    frames |= {name: drawing for name, drawing in drawn.items() if name != BLANK}
     parts = {}
     for number in range(2):
         one, other = planted.ends[0, number]
@@ -159,7 +159,7 @@ def _draw(rows: Recorder, planted: Planted, drawn: dict[str, tuple], clean: np.n
         corner = np.maximum((planted.ends[0, number].mean(0) - SHOWN) // sampling, 0).astype(int)
         side = int(2 * SHOWN / sampling)
         panels = []
-        for label, (frame, found) in frames.items():
+        for label, (frame, dips) in frames.items():
             distance, values = line_profile(frame[..., 0], sampling, start, angle, APART + 2 * before)
             cut = frame[corner[0] : corner[0] + side, corner[1] : corner[1] + side, 0]
             ends = tuple(
@@ -167,7 +167,7 @@ def _draw(rows: Recorder, planted: Planted, drawn: dict[str, tuple], clean: np.n
             )
             image, values = (displayed(part, "adf") for part in (cut, values))
             panels.append(
-                figures_lattice.ProfilePanel(label, image, ends, distance, values, f"dip {found[number]:.0f} %")
+                figures_lattice.ProfilePanel(label, image, ends, distance, values, f"dip {dips[number]:.0f} %")
             )
         parts[f"Pair {number + 1}, ADF, square root"] = panels
     path = rows.picture(f"{level:g}db")
@@ -175,7 +175,7 @@ def _draw(rows: Recorder, planted: Planted, drawn: dict[str, tuple], clean: np.n
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Signal-to-noise ratio of adatoms, and the dip between two."""
     ratio = Column("adf_adatom_snr", "ADF adatom SNR", ".1f", "snr_adatom_adf", True)
     dip = Column("adf_dip_percent", "Dip [%]", ".0f", "dip_between_adatoms_0p34nm_percent", True)
@@ -185,7 +185,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     )
     weaker = Column("adf_weaker_height", "Height of the weaker")
     parts = [("unseen", [ratio, psnr]), ("planted pairs", [dip, error, weaker, psnr])]
-    pairs = [record for record in found if record["conditions"]["frames"] == "planted pairs"]
+    pairs = [record for record in records if record["conditions"]["frames"] == "planted pairs"]
     notes = (
         "SNR: an adatom's height above its background over the standard deviation of that background, which holds the "
         "lattice too; a method that wipes out noise and lattice alike, or makes adatoms sharper than they are, scores "
@@ -196,4 +196,4 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "adatoms are there: the height of the one that lost more, over its height in the clean frame.",
         "Published figures are of recordings, whose true dip is not known, and for which the paper gives no formulas.",
     )
-    return score_table("Figures 4 and S1", found, scores, parts, notes)
+    return score_table("Figures 4 and S1", records, scores, parts, notes)

@@ -34,20 +34,25 @@ def run(size: str, workspace: Workspace) -> None:
     """Score and record the spectra of every method at both noise levels; draw the pictures."""
     data = workspace.au_graphene(size)
     for level, rows, methods in sweep(size, workspace, data):
-        found = lattices(data, rows.test)
+        lattice_of = lattices(data, rows.test)
         clean = [
-            {f"clean_{name}": value for name, value in row.items()} for row in _snr(rows.test.clean, rows.test, found)
+            {f"clean_{name}": value for name, value in row.items()}
+            for row in _snr(rows.test.clean, rows.test, lattice_of)
         ]
-        panels = {channel: [_panel("Clean", rows.test.clean, rows, found, c)] for c, channel in _channels(rows.test)}
+        panels = {
+            channel: [_panel("Clean", rows.test.clean, rows, lattice_of, c)] for c, channel in _channels(rows.test)
+        }
         for method in methods:
             denoised = method.denoise(rows.test)
-            parts = zip(_snr(denoised, rows.test, found), _transfers(denoised, rows.test, found), clean, strict=True)
+            parts = zip(
+                _snr(denoised, rows.test, lattice_of), _transfers(denoised, rows.test, lattice_of), clean, strict=True
+            )
             extra = [one | two | three for one, two, three in parts]
             method.record(rows, denoised, extra, conditions={"input_psnr_db": level})
             if method.label != BLANK:
                 for c, channel in _channels(rows.test):
-                    panels[channel].append(_panel(method.label, denoised, rows, found, c))
-        lattice = found[rows.test.images.typical]
+                    panels[channel].append(_panel(method.label, denoised, rows, lattice_of, c))
+        lattice = lattice_of[rows.test.images.typical]
         marks = {f"({name})": (FAMILIES[name][1] / lattice.a, FAMILIES[name][0]) for name in FAMILIES}
         path = workspace.picture(size, f"{level:g}db")
         half = 1 / (2 * lattice.sampling)
@@ -58,7 +63,7 @@ def _channels(test: ImageSet) -> list[tuple[int, str]]:
     return [(number, channel.upper()) for number, channel in enumerate(test.imaging.channels)]
 
 
-def _snr(frames: np.ndarray, test: ImageSet, found: list[Lattice]) -> list[dict]:
+def _snr(frames: np.ndarray, test: ImageSet, lattices: list[Lattice]) -> list[dict]:
     """Signal-to-noise ratios of the spots of every frame."""
     return [
         {
@@ -66,28 +71,28 @@ def _snr(frames: np.ndarray, test: ImageSet, found: list[Lattice]) -> list[dict]
             for channel, plane in planes(frame, test.imaging)
             for family in FAMILIES
         }
-        for frame, lattice in zip(frames, found, strict=True)
+        for frame, lattice in zip(frames, lattices, strict=True)
     ]
 
 
-def _transfers(frames: np.ndarray, test: ImageSet, found: list[Lattice]) -> list[dict]:
+def _transfers(frames: np.ndarray, test: ImageSet, lattices: list[Lattice]) -> list[dict]:
     """What is passed on of the spectrum, for every frame that of its whole movie."""
     scores: list[dict] = [{} for _ in frames]
     for movie in dict.fromkeys(test.images.unit.tolist()):
         rows = np.flatnonzero(test.images.unit == movie)
         for number, channel in enumerate(test.imaging.channels):
             clean, denoised = (images[rows, ..., number] for images in (test.clean, frames))
-            at, between = transfer(clean, denoised, found[rows[0]], FAMILY)
+            at, between = transfer(clean, denoised, lattices[rows[0]], FAMILY)
             for row in rows:
                 scores[row] |= {f"{channel}_transfer_at": at, f"{channel}_transfer_between": between}
                 scores[row] |= {f"{channel}_anisotropy": anisotropy(at, between)}
     return scores
 
 
-def _panel(label: str, frames: np.ndarray, rows: Recorder, found: list[Lattice], channel: int):
+def _panel(label: str, frames: np.ndarray, rows: Recorder, lattices: list[Lattice], channel: int):
     """Mean spectrum of the movie that is shown, and the mean of its polar reductions."""
     movie = one_movie(rows.test)
-    images, lattice = frames[movie, ..., channel], found[movie[0]]
+    images, lattice = frames[movie, ..., channel], lattices[movie[0]]
     magnitude = np.mean([np.fft.fftshift(np.sqrt(power_spectrum(image))) for image in images], axis=0)
     polar = np.mean([six_fold(image, lattice, RADII, ANGLES) for image in images], axis=0)
     snr = np.mean([spot_snr(image, lattice, FAMILY) for image in images])
@@ -95,7 +100,7 @@ def _panel(label: str, frames: np.ndarray, rows: Recorder, found: list[Lattice],
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Lattice spots in the spectrum, and the six-fold anisotropy of the transfer."""
     published = {"bf_spot_snr_1120": "fft_bf_11_20_spot_snr"}
     spots = [
@@ -123,4 +128,4 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "than 0.01 is passed on it is a ratio of noise.",
         "Published figures are of recordings; the paper does not say how it measures the ratio.",
     )
-    return score_table("Figure 5", found, scores, [("", spots), ("", passed)], notes)
+    return score_table("Figure 5", records, scores, [("", spots), ("", passed)], notes)

@@ -47,8 +47,8 @@ def run(size: str, workspace: Workspace) -> None:
     data = workspace.au_graphene(size)
     montages: dict[str, dict[str, list[Panel]]] = {channel: {} for channel in EXPERIMENT}
     for level, seeds in networks(size, workspace):
-        found = _record_level(level, seeds, size, workspace, data)
-        for channel, images in found.items():
+        typical = _record_level(level, seeds, size, workspace, data)
+        for channel, images in typical.items():
             if level not in set(EXPERIMENT.values()) - {EXPERIMENT[channel]}:
                 montages[channel][f"{level:g} dB"] = images
     for channel, rows in montages.items():
@@ -85,9 +85,9 @@ def _record_level(
 FILTERS = tuple(name for name in ROWS if name not in (*BARS, NETWORK))
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Output PSNR and gain of every method at every level of noise, channel by channel."""
-    parts = {level: rows for (level,), rows in sorted(by_conditions(found, scores, "input_psnr_db").items())}
+    parts = {level: rows for (level,), rows in sorted(by_conditions(records, scores, "input_psnr_db").items())}
     grids, data, plots, verdicts = [], [], {}, []
     for channel in CHANNELS:
         # The levels of the paper's experiment differ by channel; each belongs to its own.
@@ -117,9 +117,9 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         f"{EXPERIMENT['adf']} dB in both channels, serves both.",
         "Gain: PSNR of the output minus that of the noisy frame. Gain ratio: the mean gain of Noise2Void over that of "
         'the filter; "no gain" where the filter\'s own is not above zero beyond doubt.',
-        *common_notes(first, found, tuned=False),
+        *common_notes(first, records, tuned=False),
     )
-    title = wording.title("Figures 8, 9, S3 and S5 to S7", SOURCE, found)
+    title = wording.title("Figures 8, 9, S3 and S5 to S7", SOURCE, records)
     return Table(title, caption(first, "of the level stated"), tuple(grids), notes, tuple(data), plots)
 
 

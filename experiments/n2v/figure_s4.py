@@ -57,11 +57,11 @@ def networks(size: str, workspace: Workspace) -> list[Trained]:
     data = workspace.au_graphene(size)
     both = n2v.imaging_of(PSNR_DB)
     denoiser = presets.find_preset("noise2void-single").at(size)
-    found = [n2v.trained(size, workspace, data, both, "Dual network")]
+    trained = [n2v.trained(size, workspace, data, both, "Dual network")]
     for channel in both.channels:
         imaging = n2v.imaging_of(PSNR_DB, (channel,))
-        found.append(n2v.trained(size, workspace, data, imaging, SINGLE[channel], denoiser))
-    return found
+        trained.append(n2v.trained(size, workspace, data, imaging, SINGLE[channel], denoiser))
+    return trained
 
 
 def _add(rows: Recorder, method: str, learnt: Trained, conditions: dict) -> None:
@@ -77,10 +77,10 @@ SPEED = PUBLISHED["speed_ms_per_frame_512_a5000"]
 CONSTANT_LOSS = len(CHANNELS) / 16
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """The dual network against the pair of single ones: parameters, quality, and the loss of their trainings."""
     parts: dict[str, list[dict]] = {}
-    for record in found:
+    for record in records:
         parts.setdefault(record["conditions"]["channels"], []).append(record)
     together = gather(parts.pop(" + ".join(CHANNELS)), scores)
     single = {channel: next(iter(gather(parts[channel], scores).values())) for channel in CHANNELS}
@@ -120,8 +120,8 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "loss": lambda: _draw_curves(dual, single, "validation_loss", "Validation loss, both channels"),
         "psnr": lambda: _draw_curves(dual, single, "validation_psnr_db", "Validation PSNR, mean of both channels [dB]"),
     }
-    title = wording.title("Figure S4", SOURCE, found)
-    return Table(title, ablation_caption(found), grids, notes, tuple(data), plots)
+    title = wording.title("Figure S4", SOURCE, records)
+    return Table(title, ablation_caption(records), grids, notes, tuple(data), plots)
 
 
 def _of_channels(name: str, sources: dict[str, tuple[Row, str]]) -> dict:

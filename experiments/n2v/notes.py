@@ -11,9 +11,9 @@ from stemjax.tables.wording import estimate
 PAPER_PARAMETERS = 31_446_018
 
 
-def by_conditions(found: list[dict], scores: dict, *names: str) -> dict[tuple, dict[str, Row]]:
+def by_conditions(records: list[dict], scores: dict, *names: str) -> dict[tuple, dict[str, Row]]:
     """Rows of the records that agree in some of their conditions, in the order of `ROWS`."""
-    parts = table_rows.by_conditions(found, scores, *names)
+    parts = table_rows.by_conditions(records, scores, *names)
     return {key: {name: part[name] for name in ROWS if name in part} for key, part in parts.items()}
 
 
@@ -58,12 +58,12 @@ def caption(rows: dict[str, Row], noise: str = "in each channel") -> str:
     )
 
 
-def common_notes(rows: dict[str, Row], found: list[dict], tuned: bool = True) -> Iterable[str]:
+def common_notes(rows: dict[str, Row], records: list[dict], tuned: bool = True) -> Iterable[str]:
     """How networks and filters came to their settings; with `tuned`, every choice of the filters."""
     record = rows[NETWORK].records[0]
     if record["parameters"] < PAPER_PARAMETERS:
         yield f"The network has {record['parameters']:,} parameters, the paper's {PAPER_PARAMETERS:,}."
-    if crops := wording.crops_seen(found):
+    if crops := wording.crops_seen(records):
         yield (
             f"Every network saw {wording.span(crops)} crops; it is scored by its checkpoint of the least loss on "
             "held-out movies."
@@ -76,12 +76,12 @@ def common_notes(rows: dict[str, Row], found: list[dict], tuned: bool = True) ->
         chosen = {
             f"{r['conditions']['input_psnr_db']:g} dB, {r['method'].removesuffix(', tuned')} {field} "
             f"{wording.chosen(tried)}": None
-            for r in sorted(found, key=lambda r: (r["conditions"]["input_psnr_db"], r["method"]))
+            for r in sorted(records, key=lambda r: (r["conditions"]["input_psnr_db"], r["method"]))
             for field, tried in (r["tuning"] or {}).items()
         }
         if chosen:
             yield f"Chosen: {'; '.join(chosen)}."
-        if any(tried["chosen"] == max(tried["values"]) for r in found for tried in (r["tuning"] or {}).values()):
+        if any(tried["chosen"] == max(tried["values"]) for r in records for tried in (r["tuning"] or {}).values()):
             yield (
                 "Both filters approach the Constant as they widen: the widest tried, where chosen, is on its way. "
                 "Tuned, total variation runs until it has converged; at the paper's settings it stops before that, by "
@@ -97,12 +97,12 @@ CONTRACT = (
 ONE_SEED = "One seed: it does not show the spread of trainings, which can exceed the intervals over movies."
 
 
-def ablation_caption(found: list[dict]) -> str:
+def ablation_caption(records: list[dict]) -> str:
     """What was scored, of ablations."""
-    noise = found[0]["imaging"]["noise"]
+    noise = records[0]["imaging"]["noise"]
     return (
-        f"{wording.data_set(found[0])}; {found[0]['images']} frames of "
-        f"{len(found[0]['units'])} movies of the {found[0]['split']} split, which no training saw, with Gaussian noise "
+        f"{wording.data_set(records[0])}; {records[0]['images']} frames of {len(records[0]['units'])} "
+        f"movies of the {records[0]['split']} split, which no training saw, with Gaussian noise "
         f"at a PSNR of {noise['psnr_db']:g} dB. {CONTRACT}"
     )
 

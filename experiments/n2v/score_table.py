@@ -35,7 +35,7 @@ class Column:
 
 
 def score_table(
-    figure: str, found: list[dict], scores: dict, parts: Iterable[tuple[str, list[Column]]], notes: Iterable[str]
+    figure: str, records: list[dict], scores: dict, parts: Iterable[tuple[str, list[Column]]], notes: Iterable[str]
 ) -> Table:
     """One grid for every part and noise level: rows are methods.
 
@@ -46,15 +46,15 @@ def score_table(
     """
     grids, data, first = [], {}, None
     for frames, columns in parts:
-        chosen = [record for record in found if record["conditions"].get("frames", "") == frames]
+        chosen = [record for record in records if record["conditions"].get("frames", "") == frames]
         for (level,), rows in sorted(by_conditions(chosen, scores, "input_psnr_db").items(), reverse=True):
             first = first or rows
             figures = [_figures(row, level, frames, columns) for row in rows.values()]
             grids.append(_grid(level, frames, figures, columns))
             for figure_ in figures:
                 data.setdefault((frames, level, figure_["method"]), {}).update(figure_)
-    title = wording.title(figure, SOURCE, found)
-    every = (*notes, *common_notes(first, found))
+    title = wording.title(figure, SOURCE, records)
+    every = (*notes, *common_notes(first, records))
     return Table(title, caption(first, noise="as stated"), tuple(grids), every, tuple(data.values()))
 
 

@@ -90,7 +90,7 @@ def run(size: str, workspace: Workspace) -> None:
     for method in METHODS:
         rendered[method] = [superposition(change(libraries[case.item["setting"]], method), case) for case in cases]
         images = ImageSet(direct, direct, Images(rows, units, frame=rows), units.tolist(), imaging)
-        found = scores(rendered[method], images)
+        of_images = scores(rendered[method], images)
         record = records.new_record(
             experiment=workspace.experiment,
             method=method,
@@ -100,10 +100,10 @@ def run(size: str, workspace: Workspace) -> None:
             protocol=imaging.protocol,
             size=size,
             split="any",
-            scores=found,
+            scores=of_images,
         )
-        records.append(workspace.results / "records", record, found)
-        for row in found:
+        records.append(workspace.results / "records", record, of_images)
+        for row in of_images:
             print(f"{method:26s}{row['image']:36s}ADF {row['adf_psnr_db']:.2f} dB, BF {row['bf_psnr_db']:.2f} dB")
     draw(cases, direct, rendered[METHODS[0]], workspace.picture(size))
 
@@ -191,9 +191,9 @@ def draw(cases: list[Case], direct: list[np.ndarray], rendered: list[np.ndarray]
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """One row per way to render and per image."""
-    order = sorted(found, key=lambda record: -record["scores"]["psnr_db"])
+    order = sorted(records, key=lambda record: -record["scores"]["psnr_db"])
     names = {"adf_psnr_db": "ADF PSNR [dB]", "bf_psnr_db": "BF PSNR [dB]"}
     data = tuple(
         {"contrast": record["method"], "image": row["image"]}
@@ -204,7 +204,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     )
     rows = tuple((row["contrast"], row["image"], *(f"{row[name]:.1f}" for name in names)) for row in data)
     return Table(
-        f"Rendered frames of Au on graphene against direct multislice, size {found[0]['size']}",
+        f"Rendered frames of Au on graphene against direct multislice, size {records[0]['size']}",
         "Blurred frames without noise; the data range is that of the direct image. The movies are rendered "
         "bilinearly between 9 sites.",
         (Grid(("Contrast of an adatom", "Image", *names.values()), rows),),

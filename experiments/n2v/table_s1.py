@@ -77,9 +77,9 @@ def _record_level(level: float, seeds: list[Trained], size: str, workspace: Work
 SCORES = ("psnr", "ssim", "nrmse")
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Unseen movies, channel by channel and level by level; then the frames that the training saw."""
-    parts = by_conditions(found, scores, "input_psnr_db", "frames")
+    parts = by_conditions(records, scores, "input_psnr_db", "frames")
     levels = sorted({level for level, _ in parts})
     data = tuple(
         {"input_psnr_db": level, "frames": frames, "channel": channel} | _figures(row, channel, rows[NETWORK])
@@ -104,9 +104,9 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         *verdicts,
         "Published figures are of other movies, with BF frames of 6 dB.",
         _nrmse_note(unseen),
-        *common_notes(unseen, found),
+        *common_notes(unseen, records),
     )
-    title = wording.title("Table S1", SOURCE, found)
+    title = wording.title("Table S1", SOURCE, records)
     return Table(title, caption(unseen), tuple(grids), notes, data)
 
 

@@ -52,8 +52,8 @@ def record(
     best, chosen = very_noisy.threshold(method, data, validation)
     denoised = method.denoise(rows.test)
     extra = [
-        found | {"low_pass_correlation": correlation}
-        for found, correlation in zip(
+        of_frame | {"low_pass_correlation": correlation}
+        for of_frame, correlation in zip(
             very_noisy.scores(denoised, data, rows.test, best),
             np.asarray(contrast(rows.test.noisy, denoised)).tolist(),
             strict=True,

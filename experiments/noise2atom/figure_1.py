@@ -54,9 +54,9 @@ CURVES = {  # of a loss curve: name -> heading, format
 }
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """The loss curve, what the stopping rule says of it, and the scores on unseen movies."""
-    rows = gather(found, scores)
+    rows = gather(records, scores)
     (record,) = rows[LABEL].records
     curve, limits = record["learning_curve"], PUBLISHED["stop_when"]
     limit = {"cycle": limits["cycle_loss_below"], "low_frequency": limits["low_frequency_cycle_loss_below"]}
@@ -71,9 +71,9 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     grid = Grid(columns, tuple((figure["method"], *cells(figure)) for figure in data))
     notes = (
         f"The paper's rule, {rule}, is met {said}.",
-        *restarts(found),
+        *restarts(records),
         "Losses are means over the steps since the last validation, in units of half the range of the movie.",
-        *notes_of(found),
+        *notes_of(records),
     )
     data += [{"step": p["step"]} | {name: round(p[name], 6) for name in CURVES} for p in curve]
     steps = [point["step"] for point in curve]

@@ -53,7 +53,7 @@ def run(size: str, workspace: Workspace) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Every method on both films."""
     notes = (
         "VGG19 as an encoder and PPN2V, which the papers also tried, are not run: they need weights or a model of the "
@@ -61,4 +61,4 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "PGURE-SVT has each movie for itself and estimates its noise from it; the filters are tuned on validation "
         "movies of the same film (of 20 nm at size smoke); the networks learnt from 20 nm alone.",
     )
-    return film_table("Figure 3", SOURCE, found, scores, "film", very_noisy.FILMS, notes)
+    return film_table("Figure 3", SOURCE, records, scores, "film", very_noisy.FILMS, notes)

@@ -62,10 +62,10 @@ def networks(size: str, workspace: Workspace) -> Iterator[tuple[int, Trained]]:
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """One row for every number of training images."""
     published = {int(count): value for count, value in PUBLISHED["figure_4_css_by_training_images"].items()}
-    parts = {count: rows for (count,), rows in by_conditions(found, scores, "training_images").items()}
+    parts = {count: rows for (count,), rows in by_conditions(records, scores, "training_images").items()}
     lines, data = [], []
     for count, rows in parts.items():
         for name, row in rows.items():
@@ -81,4 +81,4 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     grid = Grid(
         ("Noisy images to learn from", *(heading for heading, _ in SCORES.values()), "CSS, published"), tuple(lines)
     )
-    return score_table("Figure 4", next(iter(parts.values())), (grid,), (*gate, *notes_of(found)), data)
+    return score_table("Figure 4", next(iter(parts.values())), (grid,), (*gate, *notes_of(records)), data)

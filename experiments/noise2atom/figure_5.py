@@ -96,11 +96,11 @@ def _trained(size: str, workspace: Workspace, background: str) -> Iterator[Train
 FORMERLY = "5 : 1"
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """One row for every seed on every background and with both weights of the cycles, and how many of them failed."""
     lines, data, ended, first = [], [], {}, None
-    for background in dict.fromkeys(record["conditions"]["background"] for record in found):
-        chosen = [record for record in found if record["conditions"]["background"] == background]
+    for background in dict.fromkeys(record["conditions"]["background"] for record in records):
+        chosen = [record for record in records if record["conditions"]["background"] == background]
         for cycles in dict.fromkeys(map(cycles_of, chosen)):
             rows = gather([record for record in chosen if cycles_of(record) == cycles], scores)
             first = first or rows
@@ -118,14 +118,14 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
                 lines.append((f"Seed {record['seed']}, {background}", cycles, *texts, "inverted" if fails else ""))
                 of = {"background": background, "cycles": cycles, "method": LABEL, "seed": record["seed"]}
                 data.append(of | values)
-    notes = _with_each_weight(ended, found)
+    notes = _with_each_weight(ended, records)
     notes += [f"Background {background}, cycles {cycles}: {_ended(of)}." for (background, cycles), of in ended.items()]
     notes.append(f"Learnt nothing: a fitted PSNR less than {LEARNT:g} dB above that of the constant.")
     notes.append("Trainings are left alone, without the restarts of the preset.")
     notes.append('"Flattened": with the same gradient, and the plane of its background taken from every image first.')
     notes.append(f"The paper: {PUBLISHED['published_failure']}. A few seeds say little of a rate like that.")
     headings = ("Training, background", "Cycles", *(heading for heading, _ in SCORES.values()), "Failure")
-    notes += notes_of(found, says_weights=False)
+    notes += notes_of(records, says_weights=False)
     return score_table("Figures 5 and 6", first, (Grid(headings, tuple(lines)),), tuple(notes), data)
 
 
@@ -140,13 +140,13 @@ def _ended(trainings: list[tuple[bool, bool]]) -> str:
     return f"{inverted} of {count} training{'s' * (count > 1)} inverted, {blank} learnt nothing"
 
 
-def _with_each_weight(ended: dict[tuple[str, str], list], found: list[dict]) -> list[str]:
+def _with_each_weight(ended: dict[tuple[str, str], list], records: list[dict]) -> list[str]:
     """How the trainings ended with each weight of the cycles, all backgrounds together."""
     together: dict[str, list] = {}
     for (_, cycles), trainings in ended.items():
         together.setdefault(cycles, []).extend(trainings)
     if list(together) == [FORMERLY]:
-        return older_weights(found)
+        return older_weights(records)
     said = "; ".join(f"with {cycles} {_ended(trainings)}" for cycles, trainings in together.items())
     before = f"; they stood {FORMERLY} before a correction" * (FORMERLY in together)
     return [

@@ -34,11 +34,11 @@ def cells(figures: dict) -> list[str]:
     return [printed(figures, name, form) for name, (_, form) in SCORES.items()]
 
 
-def notes_of(found: list[dict], says_weights: bool = True) -> Iterator[str]:
+def notes_of(records: list[dict], says_weights: bool = True) -> Iterator[str]:
     """How the networks were trained, and what their scores mean."""
     if says_weights:
-        yield from older_weights(found)
-    networks = [record for record in found if record["method"] == LABEL]
+        yield from older_weights(records)
+    networks = [record for record in records if record["method"] == LABEL]
     last = [record["learning_curve"][-1] for record in networks]
     steps = sorted({point["step"] for point in last})
     batches = sorted({round(point["crops"] / point["step"]) for point in last})

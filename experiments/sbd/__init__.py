@@ -60,7 +60,7 @@ def tuned_networks(
 
 def tuned_network(name: str, size: str, workspace: Workspace, data: datasets.DataSet, seed: int = 0):
     """One seed of a preset's network: see `tuned_networks`."""
-    return next(found for found in tuned_networks(name, size, workspace, data) if found[0].seed == seed)
+    return next(network for network in tuned_networks(name, size, workspace, data) if network[0].seed == seed)
 
 
 # ---------------------------------------------------------------------------------------------------- last weights

@@ -78,9 +78,9 @@ def networks(size: str, workspace: Workspace) -> dict[str, tuple]:
 # ---------------------------------------------------------------------------------------------------- the table
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Recall and F1 of surface columns against dose, and the dose that a surface F1 of 0.95 takes."""
-    series = series_of(found, scores, "dose_e_per_angstrom2")
+    series = series_of(records, scores, "dose_e_per_angstrom2")
     doses = sorted({dose for rows in series.values() for dose in rows})
     trained_at = (
         f"{np.sqrt(doses[0] * doses[-1]):.0f} e/Å²"  # the experiment puts its doses evenly about the training's
@@ -112,7 +112,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
                     "records": wording.record_ids(row.records),
                 }
             )
-    first, any_row = found[0], next(iter(next(iter(series.values())).values()))
+    first, any_row = records[0], next(iter(next(iter(series.values())).values()))
     caption = (
         f"{first['images']} images of {len(set(any_row.units))} structures at each dose, pixels of "
         f"{first['imaging']['sampling']:g} Å. {wording.data_set(first)}."

@@ -83,7 +83,7 @@ def turned_clean(data, images, imaging: micrographs.Imaging, angle: float, side:
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """PSNR at every pixel size and orientation, with a plot of each."""
     sweeps = {
         "pixel size": ("relative_pixel_size", "Pixel size, relative to the usual one", (0.957, 1.046)),
@@ -91,7 +91,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     }
     grids, data, plots = [], [], {}
     for sweep, (name, label, inside) in sweeps.items():
-        parts = by_conditions([r for r in found if r["conditions"]["sweep"] == sweep], scores, name)
+        parts = by_conditions([r for r in records if r["conditions"]["sweep"] == sweep], scores, name)
         values = sorted(value for (value,) in parts)
         methods = list(next(iter(parts.values())))
         lines = []
@@ -115,5 +115,5 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "Inside: pixel sizes and orientations that the training covered. One seed; intervals over structures.",
         "Images are sampled bilinearly from a rendering of 1,024 px, as the training's crops are.",
     )
-    title = wording.title("Figure 3.1", SOURCE, found)
-    return Table(title, caption(found), tuple(grids), notes, tuple(data), plots)
+    title = wording.title("Figure 3.1", SOURCE, records)
+    return Table(title, caption(records), tuple(grids), notes, tuple(data), plots)

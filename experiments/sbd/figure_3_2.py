@@ -47,14 +47,14 @@ def run(size: str, workspace: Workspace) -> None:
     shown, pictures = test.images.typical, {}
     for method, name in NETWORKS.items():
         network, *trained, tuning = tuned_network(name, size, workspace, data)
-        found = [look(network.denoiser, trained[0], *pair) for pair in zip(test.noisy, pixels, strict=True)]
-        denoised = np.stack([look.denoised for look in found])[..., None]
+        looks = [look(network.denoiser, trained[0], *pair) for pair in zip(test.noisy, pixels, strict=True)]
+        denoised = np.stack([look.denoised for look in looks])[..., None]
         for index, site in enumerate(SITES):
-            extra = [look.scores[index] for look in found]
+            extra = [look.scores[index] for look in looks]
             facts = {"denoised": denoised, "extra": extra, "conditions": {"pixel": site}}
             rows.add_trained(method, network, *trained, tuning, **facts)
         reach = field_of_view(network.denoiser.network.geometry())
-        pictures[f"{method}, {reach} px"] = (found[shown].gradients, [s["fov90_px"] for s in found[shown].scores])
+        pictures[f"{method}, {reach} px"] = (looks[shown].gradients, [s["fov90_px"] for s in looks[shown].scores])
     draw(test, shown, pixels[shown], pictures, workspace.picture(size))
 
 
@@ -77,8 +77,8 @@ def look(denoiser, variables: dict, noisy: np.ndarray, pixels: np.ndarray) -> Lo
     for pixel, gradient in zip(pixels, gradients, strict=True):
         sides = effective_field_of_view(gradient, pixel)
         left = intercept(denoised[tuple(pixel)] - mean, gradient, image - mean)
-        found = dict(zip(("fov50_px", "fov90_px", "fov99_px"), sides, strict=True))
-        scores.append(found | {"support_px": support(gradient, pixel), "intercept_counts": left})
+        fields = dict(zip(("fov50_px", "fov90_px", "fov99_px"), sides, strict=True))
+        scores.append(fields | {"support_px": support(gradient, pixel), "intercept_counts": left})
     return Look(denoised, gradients, scores)
 
 
@@ -90,7 +90,7 @@ def find_pixels(data: datasets.DataSet, test: ImageSet) -> list[np.ndarray]:
     side = test.clean.shape[1]
     pixels = round(data.band.cell / test.imaging.sampling)
     sampling, strip = data.band.cell / pixels, (pixels - side) // 2
-    found = []
+    sites_of = []
     for item in test.images.item:
         columns = data.truth[data.truth["item"] == item]
         places = np.stack([columns["y_angstrom"], columns["x_angstrom"]], axis=1) / sampling - strip
@@ -105,8 +105,8 @@ def find_pixels(data: datasets.DataSet, test: ImageSet) -> list[np.ndarray]:
         inside = np.rint(places[((places >= 0) & (places <= side - 1)).all(axis=1)]).astype(int) + 1
         empty[tuple(inside.T)] = False
         vacuum = np.array(np.unravel_index(np.argmax(distance_transform_edt(empty)), empty.shape)) - 1
-        found.append(np.rint([*sites, vacuum]).astype(int))
-    return found
+        sites_of.append(np.rint([*sites, vacuum]).astype(int))
+    return sites_of
 
 
 # ---------------------------------------------------------------------------------------------------- picture
@@ -163,11 +163,11 @@ MODELS = {
 SIDES = {"fov50_px": "50 %", "fov90_px": "90 %", "fov99_px": "99 %", "support_px": "100 %"}
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Effective fields of view of every network and site, from the current records of one size."""
     published = {row["model"]: row["fov"] for row in PUBLISHED["table_3_1_tem"]}
-    methods = list(dict.fromkeys(record["method"] for record in found))
-    order = sorted(found, key=lambda r: (methods.index(r["method"]), SITES.index(r["conditions"]["pixel"])))
+    methods = list(dict.fromkeys(record["method"] for record in records))
+    order = sorted(records, key=lambda r: (methods.index(r["method"]), SITES.index(r["conditions"]["pixel"])))
     data = tuple(
         {
             "method": record["method"],
@@ -197,11 +197,11 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         )
         for row, record in zip(data, order, strict=True)
     )
-    imaging, images = found[0]["imaging"], scores[found[0]["id"]]
+    imaging, images = records[0]["imaging"], scores[records[0]["id"]]
     caption = (
         "Side of the smallest square about a denoised pixel that holds a share of its squared gradient with respect "
         f"to the noisy image; 100 %: beyond it the gradient is exactly zero. Means over {len(images)} images of "
-        f"{len(found[0]['units'])} structures of the test split; pixels of {imaging['sampling']:g} Å, "
+        f"{len(records[0]['units'])} structures of the test split; pixels of {imaging['sampling']:g} Å, "
         f"{imaging['counts']:g} electrons per pixel of vacuum."
     )
     notes = (
@@ -211,10 +211,10 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "the smaller of the supports that the phases of pooling give; other pixels see up to 24 px more.",
         "Intercept: what the sum of the noisy pixels, weighted by the gradient, leaves over of the denoised pixel, "
         "both less the image's mean. It is zero without biases: the denoised pixel is that sum exactly.",
-        *([] if found[0]["interval"] else ["Too few structures for intervals."]),
+        *([] if records[0]["interval"] else ["Too few structures for intervals."]),
     )
-    groups = {site: {method: _values(found, scores, method, site) for method in methods} for site in SITES}
-    title = wording.title("Figure 3.2", SOURCE, found)
+    groups = {site: {method: _values(records, scores, method, site) for method in methods} for site in SITES}
+    title = wording.title("Figure 3.2", SOURCE, records)
     label = "99 % of the squared gradient within [px]"
     plots = {"fov": lambda: figures_groups.boxes(groups, label)}
     return Table(title, caption, (Grid(columns, rows),), notes, data, plots)
@@ -228,6 +228,6 @@ def _with_interval(record: dict, name: str) -> str:
     return f"{value} [{low:.0f}, {high:.0f}]"
 
 
-def _values(found: list[dict], scores: dict[str, list[dict]], method: str, site: str) -> list[float]:
-    (record,) = (r for r in found if (r["method"], r["conditions"]["pixel"]) == (method, site))
+def _values(records: list[dict], scores: dict[str, list[dict]], method: str, site: str) -> list[float]:
+    (record,) = (r for r in records if (r["method"], r["conditions"]["pixel"]) == (method, site))
     return [row["fov99_px"] for row in scores[record["id"]]]

@@ -77,13 +77,13 @@ def run(size: str, workspace: Workspace) -> None:
         scenes = scenes_of(data, images)
         classes = [sort_regions(*pair) for pair in zip(scenes, denoised, strict=True)]
         for method in (TRUE, SPURIOUS, PLANTED, MISSED):
-            record(method, [row for found in classes for row in found[method].rows], split=split)
+            record(method, [row for image in classes for row in image[method].rows], split=split)
     empty = [Scene.vacuum_only(imaging, seed) for seed in range(VACUUM_IMAGES[size])]
     for kind, group in (("vacuum", empty), ("particles", scenes)):
         for method in (THINNED, NAIVE):
             rows = [discoveries(scene, network.denoiser, variables, is_thinned=method == THINNED) for scene in group]
             record(method, rows, conditions={"images": kind})
-    order = np.argsort([len(found[SPURIOUS].rows) for found in classes], kind="stable")
+    order = np.argsort([len(image[SPURIOUS].rows) for image in classes], kind="stable")
     panels = {
         scenes[index].name.replace("-defocus", ", C10 ") + " Å": (scenes[index], denoised[index], classes[index])
         for index in (order[len(order) // 2], order[-1])  # a usual number of false positives, and the most
@@ -106,10 +106,10 @@ NOMINAL = ("0.05", "0.1", "0.2")
 KINDS = {"vacuum": "Vacuum", "particles": "Particles"}
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Distributions by class, ROC area and Brier skill of every ratio, reliability, and false discoveries."""
     regions = {split: {name: [] for name in CLASSES} for split in ("validation", "test")}
-    for record in found:
+    for record in records:
         if not record["conditions"]:
             regions[record["split"]][record["method"]] = scores[record["id"]]
     negatives = (SPURIOUS,) if len(regions["test"][SPURIOUS]) >= FEWEST else (SPURIOUS, PLANTED)
@@ -118,7 +118,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     test, points = regions["test"], judged[best]["reliability"]
     checks = {
         (record["conditions"]["images"], record["method"]): scores[record["id"]]
-        for record in found
+        for record in records
         if record["conditions"]
     }
     grids = (_class_grid(test, best), _ratio_grid(judged), _reliability_grid(points), _discovery_grid(checks))
@@ -144,7 +144,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "distributions": partial(_histograms, shares, axes),
         "reliability": partial(_reliability, points),
     }
-    first, images = found[0], len(next(rows for (kind, _), rows in checks.items() if kind == "particles"))
+    first, images = records[0], len(next(rows for (kind, _), rows in checks.items() if kind == "particles"))
     imaging = first["imaging"]
     caption = (
         f"Regions above the support in {images} denoised test images of "
@@ -154,7 +154,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         f"{wording.data_set(first)}. SBD + UNet, "
         f"{first['parameters']:,} parameters, training seed {first['seed']}."
     )
-    title = wording.title("Figures 3.3 and 3.4", SOURCE, found)
+    title = wording.title("Figures 3.3 and 3.4", SOURCE, records)
     return Table(title, caption, grids, tuple(_notes(best, negatives, len(test[SPURIOUS]))), tuple(data), plots)
 
 
@@ -192,20 +192,20 @@ def _judge(name: str, regions: dict, negatives: Sequence[str]) -> dict:
     logistic, validation_area = calibration.fit_logistic(values, outcomes), calibration.roc_area(values, outcomes)
     values, outcomes, units = _pairs(regions["test"], name, negatives)
     probabilities = logistic(values)
-    found = {"validation_roc_area": validation_area, "slope": logistic.slope, "intercept": logistic.intercept}
+    facts = {"validation_roc_area": validation_area, "slope": logistic.slope, "intercept": logistic.intercept}
     for label, statistic, of in (
         ("roc_area", calibration.roc_area, values),
         ("brier_skill", calibration.brier_skill, probabilities),
     ):
         ends = calibration.resampled_interval(partial(_resampled, statistic, of, outcomes), units)
-        found |= {
+        facts |= {
             label: statistic(of, outcomes),
             f"{label}_low": (ends or [""])[0],
             f"{label}_high": (ends or [""])[-1],
         }
     planted, is_true, _ = _pairs(regions["test"], name, (PLANTED,))
-    found["roc_area_planted"] = calibration.roc_area(planted, is_true) if not is_true.all() else ""
-    return found | {"reliability": calibration.reliability(probabilities, outcomes)}
+    facts["roc_area_planted"] = calibration.roc_area(planted, is_true) if not is_true.all() else ""
+    return facts | {"reliability": calibration.reliability(probabilities, outcomes)}
 
 
 def _resampled(statistic, values: np.ndarray, outcomes: np.ndarray, rows: np.ndarray) -> float:

@@ -69,18 +69,18 @@ def run(size: str, workspace: Workspace) -> None:
 
 def _scores(check: NoiseCheck) -> dict:
     estimates = ("dispersion", "gain", "offset", "read_variance")
-    found = {name: getattr(check, name).value for name in estimates}
-    found |= {"is_poisson": float(check.verdict == "Poisson")}
-    return found | ({} if check.p_value is None else {"p_value": check.p_value})
+    scores = {name: getattr(check, name).value for name in estimates}
+    scores |= {"is_poisson": float(check.verdict == "Poisson")}
+    return scores | ({} if check.p_value is None else {"p_value": check.p_value})
 
 
 # ---------------------------------------------------------------------------------------------------- the table
 TRUTH = {"Poisson": {"gain": 1.0, "offset": 0.0, "read_noise": 0.0}}  # what the class of a noise model leaves unsaid
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """One row per camera: how often its noise was called Poisson, and the moments found beside the true ones."""
-    data = tuple(_figures(record, scores[record["id"]]) for record in found)
+    data = tuple(_figures(record, scores[record["id"]]) for record in records)
     columns = ("Camera", "Called Poisson", "Lowest p-value", "Variance / mean", "Gain", "Offset", "Read noise²")
     printed = tuple(
         (
@@ -91,21 +91,21 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         )
         for figures in data
     )
-    imaging, first = found[0]["imaging"], scores[found[0]["id"]]
+    imaging, first = records[0]["imaging"], scores[records[0]["id"]]
     caption = (
-        f"{len(first)} movies, one per structure of the test split, of {found[0]['conditions']['frames']} noisy draws "
-        f"of one clean image each; {imaging['counts']:g} electrons per pixel of vacuum, pixels of "
+        f"{len(first)} movies, one per structure of the test split, of {records[0]['conditions']['frames']} noisy "
+        f"draws of one clean image each; {imaging['counts']:g} electrons per pixel of vacuum, pixels of "
         f"{imaging['sampling']:g} Å. In parentheses is what was put in."
     )
     notes = (
         "Poisson noise is refused when the histogram of its counts has a p-value below 0.01: in 1 of 100 movies.",
         "Means over structures"
-        + (", with 95 % intervals (bootstrap over structures)." if found[0]["interval"] else "."),
+        + (", with 95 % intervals (bootstrap over structures)." if records[0]["interval"] else "."),
         "Gain, offset and read noise come from the mean-variance line and the third moment; nothing is fitted to the "
         "clean image.",
     )
     return Table(
-        wording.title("Figure 4.1", SOURCE, found),
+        wording.title("Figure 4.1", SOURCE, records),
         caption,
         (Grid(columns, printed),),
         notes,

@@ -91,9 +91,9 @@ def _count(matrix: str, kind: str, data: datasets.DataSet, split: str) -> int:
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """The three matrices: trained on (rows), tested on (columns)."""
-    parts = by_conditions(found, scores, "matrix", "tested_on")
+    parts = by_conditions(records, scores, "matrix", "tested_on")
     values: dict[str, dict[tuple[str, str], float]] = {}
     data = []
     for (matrix, tested_on), rows in parts.items():
@@ -128,23 +128,23 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
             lines.append((kind, *cells))
         grids.append(Grid((heading, *(f"tested on {kind}" for kind in kinds)), tuple(lines)))
     notes = (
-        f"{_training(found)} As in the paper, none is fine-tuned from a network trained on more: that one would have "
+        f"{_training(records)} As in the paper, none is fine-tuned from a network trained on more: that one would have "
         "seen every kind, and what the matrix measures would blur.",
         "In parentheses: the PSNR in the result file of the authors' repository, of other images, and ours minus it. "
         "Its files for Dh and Ds are one.",
         "Particles and defects are compared at white contrast. Few test structures: no intervals.",
     )
     plots = {"matrices": lambda: figures.matrices(arrays)}
-    title = wording.title("Figure 5.1", SOURCE, found)
-    return Table(title, caption(found), tuple(grids), notes, tuple(data), plots)
+    title = wording.title("Figure 5.1", SOURCE, records)
+    return Table(title, caption(records), tuple(grids), notes, tuple(data), plots)
 
 
-def _training(found: list[dict]) -> str:
+def _training(records: list[dict]) -> str:
     """How the networks of the matrices came about, in a sentence."""
-    ends = [record["learning_curve"][-1] for record in found]
+    ends = [record["learning_curve"][-1] for record in records]
     steps, crops = ({end[name] for end in ends} for name in ("step", "crops"))
     amounts = [f"{min(n):,}" if len(n) == 1 else f"{min(n):,} to {max(n):,}" for n in (steps, crops)]
-    seeds = len({record["seed"] for record in found})
+    seeds = len({record["seed"] for record in records})
     return (
         "Every network is trained from scratch on its own subset, and those of a matrix hold equally many images: "
         f"{amounts[0]} steps, {amounts[1]} crops, {seeds} seed{'s' * (seeds > 1)}."

@@ -51,13 +51,13 @@ def run(size: str, workspace: Workspace) -> None:
     }
     shown = next(index for index, name in enumerate(more.name) if SHOWN in name)
     panels = []
-    for case, (truth, clean, test, found) in cases.items():
-        scores = [atoms.compare(*pair, reference.finder.tolerance) for pair in zip(clean, found, strict=True)]
+    for case, (truth, clean, test, columns) in cases.items():
+        scores = [atoms.compare(*pair, reference.finder.tolerance) for pair in zip(clean, columns, strict=True)]
         Recorder(size, workspace, data, truth).add(case, None, test.noisy, extra=scores)
         image, view = test.noisy[shown, ..., 0], reference.views[shown]
         of_image = score(truth.clean[shown, ..., 0], image, "sbd") | scores[shown]
         note = "PSNR {psnr_db:.2f} dB, SSIM {ssim:.3f}\nsurface F1 {surface_f1:.3f}, Jaccard {surface_jaccard:.3f}"
-        panels.append(Panel(case, note.format(**of_image), image, view, found[shown], clean[shown]))
+        panels.append(Panel(case, note.format(**of_image), image, view, columns[shown], clean[shown]))
     limits = tuple(np.percentile(more.clean[shown], [0.1, 99.9]))
     draw_columns(panels, workspace.picture(size), limits)
 
@@ -81,9 +81,9 @@ def with_and_without(every: ImageSet) -> tuple[ImageSet, ImageSet]:
 CASES = ("All atoms preserved", "One extra atom", "One missing atom")
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Figure 5.3: PSNR, SSIM and atom metrics where an atom was added or removed; by site below."""
-    rows, published = gather(found, scores), {row["image"].capitalize(): row for row in PUBLISHED["figure_5_3"]}
+    rows, published = gather(records, scores), {row["image"].capitalize(): row for row in PUBLISHED["figure_5_3"]}
     names = ["psnr_db", "ssim", *(f"surface_{ratio}" for ratio in RATIOS)]
     headings = {"psnr_db": "PSNR [dB]", "ssim": "SSIM"} | {f"surface_{name}": text for name, text in HEADINGS.items()}
     columns = ["Score"] + [f"{case}{kind}" for case in CASES for kind in (", published", "", ", difference")]
@@ -113,7 +113,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         for site in sites
     )
     change = {name: _difference(rows[CASES[1]], rows[CASES[0]], name) for name in names[:3]}
-    first = found[0]
+    first = records[0]
     caption = (
         f"{first['images']} clean images, an atom added at {len(sites)} site(s), with Gaussian noise of standard "
         f"deviation {first['imaging']['noise']['sigma']:.4f} at a vacuum of {first['imaging']['counts']:g}; pixels of "
@@ -130,7 +130,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "Difference: ours minus the paper's figures, which are of one image each, of another simulation.",
     )
     printed = Grid(tuple(columns), tuple(map(tuple, lines.values())))
-    return Table(wording.title("Figure 5.3", SOURCE, found), caption, (printed, grid), notes, tuple(data))
+    return Table(wording.title("Figure 5.3", SOURCE, records), caption, (printed, grid), notes, tuple(data))
 
 
 def _by_site(row: Row) -> dict[str, list[float]]:

@@ -77,8 +77,8 @@ def run(size: str, workspace: Workspace) -> None:
         panels = []
         for method, (add, how) in adds.items():
             denoised = denoise_all(*methods[method], test.noisy)
-            found = add_both(add, denoised, reference, thresholds[method], how, noise_draw=draw)
-            panels.append(_panel(method, test, reference, denoised, found))
+            columns = add_both(add, denoised, reference, thresholds[method], how, noise_draw=draw)
+            panels.append(_panel(method, test, reference, denoised, columns))
         if draw == 0:
             _draw(panels, test, reference, workspace.picture(size))
 
@@ -88,10 +88,10 @@ def _shown(test: ImageSet) -> int:
     return next(index for index, name in enumerate(test.name) if SHOWN in name)
 
 
-def _panel(method: str, test: ImageSet, reference: Reference, denoised: np.ndarray, found: list) -> Panel:
+def _panel(method: str, test: ImageSet, reference: Reference, denoised: np.ndarray, columns_of: list) -> Panel:
     """The columns that a method finds with its own threshold."""
     shown = _shown(test)
-    clean, columns = reference.clean[shown], found[shown]
+    clean, columns = reference.clean[shown], columns_of[shown]
     note = f"surface F1 {atoms.compare(clean, columns)['surface_f1']:.3f}"
     return Panel(method, note, denoised[shown, ..., 0], reference.views[shown], columns, clean)
 
@@ -108,9 +108,9 @@ def _draw(panels: list[Panel], test: ImageSet, reference: Reference, path: Path)
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Figure 5.4: medians over images as in the paper, means with intervals, and box plots."""
-    series = series_of(found, scores, "noise_draw")
+    series = series_of(records, scores, "noise_draw")
     pooled = {key: _pooled(list(rows.values())) for key, rows in series.items()}
     paper = {part: PUBLISHED["figure_5_4"][f"{part}_median"] for part in ("surface", "bulk")}
     medians, data = [], []
@@ -144,7 +144,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
             for (method, rule), row in pooled.items()
         ]
         grids.append(Grid((heading, *HEADINGS.values()), tuple(cells)))
-    first, any_row = found[0], next(iter(pooled.values()))
+    first, any_row = records[0], next(iter(pooled.values()))
     draws = len(next(iter(series.values())))
     caption = (
         f"{first['images']} clean images of {len(set(any_row.units))} structures, {draws} noise draw(s) of each "
@@ -173,7 +173,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         ),
         *common_notes({key: (row,) for key, row in pooled.items()}),
     )
-    return Table(wording.title("Figure 5.4", SOURCE, found), caption, tuple(grids), notes, tuple(data), plots)
+    return Table(wording.title("Figure 5.4", SOURCE, records), caption, tuple(grids), notes, tuple(data), plots)
 
 
 def _why_so_low(method: str, paper: Row, tuned: Row) -> str:

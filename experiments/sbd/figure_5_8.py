@@ -56,21 +56,21 @@ def run(size: str, workspace: Workspace) -> None:
 def networks(size: str, workspace: Workspace) -> Iterator[tuple[str, Trained, int]]:
     """Every blind-spot network, its best and its last weights, with the number of images that it learnt from."""
     data = workspace.pt_ceo2(size)
-    conditions, found = recipes.SBD_TRAINING[size]["imaging"], presets.find_preset("laine")
+    conditions, preset = recipes.SBD_TRAINING[size]["imaging"], presets.find_preset("laine")
     recorded = RecordedStills(counts=conditions.counts, sampling=conditions.sampling, margin=conditions.margin)
     for count in IMAGES[size]:
         learnt = FewImages(contrast=WHITE.contrast, total=count)
         changes = {"imaging": recorded, "selection": learnt} | CHANGES[size]
-        run = found.recipe(found.at(size), size, data.recipe_hash, **changes)
+        run = preset.recipe(preset.at(size), size, data.recipe_hash, **changes)
         network = Trained(run, *workspace.trained(run, data, f"Blind-spot network, {count} noisy images"))
         yield EARLY, network, count
         yield LAST, last_weights(network), count
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Blind-spot networks by the number of noisy images that they learnt from, beside the supervised UNet."""
-    rows = gather([record | {"method": _row_name(record)} for record in found], scores)
+    rows = gather([record | {"method": _row_name(record)} for record in records], scores)
     data = tuple(_figures(row, rows[SBD]) for row in rows.values())
     columns = ("Images learnt from", "PSNR [dB]", f"above {SBD} [dB]", "SSIM", "Parameters")
     columns += ("Published PSNR [dB]", "PSNR - published [dB]")
@@ -94,7 +94,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         f"of vacuum, as in Table 5.1. Scores by protocol `{record['protocol']}`. "
         + wording.means_over("structures", wording.too_few(units))
     )
-    title = wording.title("Figure 5.8", SOURCE, found)
+    title = wording.title("Figure 5.8", SOURCE, records)
     return Table(title, caption, tuple(grids), tuple(_notes(rows)), data, {"psnr": lambda: _plot(data)})
 
 

@@ -50,17 +50,17 @@ def networks(size: str, workspace: Workspace) -> dict[tuple[str, str], tuple]:
     """Every network with either training: (method, trained on) -> (run, variables, info, outcome)."""
     data, trained = workspace.pt_ceo2(size), {}
     for method, name in NETWORKS.items():
-        broad, *found, _ = tuned_network(name, size, workspace, data)
+        broad, *trained_broad, _ = tuned_network(name, size, workspace, data)
         narrow = replace(broad, selection=TARGET)
-        trained[method, "all white images"] = broad, *found
+        trained[method, "all white images"] = broad, *trained_broad
         trained[method, "target conditions"] = narrow, *workspace.trained(narrow, data, f"{method}, target conditions")
     return trained
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Each network trained on all white images and on the target conditions, tested on both."""
-    parts = by_conditions(found, scores, "tested_on")
+    parts = by_conditions(records, scores, "tested_on")
     tested = [name for (name,) in parts]
     first = next(iter(parts.values()))
     lines, data = [], []
@@ -78,5 +78,5 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "rate that were tuned on all white images.",
         "Fewer than 10 structures: no interval.",
     )
-    title = wording.title("Figure 5.9 (b, c)", SOURCE, found)
-    return Table(title, caption(found), (Grid(columns, tuple(lines)),), notes, tuple(data))
+    title = wording.title("Figure 5.9 (b, c)", SOURCE, records)
+    return Table(title, caption(records), (Grid(columns, tuple(lines)),), notes, tuple(data))

@@ -237,9 +237,9 @@ PRINTED = {
 }
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """One row per panel, in the order of the figures."""
-    order = sorted(found, key=lambda record: record["method"])
+    order = sorted(records, key=lambda record: record["method"])
     data = tuple(
         {"figure": record["method"], "panel": row["label"], "image": row["image"]}
         | {name: row[name] for name in PRINTED}
@@ -256,7 +256,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         for row in data
     )
     columns = ("Panel", "Image", *(heading for heading, _ in PRINTED.values()))
-    imaging = found[0]["imaging"]
+    imaging = records[0]["imaging"]
     caption = (
         f"Clean images, pixels of {imaging['sampling']:g} Å, {imaging['counts']:g} electrons per pixel of vacuum; "
         "no denoiser has a part in them."
@@ -267,10 +267,10 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "Contrast: standard deviation over mean, around the particle. Minimum, maximum, mean: of the whole image.",
     )
     plots = {}
-    if reversal := [scores[record["id"]] for record in found if record["method"] == REVERSAL]:
+    if reversal := [scores[record["id"]] for record in records if record["method"] == REVERSAL]:
         plots["reversal"] = lambda: _reversal(reversal[0])
     return Table(
-        wording.title("Figures A.1, A.2, A.4 and A.5", SOURCE, found),
+        wording.title("Figures A.1, A.2, A.4 and A.5", SOURCE, records),
         caption,
         (Grid(columns, rows),),
         notes,

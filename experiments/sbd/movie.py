@@ -62,8 +62,8 @@ def _extra(
 ) -> list[dict]:
     """Of every frame: PSNR fitted and to the time average, correlation of the profile; of its movie: uPSNR's needs."""
     ranges = [contract["data_range"] for contract in contracts(test.imaging.contract(), test.clean, test.images.unit)]
-    found = fitted_scores(denoised, test)
-    for index, row in enumerate(found):
+    of_frames = fitted_scores(denoised, test)
+    for index, row in enumerate(of_frames):
         row["profile_correlation"] = surface[index].correlation(test.clean[index, ..., 0], denoised[index, ..., 0])
         if method.label != AVERAGE:
             row["average_psnr_db"] = _psnr_db(average[index], denoised[index], ranges[index])
@@ -76,8 +76,8 @@ def _extra(
             if "insufficient frames" not in str(error):
                 raise
         for row in rows:
-            found[row] |= scores
-    return found
+            of_frames[row] |= scores
+    return of_frames
 
 
 def _psnr_db(true: np.ndarray, test: np.ndarray, data_range: float) -> float:
@@ -109,9 +109,9 @@ def _draw(rows: Recorder, shown: dict[str, np.ndarray], surface: SurfaceRow, at:
 OVER_TIME = (SPACE_TIME, SIGMA_3["3-D"], WINDOW_3["3-D"], AVERAGE, "UDVD", "WCVD")  # that look at several frames
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """The movie that networks learnt from; every movie by itself; and networks on the frames that they know or not."""
-    rows = gather(found, scores)
+    rows = gather(records, scores)
     units = tuple(dict.fromkeys(rows[NOISY].units))
     own = next(c["movie"] for row in rows.values() if "movie" in (c := row.records[0]["conditions"]))
     data = tuple(_figures(row, movie) for row in rows.values() for movie in units)
@@ -138,7 +138,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "data range the maximum minus the minimum of its clean movie. Fewer than 10 movies: the values of each, no "
         "intervals and no ranks."
     )
-    title = wording.title("Figures 1.1, 5.5 to 5.7, 5.9 (d, e) and C.3", SOURCE, found)
+    title = wording.title("Figures 1.1, 5.5 to 5.7, 5.9 (d, e) and C.3", SOURCE, records)
     return Table(title, caption, tuple(grids), tuple(_notes(rows, of, own)), data)
 
 

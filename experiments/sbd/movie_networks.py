@@ -80,8 +80,8 @@ def methods(
 def networks(size: str, workspace: Workspace) -> Iterator[tuple[Method, dict]]:
     """Networks that learnt from simulated images, then those that learnt from noisy frames of one movie alone."""
     data, imaging, simulated = workspace.movies("sbd", size), imaging_of(size), workspace.pt_ceo2(size)
-    broad, *found, _ = tuned_network("sbd-unet-4x64", size, workspace, simulated)
-    yield learnt(SBD, Trained(broad, *found)), _learnt_from(broad, simulated, data)
+    broad, *network, _ = tuned_network("sbd-unet-4x64", size, workspace, simulated)
+    yield learnt(SBD, Trained(broad, *network)), _learnt_from(broad, simulated, data)
     for label, selection in ((SBD_NARROW, TARGET), (SBD_OTHERS, OTHERS)):
         narrow = replace(broad, selection=selection)
         network = Trained(narrow, *workspace.trained(narrow, simulated, label))
@@ -97,9 +97,9 @@ def networks(size: str, workspace: Workspace) -> Iterator[tuple[Method, dict]]:
     }
 
     def trained(label: str, preset: str, selection: OneMovie) -> Trained:
-        found, common = presets.find_preset(preset), {"imaging": imaging, "selection": selection}
+        chosen, common = presets.find_preset(preset), {"imaging": imaging, "selection": selection}
         changes = common | CHANGES.get(preset, {}).get(size, {})
-        run = found.recipe(found.at(size), size, data.recipe_hash, **changes)
+        run = chosen.recipe(chosen.at(size), size, data.recipe_hash, **changes)
         return Trained(run, *workspace.trained(run, data, label))
 
     blind = trained(EARLY, "laine", whole)

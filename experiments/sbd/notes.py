@@ -34,11 +34,11 @@ def printed_psnr(row: Row) -> str:
     return wording.printed_estimate(psnr_of(row), ".2f")
 
 
-def caption(found: list[dict]) -> str:
+def caption(records: list[dict]) -> str:
     """What was tested on."""
-    imaging = found[0]["imaging"]
+    imaging = records[0]["imaging"]
     return (
-        f"{wording.data_set(found[0])}; images of the {found[0]['split']} split, of "
+        f"{wording.data_set(records[0])}; images of the {records[0]['split']} split, of "
         f"structures that no training saw; {imaging['counts']:g} electrons per pixel of vacuum. PSNR in dB, mean over "
         "structures."
     )

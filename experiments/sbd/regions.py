@@ -122,13 +122,14 @@ def sort_regions(scene: Scene, denoised: np.ndarray) -> dict[str, Sorted]:
 
 def _score(label: str, scene: Scene, denoised: np.ndarray, places: np.ndarray) -> Sorted:
     whole = likelihood.with_radius(places, COLUMN_RADIUS / scene.view.sampling)
-    found = {
+    of_regions = {
         f"llr_{disc}_{name}": values
         for disc, discs in (("blob", places), ("column", whole))
         for name, values in likelihood.log_ratios(scene.noisy, denoised, discs, scene.vacuum).items()
     }
     rows = [
-        {"image": f"{scene.name} {label} {index}", "unit": scene.unit} | {name: found[name][index] for name in found}
+        {"image": f"{scene.name} {label} {index}", "unit": scene.unit}
+        | {name: of_regions[name][index] for name in of_regions}
         for index in range(len(places))
     ]
     return Sorted(places, rows)
@@ -185,11 +186,11 @@ def discoveries(scene: Scene, denoiser, variables: dict, *, is_thinned: bool) ->
     near = scene.near(places)
     row = {"image": scene.name, "unit": scene.unit, "regions": len(places), "null_regions": int(null.sum())}
     for level in LEVELS:
-        found = discovery.benjamini_hochberg(p_values, level)
-        row[f"fdp_{level:g}"] = discovery.false_discovery_proportion(found, null)
+        discovered = discovery.benjamini_hochberg(p_values, level)
+        row[f"fdp_{level:g}"] = discovery.false_discovery_proportion(discovered, null)
         if len(scene.columns):
-            row[f"column_fdp_{level:g}"] = discovery.false_discovery_proportion(found, ~near.any(axis=1))
-            row[f"power_{level:g}"] = near[found].any(axis=0).mean()
+            row[f"column_fdp_{level:g}"] = discovery.false_discovery_proportion(discovered, ~near.any(axis=1))
+            row[f"power_{level:g}"] = near[discovered].any(axis=0).mean()
     return row
 
 
@@ -244,10 +245,10 @@ def _draw_discs(axes, classes: dict[str, Sorted], score: str):
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Circle
 
-    found = [classes[name] for name in (TRUE, SPURIOUS)]
-    values = np.array([row[score] for part in found for row in part.rows])
+    parts = [classes[name] for name in (TRUE, SPURIOUS)]
+    values = np.array([row[score] for part in parts for row in part.rows])
     most = 0.9 * np.abs(values).max(initial=1e-9)
-    discs = [Circle((x, y), radius) for part in found for y, x, radius in part.places]
+    discs = [Circle((x, y), radius) for part in parts for y, x, radius in part.places]
     shades = colormaps["RdBu_r"].resampled(15)  # few enough for the palette of the file
     drawn = PatchCollection(discs, cmap=shades, linewidths=0, array=values, clim=(-most, most))
     axes.add_collection(drawn)

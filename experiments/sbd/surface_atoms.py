@@ -33,14 +33,14 @@ def add_both(
     """
     rules = {"paper": (None, {}), "tuned": (threshold["chosen"], {"threshold": threshold})}
     for rule, (value, more) in rules.items():
-        found = reference.find(denoised, value)
+        columns = reference.find(denoised, value)
         add(
             denoised=denoised,
-            extra=reference.scores(found),
+            extra=reference.scores(columns),
             tuning=((tuning or {}) | more) or None,
             conditions=conditions | {"threshold": rule},
         )
-    return found
+    return columns
 
 
 # ---------------------------------------------------------------------------------------------------- picture

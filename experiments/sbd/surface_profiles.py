@@ -46,10 +46,10 @@ class SurfaceRow:
 
     def correlation(self, clean: np.ndarray, frame: np.ndarray) -> float:
         """Of the profile through a frame with that through the clean one; 0 for a flat profile."""
-        (_, true), (_, found) = self.along(clean), self.along(frame)
-        if found.std() < 1e-6 * true.std():
+        (_, true), (_, values) = self.along(clean), self.along(frame)
+        if values.std() < 1e-6 * true.std():
             return 0.0
-        return float(np.mean((true - true.mean()) * (found - found.mean())) / (true.std() * found.std()))
+        return float(np.mean((true - true.mean()) * (values - values.mean())) / (true.std() * values.std()))
 
     def box(self, below: float = 6.0, above: float = 2.0) -> tuple[int, int, int, int]:
         """x0, y0, x1, y1 [px] around the row and what is below it [Å], inside the frame."""

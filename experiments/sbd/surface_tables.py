@@ -12,13 +12,13 @@ HEADINGS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "jaccard":
 RULES = {"tuned": "tuned threshold", "paper": "paper's threshold"}
 
 
-def series_of(found: list[dict], scores: dict[str, list[dict]], axis: str) -> dict[tuple[str, str], dict[float, Row]]:
+def series_of(records: list[dict], scores: dict[str, list[dict]], axis: str) -> dict[tuple[str, str], dict[float, Row]]:
     """(method, threshold rule), networks and tuned thresholds first -> value of the condition `axis`, rising -> row."""
-    values = sorted({record["conditions"][axis] for record in found})
+    values = sorted({record["conditions"][axis] for record in records})
     series = {}
     for value, rule in product(values, RULES):
         wanted = {axis: value, "threshold": rule}
-        for method, row in gather([r for r in found if r["conditions"] == wanted], scores).items():
+        for method, row in gather([r for r in records if r["conditions"] == wanted], scores).items():
             series.setdefault((method, rule), {})[value] = row
     is_filter = {key: not next(iter(rows.values())).records[0]["parameters"] for key, rows in series.items()}
     keys = sorted(series, key=lambda key: (is_filter[key], list(RULES).index(key[1])))

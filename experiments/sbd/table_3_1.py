@@ -113,8 +113,8 @@ def micrograph_networks(size: str, workspace: Workspace, data) -> Iterator[tuple
         first, compared = cell.run(size, data.recipe_hash, 0), cell in PHOTOGRAPHS[size]
         seeds, search = (SEEDS[size], SEARCH[size]) if compared else (SEEDS[size][:1], None)
         longer = LONGER[size] if compared and cell.network in LONGER_NETWORKS else 1
-        for found in _tuned(cell.label, first, search, seeds, longer, workspace, data):
-            yield cell, *found
+        for trained in _tuned(cell.label, first, search, seeds, longer, workspace, data):
+            yield cell, *trained
 
 
 def photograph_networks(size: str, workspace: Workspace, data) -> Iterator[tuple]:
@@ -125,8 +125,8 @@ def photograph_networks(size: str, workspace: Workspace, data) -> Iterator[tuple
         run = replace(run, imaging=PhotographImaging(), crops=crops, selection=EveryPhotograph())
         longer = LONGER[size] if cell.network in LONGER_NETWORKS else 1
         label = f"{cell.label}, photographs"
-        for found in _tuned(label, run, SEARCH[size], SEEDS[size], longer, workspace, data):
-            yield cell, *found
+        for trained in _tuned(label, run, SEARCH[size], SEEDS[size], longer, workspace, data):
+            yield cell, *trained
 
 
 def _tuned(
@@ -164,10 +164,10 @@ GAINS = (("unet-2", "unet-4"), ("unet-4", "unet-6"))
 ALIKE = (0.8, 1.25)  # ratios of numbers of parameters that are nearly equal
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Both halves, what a larger field of view gains on each, and PSNR against field of view on the micrographs."""
-    size, parts = found[0]["size"], {}
-    for record in found:
+    size, parts = records[0]["size"], {}
+    for record in records:
         parts.setdefault(_part(record), []).append(record)
     grids, data, gains, notes, plots, captions, compared, alike = [], [], [], [], {}, [], {}, ""
     for times, sigma in sorted(parts):
@@ -208,7 +208,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "Published figures stand beside the network of the same relative width.",
         of_the_notebooks(),
     ]
-    title = wording.title("Table 3.1", SOURCE, found)
+    title = wording.title("Table 3.1", SOURCE, records)
     return Table(title, "\n\n".join(captions), tuple(grids), tuple(notes), tuple(data), plots)
 
 
@@ -243,8 +243,12 @@ def _gains(subject: str, rows: list[Row]) -> list[tuple[str, ...]]:
 
 def _networks(rows: list[Row]) -> dict[tuple[str, int], Row]:
     """The rows of networks by kind and width."""
-    found = ((row.records[0]["conditions"], row) for row in rows)
-    return {(conditions["network"], conditions["width"]): row for conditions, row in found if "network" in conditions}
+    with_conditions = ((row.records[0]["conditions"], row) for row in rows)
+    return {
+        (conditions["network"], conditions["width"]): row
+        for conditions, row in with_conditions
+        if "network" in conditions
+    }
 
 
 def _compared(rows: list[Row]) -> tuple[tuple[float, float, float], float] | None:
@@ -258,8 +262,8 @@ def _compared(rows: list[Row]) -> tuple[tuple[float, float, float], float] | Non
     if not pairs:
         return None
     small, large = max(pairs, key=lambda pair: min(len(row.records) for row in pair))
-    found = bootstrap.difference(large.psnr_db, small.psnr_db, large.units)
-    return found and (found, max(max(row.seed_means) - min(row.seed_means) for row in (small, large)))
+    gain = bootstrap.difference(large.psnr_db, small.psnr_db, large.units)
+    return gain and (gain, max(max(row.seed_means) - min(row.seed_means) for row in (small, large)))
 
 
 def _alike(rows: list[Row], subject: str) -> str:
@@ -287,7 +291,7 @@ def _verdict(compared: dict[int, dict[int, tuple | None]], alike: str) -> list[s
         return []
     if _shows(complete[1]):
         return ["A field of view of 221 px instead of 49 helps micrographs clearly more than photographs."]
-    found = [
+    sentences = [
         "The paper's finding, that 221 px instead of 49 help micrographs and not photographs, does not show at this "
         f"size: where both have the most seeds, {_gains_of(complete[1])}."
     ]
@@ -298,14 +302,14 @@ def _verdict(compared: dict[int, dict[int, tuple | None]], alike: str) -> list[s
                 if _shows(halves)
                 else f"With {times} times the crops it does not show either, so that too few crops alone do not hide it"
             )
-            found.append(f"{outcome}: {_gains_of(halves)}.")
-    found.append(
+            sentences.append(f"{outcome}: {_gains_of(halves)}.")
+    sentences.append(
         "More scales bring more parameters as well as a larger field of view, and likely such narrow networks are "
         "short of both, on photographs as on micrographs, which those of the paper are not."
         + (f" {alike}." if alike else "")
         + " That crops of 128 px show only a part of 221 px is not tested."
     )
-    return [" ".join(found)]
+    return [" ".join(sentences)]
 
 
 def _shows(halves: dict[int, tuple]) -> bool:
@@ -333,10 +337,10 @@ def _part(record: dict) -> tuple[int, int]:
 def _gain(small: Row | None, large: Row | None) -> str:
     if small is None or large is None:
         return ""
-    found = bootstrap.difference(large.psnr_db, small.psnr_db, large.units)
-    if found is None:
+    gain = bootstrap.difference(large.psnr_db, small.psnr_db, large.units)
+    if gain is None:
         return f"{large.mean('psnr_db') - small.mean('psnr_db'):+.2f}"
-    return f"{found[0]:+.2f} [{found[1]:+.2f}, {found[2]:+.2f}]"
+    return f"{gain[0]:+.2f} [{gain[1]:+.2f}, {gain[2]:+.2f}]"
 
 
 def _difference(figures: dict) -> str:

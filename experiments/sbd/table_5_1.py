@@ -72,9 +72,9 @@ def networks(size: str, workspace: Workspace) -> Iterator[tuple]:
 NOT_RUN = "not run"
 
 
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Table 5.1 of the SBD paper, from the current records of one size."""
-    rows, published = gather(found, scores), _published_sbd()
+    rows, published = gather(records, scores), _published_sbd()
     order = [method for method in published if published[method] or method in rows]
     order += sorted(set(rows) - set(published))
     ranked = ranks(rows)
@@ -89,8 +89,8 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
             (f["method"], *(f"{f[f'psnr_db {unit}']:.2f}" for unit in units)) for f in data if f["psnr_db"] != ""
         )
         grids.append(Grid(("PSNR [dB] of each structure", *units), values))
-    caption = f"{_conditions(found, rows)} {_narrower(rows, published)}".strip()
-    title = wording.title("Table 5.1", SOURCE, found)
+    caption = f"{_conditions(records, rows)} {_narrower(rows, published)}".strip()
+    title = wording.title("Table 5.1", SOURCE, records)
     return Table(title, caption, tuple(grids), tuple(_notes(rows, ranked is not None)), data)
 
 
@@ -164,14 +164,14 @@ def _printed(figures: dict, is_ranked: bool) -> tuple[str, ...]:
     return (figures["method"], parameters, str(figures["field_of_view_px"]), *published, *ours)
 
 
-def _conditions(found: list[dict], rows: dict[str, Row]) -> str:
-    imaging, row = found[0]["imaging"], next(iter(rows.values()))
+def _conditions(records: list[dict], rows: dict[str, Row]) -> str:
+    imaging, row = records[0]["imaging"], next(iter(rows.values()))
     dose = imaging["counts"] / imaging["sampling"] ** 2
     return (
-        f"{wording.data_set(found[0])}; {len(row.units)} "
-        f"images of {len(set(row.units))} structures of the {found[0]['split']} split, which no method saw. Pixels of "
-        f"{imaging['sampling']:g} Å, {imaging['counts']:g} electrons per pixel of vacuum ({dose:.0f} e/Å²), "
-        f"{imaging['noise']['class']} noise; scores by protocol `{found[0]['protocol']}`."
+        f"{wording.data_set(records[0])}; {len(row.units)} "
+        f"images of {len(set(row.units))} structures of the {records[0]['split']} split, which no method saw. Pixels "
+        f"of {imaging['sampling']:g} Å, {imaging['counts']:g} electrons per pixel of vacuum ({dose:.0f} e/Å²), "
+        f"{imaging['noise']['class']} noise; scores by protocol `{records[0]['protocol']}`."
     )
 
 

@@ -65,9 +65,9 @@ def trained(
     preset: str, size: str, workspace: Workspace, label: str, denoiser=None, seed: int = 0, **changes
 ) -> Trained:
     """A network trained on the noisy movies by the recipe of its preset, `changes` made to the fields of its `Run`."""
-    data, found = workspace.haadf_pt(size), presets.find_preset(preset)
+    data, chosen = workspace.haadf_pt(size), presets.find_preset(preset)
     common = {"imaging": IMAGING, "selection": Frames(session=(LEARNT_FROM,))}
-    run: Run = found.recipe(denoiser or found.at(size), size, data.recipe_hash, seed, **common | changes)
+    run: Run = chosen.recipe(denoiser or chosen.at(size), size, data.recipe_hash, seed, **common | changes)
     return Trained(run, *workspace.trained(run, data, f"{label}, seed {seed}"))
 
 
@@ -117,14 +117,14 @@ def filters(validation: ImageSet) -> Iterator[Method]:
 # ---------------------------------------------------------------------------------------------------- scores
 def atoms(data: datasets.DataSet, images: ImageSet) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each frame the single atoms [n, 2] and the columns of clusters [m, 2], (y, x) in Å."""
-    truth, found = np.asarray(data.truth), []
+    truth, places_of = np.asarray(data.truth), []
     for item in dict.fromkeys(images.images.item.tolist()):
         of_item = truth[truth["item"] == item]
         for frame in images.images.frame[images.images.item == item].tolist():
             rows = of_item[of_item["frame"] == frame]
             places = np.stack([rows["y_angstrom"], rows["x_angstrom"]], axis=-1).astype(float)
-            found.append((places[rows["surface"]], places[~rows["surface"]]))
-    return found
+            places_of.append((places[rows["surface"]], places[~rows["surface"]]))
+    return places_of
 
 
 def candidates(frames: np.ndarray, truth: list[tuple[np.ndarray, np.ndarray]], sampling: float) -> list[tuple]:
@@ -132,23 +132,23 @@ def candidates(frames: np.ndarray, truth: list[tuple[np.ndarray, np.ndarray]], s
 
     Where clusters are is known here: the score is for single atoms alone.
     """
-    found = []
+    maxima = []
     for frame, (_, columns) in zip(frames[..., 0], truth, strict=True):
         places, response = FINDER.find(frame, sampling)
         distance = np.linalg.norm(places[:, None] - columns, axis=-1).min(axis=1, initial=np.inf)
-        found.append((places[distance > BESIDE], response[distance > BESIDE]))
-    return found
+        maxima.append((places[distance > BESIDE], response[distance > BESIDE]))
+    return maxima
 
 
 def threshold(method: Method, data: datasets.DataSet, validation: ImageSet) -> tuple[float, dict]:
     """The response from which a maximum is an atom: the one with the best F1 on validation movies; as a tuning, too."""
     truth, sampling = atoms(data, validation), data.manifest["frame"]["sampling_angstrom"]
     finding = validation.clean.shape[1:3], sampling, TOLERANCE, MARGIN
-    found, singles = candidates(method.denoise(validation), truth, sampling), [single for single, _ in truth]
-    best = best_threshold(found, singles, *finding)
+    maxima, singles = candidates(method.denoise(validation), truth, sampling), [single for single, _ in truth]
+    best = best_threshold(maxima, singles, *finding)
     f1 = [
         compare_adatoms(single, places[response >= best], *finding)["adatom_f1"]
-        for single, (places, response) in zip(singles, found, strict=True)
+        for single, (places, response) in zip(singles, maxima, strict=True)
     ]
     f1 = unit_mean(np.array(f1), validation.images.unit)
     return best, {"threshold": {"values": [best], "validation_adatom_f1": [round(f1, 6)], "chosen": best}}
@@ -158,7 +158,7 @@ def scores(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best: f
     """Of every frame: its single atoms against the true ones; CSS of its movie, scaled to [0, 1]; `fitted_scores`."""
     truth, sampling = atoms(data, test), data.manifest["frame"]["sampling_angstrom"]
     finding = test.clean.shape[1:3], sampling, TOLERANCE, MARGIN
-    found = [
+    of_frames = [
         compare_adatoms(single, places[response >= best], *finding)
         for (single, _), (places, response) in zip(truth, candidates(denoised, truth, sampling), strict=True)
     ]
@@ -168,8 +168,8 @@ def scores(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best: f
         span = np.ptp(one)
         value = css((one - one.min()) / span if span else np.zeros_like(one)) if len(rows) > 1 else 1.0
         for row in rows:
-            found[row]["css"] = value
-    return [of_frame | more for of_frame, more in zip(found, fitted_scores(denoised, test), strict=True)]
+            of_frames[row]["css"] = value
+    return [of_frame | more for of_frame, more in zip(of_frames, fitted_scores(denoised, test), strict=True)]
 
 
 # ---------------------------------------------------------------------------------------------------- notes of tables
@@ -182,9 +182,9 @@ def channels_of(record: dict) -> int | None:
     return from_config(config).network.bottleneck if config.get("class") == CLASS else None
 
 
-def older_weights(found: list[dict]) -> list[str]:
+def older_weights(records: list[dict]) -> list[str]:
     """A note on records of Noise2Atom from before the weights of its cycles were those of the paper, if there are."""
-    networks = [record for record in found if record["method"] == NOISE2ATOM]
+    networks = [record for record in records if record["method"] == NOISE2ATOM]
     older = [record for record in networks if "adversarial" not in record["denoiser"]]
     some = f", in {len(older)} of {len(networks)} records," * (len(older) < len(networks))
     text = (
@@ -194,9 +194,9 @@ def older_weights(found: list[dict]) -> list[str]:
     return [text] * bool(older)
 
 
-def restarts(found: list[dict]) -> list[str]:
+def restarts(records: list[dict]) -> list[str]:
     """A note on the generators that trainings have drawn anew, if they have."""
-    curves = [record["learning_curve"] for record in found if record["method"] == NOISE2ATOM]
+    curves = [record["learning_curve"] for record in records if record["method"] == NOISE2ATOM]
     when = {b["step"]: None for curve in curves for b, a in pairwise(curve) if a["restarts"] > b["restarts"]}
     said = "The contrast of Noise2Atom was negative on average, so that its generators were drawn anew, after step"
     return [f"{said} {', '.join(map(str, sorted(when)))}."] if when else []

@@ -27,7 +27,7 @@ SIZES = {  # of the networks of size gpu
 def film_table(
     figure: str,
     source: str,
-    found: list[dict],
+    records: list[dict],
     scores: dict[str, list[dict]],
     condition: str,
     parts: dict[str, str],
@@ -37,7 +37,7 @@ def film_table(
     gathered = {
         value: gather(chosen, scores)
         for value in parts
-        if (chosen := [record for record in found if record["conditions"][condition] == value])
+        if (chosen := [record for record in records if record["conditions"][condition] == value])
     }
     data = tuple({condition: value} | _figures(row, rows) for value, rows in gathered.items() for row in rows.values())
     grids = tuple(
@@ -45,8 +45,8 @@ def film_table(
         for value, rows in gathered.items()
     )
     verdicts = [text for value, rows in gathered.items() for text in _verdicts(parts[value], rows)]
-    title = wording.title(figure, source, found)
-    every = (*verdicts, *notes, *_common(found, gathered))
+    title = wording.title(figure, source, records)
+    every = (*verdicts, *notes, *_common(records, gathered))
     return Table(title, _caption(parts, gathered), grids, every, data)
 
 
@@ -133,11 +133,11 @@ def _caption(parts: dict[str, str], gathered: dict[str, dict[str, Row]]) -> str:
     )
 
 
-def _common(found: list[dict], gathered: dict[str, dict[str, Row]]) -> list[str]:
+def _common(records: list[dict], gathered: dict[str, dict[str, Row]]) -> list[str]:
     rows = [row for part in gathered.values() for row in part.values()]
-    notes = older_weights(found)
+    notes = older_weights(records)
     notes += [MEDIAN] * any(row.method.startswith(("Autoencoder", SWEPT)) for row in rows)
-    standard = [record for record in found if not record["method"].startswith(SWEPT)]
+    standard = [record for record in records if not record["method"].startswith(SWEPT)]
     paper = PAPERS["autoencoder"]["bottleneck_channels"]
     if narrow := {channels_of(record) for record in standard} - {None, paper["default"]}:
         channels = " or ".join(map(str, sorted(narrow)))
@@ -146,7 +146,7 @@ def _common(found: list[dict], gathered: dict[str, dict[str, Row]]) -> list[str]
             "To be recorded anew."
         )
     notes += [f"{name} at full size: {SIZES[name]}." for name in SIZES if any(row.method == name for row in rows)]
-    notes += restarts(found)
+    notes += restarts(records)
     if any("css" in row.scores for row in rows):
         notes.append(
             "CSS is the likeness of neighbouring frames, each movie scaled to [0, 1] by its own extremes: 1 for one "
@@ -163,14 +163,14 @@ def _common(found: list[dict], gathered: dict[str, dict[str, Row]]) -> list[str]
             "Gaussian above the threshold with the best F1 on validation movies, for every method its own; what lies "
             "within 2.5 Å of a cluster's column is not counted. PSNR is ruled by the clusters, which are brightest."
         )
-    if crops := wording.crops_seen(found):
+    if crops := wording.crops_seen(records):
         notes.append(
             f"The networks saw {wording.span(crops)} crops; one seed each: it does not show the spread of trainings."
         )
     chosen = {
         f"{record['method'].removesuffix(', tuned')}{' on 50 nm' * (record['conditions'].get('film') == THICK)}, "
         f"{field} {wording.chosen(tried)}": None
-        for record in found
+        for record in records
         for field, tried in (record["tuning"] or {}).items()
         if field != "threshold"
     }

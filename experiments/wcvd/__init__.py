@@ -90,9 +90,9 @@ def trained(
     **changes,
 ) -> Trained:
     """A network trained on the movies of a kind by the recipe of its preset, `changes` made to fields of its `Run`."""
-    data, found = workspace.movies(kind, size), presets.find_preset(preset)
+    data, chosen = workspace.movies(kind, size), presets.find_preset(preset)
     common = {"imaging": imaging_of(kind), "selection": EVERY}
-    run: Run = found.recipe(denoiser or found.at(size), size, data.recipe_hash, seed, **common | changes)
+    run: Run = chosen.recipe(denoiser or chosen.at(size), size, data.recipe_hash, seed, **common | changes)
     return Trained(run, *workspace.trained(run, data, f"{label}, seed {seed}"))
 
 
@@ -103,8 +103,8 @@ def networks(size: str, workspace: Workspace) -> Iterator[Method]:
         yield learnt(label, trained(preset, size, workspace, label, **changes))
         if label == "Noise2Void":
             for blocks in BLOCKS:
-                name, found = f"Autoencoder, {blocks} blocks", presets.find_preset("movie-autoencoder").at(size)
-                denoiser = MovieAutoencoder(Autoencoder(blocks=blocks, width=found.network.width))
+                name, small = f"Autoencoder, {blocks} blocks", presets.find_preset("movie-autoencoder").at(size)
+                denoiser = MovieAutoencoder(Autoencoder(blocks=blocks, width=small.network.width))
                 yield learnt(name, trained("movie-autoencoder", size, workspace, name, denoiser))
 
 

@@ -74,8 +74,8 @@ def run(size: str, workspace: Workspace) -> None:
             extra = _of_movies(method, denoised, test, regions)
             extra = [one | two for one, two in zip(extra, fitted_scores(denoised, test), strict=True)]
             for row, (line, contrast) in enumerate(zip(lines, clean, strict=True)):
-                found = {"contrast": contrast_along(denoised[row, ..., 0], line), "clean_contrast": contrast}
-                extra[row] = extra[row] | found
+                contrasts = {"contrast": contrast_along(denoised[row, ..., 0], line), "clean_contrast": contrast}
+                extra[row] = extra[row] | contrasts
             method.record(records, denoised, extra, conditions={"tested_on": kind})
             if method.label != BLANK:
                 scanned[method.label] = denoised
@@ -110,7 +110,7 @@ def _of_movies(method: Method, denoised: np.ndarray, test: ImageSet, regions: di
     regions : dict
         Movie -> bool [H, W].
     """
-    found: list[dict] = [{} for _ in range(len(test))]
+    of_frames: list[dict] = [{} for _ in range(len(test))]
     for rows in rows_of_movies(test):
         region, window = regions[str(test.images.unit[rows[0]])], window_of(method.denoiser)
         noisy, frames, clean = (images[rows, ..., 0] for images in (test.noisy, denoised, test.clean))
@@ -125,8 +125,8 @@ def _of_movies(method: Method, denoised: np.ndarray, test: ImageSet, regions: di
             if "insufficient frames" not in str(error):
                 raise
         for row in rows:
-            found[row] = scores
-    return found
+            of_frames[row] = scores
+    return of_frames
 
 
 # ---------------------------------------------------------------------------------------------------- pictures
@@ -163,12 +163,12 @@ def _spectra(data: datasets.DataSet, test: ImageSet, shown: dict, workspace: Wor
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """One grid per kind of movie: every method against the truth, against the noisy frames, and in contrast."""
     parts = {
-        kind: gather([r for r in found if r["conditions"]["tested_on"] == kind], scores)
+        kind: gather([r for r in records if r["conditions"]["tested_on"] == kind], scores)
         for kind in HEADINGS
-        if any(r["conditions"]["tested_on"] == kind for r in found)
+        if any(r["conditions"]["tested_on"] == kind for r in records)
     }
     data = tuple(
         {"tested_on": kind, "method": name} | _figures(row, rows[NOISY])
@@ -177,8 +177,8 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
     )
     grids = [_grid(kind, [figures for figures in data if figures["tested_on"] == kind]) for kind in parts]
     grids += [trust_grid(kind, rows) for kind, rows in parts.items()]
-    title = wording.title("Figures 2 to 4 and S9 to S11", SOURCE, found)
-    return Table(title, caption(parts), tuple(grids), tuple(_notes(parts, found)), data)
+    title = wording.title("Figures 2 to 4 and S9 to S11", SOURCE, records)
+    return Table(title, caption(parts), tuple(grids), tuple(_notes(parts, records)), data)
 
 
 def _figures(row: Row, noisy: Row) -> dict:
@@ -267,7 +267,7 @@ def _level_and_shape(kind: str, rows: dict[str, Row]) -> Iterator[str]:
     )
 
 
-def _notes(parts: dict[str, dict[str, Row]], found: list[dict]):
+def _notes(parts: dict[str, dict[str, Row]], records: list[dict]):
     for kind, rows in parts.items():
         bars = {name: rows[name].mean("psnr_db") for name in (NOISY, BLANK)}
         below = [
@@ -305,7 +305,7 @@ def _notes(parts: dict[str, dict[str, Row]], found: list[dict]):
     )
     chosen = {
         f"{r['conditions']['tested_on']}, {r['method'].removesuffix(', tuned')}: {field} {wording.chosen(tried)}": None
-        for r in found
+        for r in records
         for field, tried in (r["tuning"] or {}).items()
     }
     if chosen:

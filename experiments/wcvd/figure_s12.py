@@ -96,18 +96,18 @@ def _registered(frames: np.ndarray, data: datasets.DataSet, test: ImageSet, refe
 
 def _bounds(test: ImageSet) -> np.ndarray:
     """The smallest error [px] for every frame, the root mean square of its movie; its noise from that very movie."""
-    found = np.zeros(len(test))
+    errors = np.zeros(len(test))
     for rows in rows_of_movies(test):
         clean, noisy = test.clean[rows, ..., 0].astype(float), test.noisy[rows, ..., 0]
         slope, offset = np.polyfit(clean.ravel(), (noisy - clean).ravel() ** 2, 1)  # variance of a reading
-        found[rows] = np.sqrt(np.mean(bound(clean, slope * clean + offset) ** 2))
-    return found
+        errors[rows] = np.sqrt(np.mean(bound(clean, slope * clean + offset) ** 2))
+    return errors
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """Distance from the true path after every pre-filter, and how many movies were registered."""
-    data, gathered = [], by_conditions(found, scores, "kind", "reference")
+    data, gathered = [], by_conditions(records, scores, "kind", "reference")
     for (kind, reference), rows in gathered.items():
         for name, row in rows.items():
             figures = wording.estimated("drift_error_px", row.scores["drift_error_px"], row.units)
@@ -139,7 +139,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         if any("drift_bound_px" in row.scores for row in rows.values())
     )
     notes += tuple(_left_by_filters(gathered))
-    title = wording.title("Figure S12", SOURCE, found)
+    title = wording.title("Figure S12", SOURCE, records)
     return Table(title, caption(first), tuple(grids), notes, tuple(data))
 
 

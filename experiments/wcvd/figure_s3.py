@@ -85,10 +85,10 @@ def radial(frames: np.ndarray) -> np.ndarray:
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """PSNR of each kernel without and with the low-pass filters."""
     parts: dict[float, list[dict]] = {}
-    for record in found:
+    for record in records:
         parts.setdefault(record["conditions"].get("low_pass_divisor", -1), []).append(record)
     gathered = {divisor: gather(part, scores) for divisor, part in parts.items()}
     divisors = sorted(divisor for divisor in gathered if divisor >= 0)
@@ -116,5 +116,5 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "One seed each: it does not show the spread of trainings.",
         *[FITTED_NOTE] * is_fitted,
     )
-    title = wording.title("Figure S3", SOURCE, found)
+    title = wording.title("Figure S3", SOURCE, records)
     return Table(title, caption({"pt": gathered[divisors[0]]}), tuple(grids), notes, data)

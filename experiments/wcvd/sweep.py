@@ -60,9 +60,9 @@ def networks(size: str, workspace: Workspace) -> Iterator[tuple[str, int, int, T
 
 
 # ---------------------------------------------------------------------------------------------------- the table
-def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
+def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """PSNR by layers and features of the subnets."""
-    rows = gather(found, scores)
+    rows = gather(records, scores)
     data = tuple(swept(row) for row in rows.values())
     is_fitted = any("fitted_psnr_db" in figures for figures in data)
     columns = ("Pt on CeO2, unseen", "Parameters", "PSNR [dB]", *[FITTED] * is_fitted, "SSIM", "subnets drawn again")
@@ -82,7 +82,7 @@ def table(found: list[dict], scores: dict[str, list[dict]]) -> Table:
         "Subnets that gave 0 everywhere, at the beginning or in the first half of the training, are drawn again.",
         *[FITTED_NOTE] * is_fitted,
     )
-    title = f"Layers and features of WCVD, {SOURCE}, at size {found[0]['size']}"
+    title = f"Layers and features of WCVD, {SOURCE}, at size {records[0]['size']}"
     return Table(title, caption({"pt": rows}), (Grid(columns, lines),), notes, data)
 
 

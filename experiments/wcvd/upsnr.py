@@ -34,9 +34,9 @@ def misranked(rows: dict[str, Row]) -> float:
 
     On the mean over those movies in which both have an estimate.
     """
-    found, wrong = [upsnr_of_movies(row) for row in rows.values()], [0.0]
-    for index, (estimated, true) in enumerate(found):
-        for other_estimated, other_true in found[index + 1 :]:
+    pairs, wrong = [upsnr_of_movies(row) for row in rows.values()], [0.0]
+    for index, (estimated, true) in enumerate(pairs):
+        for other_estimated, other_true in pairs[index + 1 :]:
             both = np.isfinite(estimated) & np.isfinite(other_estimated)
             if not both.any():
                 continue
