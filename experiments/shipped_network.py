@@ -4,7 +4,10 @@
 
 `stemjax denoise` uses this network unless told otherwise. It was trained for a range of pixel sizes, doses and
 contrasts (`python -m experiments.zoo --ship`), so on the conditions of Table 5.1 alone it is no better than a network
-trained for them. Expect at size `cpu` more than the Gaussian filter, and less than the UNets of Table 5.1.
+trained for them.
+
+Expect at size `cpu` (Method, PSNR [dB], 95 % interval): Constant: 22.74 [22.68, 22.81]; Gaussian filter: 29.10
+[29.05, 29.15]; sbd-unet-small: 31.11 [31.05, 31.17].
 
 Reference: Mohan et al., arXiv:2010.12970, for method and network.
 """

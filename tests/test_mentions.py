@@ -52,6 +52,14 @@ def test_what_the_table_has_not_is_refused(quoted, complaint):
         in_docstring(docstring(f"Expect at size `cpu` {quoted}."), "cpu", TABLE)
 
 
+def test_a_row_may_be_named_by_its_first_two_cells():
+    grid = Grid(("Network", "Pixel", "90 %"), (("UNet", "bulk", "75"), ("UNet", "vacuum", "40")))
+    filled = in_docstring(
+        docstring("Expect at size `cpu` (Network, 90 %): UNet, vacuum."), "cpu", Table("", "", (grid,), (), ())
+    )
+    assert filled == docstring("Expect at size `cpu` (Network, 90 %): UNet, vacuum: 40.")
+
+
 def test_the_readme_has_the_columns_that_it_names():
     text = "Before\n<!-- table t.cpu: ADF, SSIM -->\nold\n<!-- end of table -->\nafter\n"
     filled = in_readme(text, "t.cpu", TABLE)

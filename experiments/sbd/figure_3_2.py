@@ -2,11 +2,13 @@
 
     stemjax experiment run sbd_figure_3_2 --size cpu
 
-The three networks of Table 5.1, at a pixel in the bulk of the particle, one at its surface and one in vacuum, over
-the test structures: the square that holds 50, 90 and 99 % of the squared gradient, beside the field of view by the
-layers. Expect at size `cpu` 99 % within about 30 px for the networks of 41 and 45 px, and for the UNet of 221 px within
-about 75 px in the particle, where its gradient repeats the lattice, and 40 px in vacuum. The bias-free UNet leaves an
-intercept of zero.
+The three networks of Table 5.1, at a pixel in the bulk of the particle, one at its surface and one in vacuum, over the
+test structures: the square that holds 50, 90 and 99 % of the squared gradient, beside the field of view by the layers.
+The gradient of the UNet of 221 px repeats the lattice in the particle, so that it reaches farther there than in vacuum.
+The bias-free UNet leaves an intercept of zero.
+
+Expect at size `cpu` (Network, 99 % [px]): SBD + DnCNN, bulk: 31 [31, 32]; SBD + Small UNet, bulk: 34 [34, 35]; SBD +
+UNet (bias-free), bulk: 68 [61, 74]; SBD + UNet (bias-free), vacuum: 56 [49, 62].
 
 Reference: Mohan et al., arXiv:2010.12970, Figure 3.2.
 """

@@ -4,8 +4,9 @@
 
 The paper looks at 40 stationary frames from the microscope at 0.45 electrons per pixel. Here the movie is simulated,
 one for each test structure, once as counts and once through a camera with gain, offset and read noise, which must be
-found out. The same check works on any file: `stemjax doctor noise FILE`. Expect the counts to be called Poisson in
-all or all but one of 10 movies, the camera in none, and its gain 1.3, offset 2 and squared read noise 0.25 recovered.
+found out. The same check works on any file: `stemjax doctor noise FILE`.
+
+Expect at size `cpu` (Camera, Called Poisson): Electron counting: 10 of 10; Gain 1.3, offset 2, read noise 0.5: 0 of 10.
 
 Reference: Mohan et al., arXiv:2010.12970, Figure 4.1.
 """

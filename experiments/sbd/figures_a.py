@@ -4,8 +4,11 @@
 
 Clean images of PtNp2 without defect on a support of 4 nm, tilted by 3° as the published image, at a defocus of 6 nm,
 but for what each figure varies; those of Figure A.1 are not tilted, which shows the reversal best. No denoiser has a
-part in them. Expect the correlation of the untilted image with a map of the Pt columns to rise through zero at a
-defocus of about 3 nm, from black columns to white ones, and that of the tilted images to be above 0.9.
+part in them. The correlation of the untilted image with a map of the Pt columns rises through zero at a defocus of
+about 3 nm, from black columns to white ones.
+
+Expect at size `cpu` (Panel, r (Pt)): Figure A.1: 0 nm: -0.90; Figure A.1: 3 nm: -0.14; Figure A.1: 20 nm: +0.85; Figure
+A.4: PtNp2: +0.95.
 
 Reference: Mohan et al., arXiv:2010.12970, Figures A.1, A.2, A.4 and A.5.
 """

@@ -9,6 +9,8 @@ The README quotes columns, each named by the start of its heading:
 The docstring of an experiment quotes rows, of the first grid with these headings, in a paragraph of its own:
 
     Expect at size `cpu` (FIRST HEADING, COLUMN): ROW: 31.5 [31.2, 31.8]; ROW: 28.9 [28.5, 29.3].
+
+A row is named by its first cell, or by the first two where several have the same first one.
 """
 
 import re
@@ -18,7 +20,10 @@ from stemjax.tables.table import Grid, Table
 
 WIDTH = 120  # of a line of code
 PARAGRAPH = re.compile(
-    r"^Expect at size `(?P<size>\w+)` \((?P<column>.*?)\): (?P<rows>.*?)\.\n(?=\n|\"\"\")", re.MULTILINE | re.DOTALL
+    r"^Expect at size `(?P<size>\w+)`\s"
+    r"\((?P<column>(?:[^()]|\([^()]*\))*)\):\s"  # parentheses within it, as in "r (Pt)", are in pairs
+    r"(?P<rows>.*?)\.\n(?=\n|\"\"\")",
+    re.MULTILINE | re.DOTALL,
 )
 
 
@@ -67,9 +72,10 @@ def _grid_with(column: str, table: Table) -> tuple[Grid, int]:
 
 def _row(quoted: str, grid: Grid, index: int) -> str:
     """The row's label and figure; `quoted` is the label, with an older figure behind it or without."""
-    named = [row for row in grid.rows if f"{quoted}:".startswith(f"{row[0]}:")]
-    longest = [row for row in named if len(row[0]) == max(len(row[0]) for row in named)]
-    if len(longest) != 1:
+    labelled = [(label, row) for row in grid.rows for label in (row[0], f"{row[0]}, {row[1]}")]
+    named = [(label, row) for label, row in labelled if f"{quoted}:".startswith(f"{label}:")]
+    if len(named) != 1:
         labels = "; ".join(row[0] for row in grid.rows)
-        raise ValueError(f"{quoted!r} names {len(longest)} rows of {grid.columns[0]!r}; there are {labels}")
-    return f"{longest[0][0]}: {longest[0][index]}"
+        raise ValueError(f"{quoted!r} names {len(named)} rows of {grid.columns[0]!r}; there are {labels}")
+    label, row = named[0]
+    return f"{label}: {row[index]}"
