@@ -126,7 +126,7 @@ def test_the_notes_say_who_wins_who_fails_and_who_knew():
     text = "\n".join(movie_table(early=22.0, last=12.0).notes)
     assert f"Best on m-1 is {SPACE_TIME} (29.75 dB)" in text and "9 frames and 9 px" in text
     assert f"and {SBD}, the best of those that look at one frame alone, 24.75 dB" in text
-    assert f"Not above Constant on m-1, so that they fail the gate: {LAST}." in text
+    assert f"Not above Constant on m-1, so they fail the gate: {LAST}." in text
     assert f"is among the clean images that {SBD} learnt from" in text
     assert "score 21.75 dB, the last ones of the same training 11.75 dB (step 100 of 200)" in text
     assert "fail the gate" not in "\n".join(movie_table().notes)
@@ -152,7 +152,7 @@ def test_blind_spot_networks_are_compared_with_the_supervised_one_structure_by_s
     assert rows[SBD][6:] == ("37.24", "-6.24") and rows[SBD][3] == ""
     assert [f["training_images"] for f in table.data if f["method"] == EARLY] == [1, 80]
     text = "\n".join(table.notes)
-    assert f"Not above Constant, so that they fail the gate: {EARLY}, 1 image; {LAST}, 1 image." in text
+    assert f"Not above Constant, so they fail the gate: {EARLY}, 1 image; {LAST}, 1 image." in text
     assert "saw 2,400 crops" in text
     assert table.plots["psnr"]().startswith(b"\x89PNG")
 

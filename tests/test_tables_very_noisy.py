@@ -103,7 +103,7 @@ def test_tunings_name_the_film_and_the_end_of_a_grid():
 def test_the_autoencoders_figures(table, conditions, heading):
     regenerated = table(*made_up(every(conditions)))
     assert regenerated.grids[0].columns[0] == heading and "Wang et al. 2021" in regenerated.title
-    assert any("squared error in the place of the paper's absolute one" in note for note in regenerated.notes)
+    assert any("trained on the squared error" in note for note in regenerated.notes)
 
 
 def test_recall_beside_clusters_is_of_atoms_not_of_frames():
@@ -125,9 +125,9 @@ def test_the_stopping_rule_says_at_which_step_it_was_met():
         "The paper's rule, cycle below 0.05 and low-frequency cycle below 0.1, is met first at step 200."
     )
     assert [line[:2] for line in table.grids[0].rows] == [("100", "0.0900"), ("200", "0.0400")]
-    assert not any("drawn anew" in note for note in table.notes)
+    assert not any("began anew" in note for note in table.notes)
     found[-1]["learning_curve"][1]["restarts"] = 1.0
-    assert "its generators were drawn anew, after step 100." in table_of("noise2atom_figure_1")(found, scores).notes[1]
+    assert "Noise2Atom began anew after step 100" in table_of("noise2atom_figure_1")(found, scores).notes[1]
     found[-1]["learning_curve"] = found[-1]["learning_curve"][:1]
     assert "is met at no validation of this training." in table_of("noise2atom_figure_1")(found, scores).notes[0]
 

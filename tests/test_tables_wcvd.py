@@ -63,11 +63,11 @@ def test_every_kind_has_its_grid_and_what_it_says_of_upsnr():
     assert trust["WCVD"][1].startswith("+0.22 (+0.22 to") and trust["WCVD"][2].startswith("+3.01")
     assert trust["Gaussian filter, 3-D, tuned"][1:] == ("none", "none")
     # UDVD is worse by 0.21 dB, and better by its uPSNR; without it none is out of order.
-    assert any("0.21 dB apart stand in the wrong order" in note for note in table.notes)
+    assert any("wrong order that are 0.21 dB apart" in note for note in table.notes)
     assert not any("fail the gate" in note for note in table.notes)
     rest = [(m, {"tested_on": "pt"}, rows_of(m)) for m in METHODS if m != "UDVD"]
     assert any(
-        "no two methods stand in the wrong order" in note for note in table_of("wcvd_figure_2")(*made_up(rest)).notes
+        "puts no two methods in the wrong order" in note for note in table_of("wcvd_figure_2")(*made_up(rest)).notes
     )
     few = table_of("wcvd_figure_2")(*made_up([(m, {"tested_on": "pt"}, rows_of(m, movies=3)) for m in METHODS]))
     assert "no intervals" in few.caption and "[" not in few.grids[0].rows[3][1]
@@ -156,7 +156,7 @@ def test_drift_says_how_many_movies_were_registered():
         for reference in ("running", "cumulative")
     ]
     table = table_of("wcvd_figure_s12")(*made_up(entries))
-    assert any("nearer than 0.40 [0.40, 0.40] px" in note for note in table.notes)
+    assert any("error below 0.40 [0.40, 0.40] px" in note for note in table.notes)
     grid = table.grids[0]
     assert grid.columns[1:3] == ("running: off the true path [px]", "running: registered")
     assert grid.rows[0][1:3] == ("3.00 [3.00, 3.00]", "0 of 12") and grid.rows[1][2] == "12 of 12"

@@ -60,9 +60,9 @@ def networks(size: str, workspace: Workspace) -> Iterator[Method]:
 def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """The autoencoder by the channels of its bottleneck."""
     notes = (
-        "The paper, in pictures: more channels converge faster and draw finer detail.",
+        "The paper says, of pictures: more channels converge faster and draw finer detail.",
         "Trained alike, one seed each. The learning curves are in the records: validation over crops seen, in the "
         "place of the paper's epochs.",
-        "From which response on a maximum is an atom is decided on validation movies of the same film.",
+        "The response from which a maximum counts as an atom is chosen on validation movies of the same film.",
     )
     return film_table("Figure 3", SOURCE, records, scores, "film", very_noisy.FILMS, notes)

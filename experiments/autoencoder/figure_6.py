@@ -192,7 +192,7 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
         f"{published['care_supervised']} CARE, which learns from pairs and is not run here. With which scaling and "
         "data range is not said; for other images they say nothing.",
         *bottleneck([rows[NETWORK] for rows in parts.values()], "default"),
-        "The networks saw equally many crops, one seed each: it does not show the spread of trainings.",
+        "The networks saw equally many crops, one seed each, so the spread between trainings is not known.",
     )
     title = f"Figure 6 of {AUTHORS}, on images that were given, at size {records[0]['size']}"
     return Table(title, caption, grids, notes, data)

@@ -112,7 +112,7 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     """The autoencoder by the size of the crops that it learns from, on a lattice and on atoms."""
     scenes_shown = {"lattice": "Distorted lattice", "atoms": "Atoms and clusters, 20 nm of carbon"}
     notes = (
-        "As many pixels are seen in every training, so that larger crops come in smaller batches.",
-        "The paper, in pictures: the long range of a lattice wants large crops, neighbouring atoms want small ones.",
+        "Every training sees the same number of pixels, so larger crops come in smaller batches.",
+        "The paper says, of pictures: large crops suit the long range of a lattice, small ones neighbouring atoms.",
     )
     return film_table("Figures 7 and 8", SOURCE, records, scores, "scene", scenes_shown, notes)

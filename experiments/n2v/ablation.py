@@ -5,7 +5,7 @@
 Every network differs from the standard one of the size in one thing and sees the same crops in the same order. Frames
 of movies that no training saw, with noise of their own. The paper gives no figures for its ablations, only an order:
 depth 4 best of 2 to 4, average pooling better than max pooling, a first block of 5 x 5 better than 3 x 3, and worse
-without the outer skip, with Xception blocks or with ASPP. One seed: it does not show the spread of trainings.
+without the outer skip, with Xception blocks or with ASPP. One seed, so the spread between trainings is not known.
 
 Reference: Thornley et al., "Noise2Void for Denoising Atomic Resolution Scanning Transmission Electron Microscopy
 Images", section 2.1.2.
@@ -126,7 +126,9 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
         "and resizing before the convolution, and fills with the mean.",
     ]
     if any(line["field_of_view_px"] != "" and line["field_of_view_px"] > crop for line in data):
-        notes.append(f"Fields of view above the {crop} px of the crops cannot show what they are worth here.")
+        notes.append(
+            f"Fields of view above the {crop} px of the crops cannot show their worth here: a crop holds no more."
+        )
     return Table(
         f"Ablations of {SOURCE}, section 2.1.2, at size {records[0]['size']}",
         ablation_caption(records),

@@ -101,7 +101,7 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     notes = (
         "Maxima of the Laplacian of Gaussian of ADF frames, matched one to one with the true positions within 1 Å; "
         "2 Å at the edges do not count. Every method has its own threshold, of the best F1 on validation movies.",
-        "The filter is matched to an adatom, so it denoises too: what it finds in noisy frames is the bar.",
+        "The search filter is matched to an adatom and so denoises by itself: a method has to beat the row Noisy.",
         f"The paper counts {PUBLISHED['figure_1_more_adatoms_percent']} % more adatoms after denoising a recording, "
         f"whose true ones it does not know. Here {NETWORK} finds of the true ones {_more_found(records, scores)}.",
     )

@@ -195,8 +195,8 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
         "lattice too; a method that wipes out noise and lattice alike, or makes adatoms sharper than they are, scores "
         "above the clean frame.",
         f"Dip: of pairs 3.4 Å apart, four in each of {pairs[0]['images']} frames that hold nothing else. 100 % is the "
-        "background between the two; noise digs deeper, of which 200 % count, and a pair that does not rise above its "
-        "background has 0. What counts is how near a dip is to the clean one of the same pair, and whether both "
+        "background between the two; noise can make it deeper (counted up to 200 %); a pair that does not rise above "
+        "its background has 0. What counts is how near a dip is to the clean one of the same pair, and whether both "
         "adatoms are there: the height of the one that lost more, over its height in the clean frame.",
         "Published figures are of recordings, whose true dip is not known, and for which the paper gives no formulas.",
     )

@@ -83,9 +83,9 @@ def common_notes(rows: dict[str, Row], records: list[dict], tuned: bool = True) 
             yield f"Chosen: {'; '.join(chosen)}."
         if any(tried["chosen"] == max(tried["values"]) for r in records for tried in (r["tuning"] or {}).values()):
             yield (
-                "Both filters approach the Constant as they widen: the widest tried, where chosen, is on its way. "
-                "Tuned, total variation runs until it has converged; at the paper's settings it stops before that, by "
-                "scikit-image's rule."
+                "The wider a filter, the nearer its result to the Constant. Where the widest value tried was chosen, a "
+                "wider one would be nearer still. Tuned, total variation runs until it has converged; at the paper's "
+                "settings it stops before that, by scikit-image's rule."
             )
 
 
@@ -94,7 +94,7 @@ CONTRACT = (
     "PSNR in dB and SSIM per frame and channel, data_range = maximum - minimum of the clean channel, nothing clamped; "
     "means over movies."
 )
-ONE_SEED = "One seed: it does not show the spread of trainings, which can exceed the intervals over movies."
+ONE_SEED = "One seed: another training may differ by more than these intervals over movies."
 
 
 def ablation_caption(records: list[dict]) -> str:

@@ -121,9 +121,9 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     notes = _with_each_weight(ended, records)
     notes += [f"Background {background}, cycles {cycles}: {_ended(of)}." for (background, cycles), of in ended.items()]
     notes.append(f"Learnt nothing: a fitted PSNR less than {LEARNT:g} dB above that of the constant.")
-    notes.append("Trainings are left alone, without the restarts of the preset.")
-    notes.append('"Flattened": with the same gradient, and the plane of its background taken from every image first.')
-    notes.append(f"The paper: {PUBLISHED['published_failure']}. A few seeds say little of a rate like that.")
+    notes.append("The restarts of the preset are off.")
+    notes.append('"Flattened": with the same gradient, less a plane fitted to the background of each image.')
+    notes.append(f"The paper: {PUBLISHED['published_failure']}. A few seeds cannot confirm such a rate.")
     headings = ("Training, background", "Cycles", *(heading for heading, _ in SCORES.values()), "Failure")
     notes += notes_of(records, says_weights=False)
     return score_table("Figures 5 and 6", first, (Grid(headings, tuple(lines)),), tuple(notes), data)

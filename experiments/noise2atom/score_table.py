@@ -49,9 +49,10 @@ def notes_of(records: list[dict], says_weights: bool = True) -> Iterator[str]:
         "(the paper: 65,536 steps of 6)."
     )
     yield (
-        "Noise2Atom draws atoms in a range of its own: each frame is given the gain, without its sign, and the offset "
-        'that bring it nearest to the noisy one. "Fitted" is after one more gain, not below 0, and offset for each '
-        "movie: an inverted one becomes a constant. CSS is of movies scaled to [0, 1]; one that stands still has 1."
+        "The output of Noise2Atom has a range of its own. Each frame is scaled and shifted so that it comes nearest "
+        'to the noisy one; an inverted frame stays inverted. "Fitted": after one more gain (0 or more) and offset per '
+        "movie, so that an inverted movie becomes a constant. CSS: of movies scaled to [0, 1]; frames that do not "
+        "differ have 1."
     )
     yield (
         "Low-pass correlation: of the noisy and the denoised frame after a Gaussian filter of variance 15 px²; below "

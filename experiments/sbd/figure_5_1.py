@@ -131,8 +131,8 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
             lines.append((kind, *cells))
         grids.append(Grid((heading, *(f"tested on {kind}" for kind in kinds)), tuple(lines)))
     notes = (
-        f"{_training(records)} As in the paper, none is fine-tuned from a network trained on more: that one would have "
-        "seen every kind, and what the matrix measures would blur.",
+        f"{_training(records)} As in the paper, none begins with the weights of a network that was trained on more: it "
+        "would have seen every kind.",
         "In parentheses: the PSNR in the result file of the authors' repository, of other images, and ours minus it. "
         "Its files for Dh and Ds are one.",
         "Particles and defects are compared at white contrast. Few test structures: no intervals.",

@@ -182,7 +182,7 @@ def _why_so_low(method: str, paper: Row, tuned: Row) -> str:
     return (
         f"{method} with the paper's threshold: {spurious[0]:.0f} % of the columns found belong to no column of the "
         f"model (tuned: {spurious[1]:.0f} %), while {100 * paper.mean('strict_all_recall'):.1f} % of the model's are "
-        "found. They are noise that is left in the vacuum; there they make the rim of the alpha shape, so that the "
+        "found. They are noise that is left in the vacuum. The alpha shape follows them, so that the "
         f"particle's own surface counts as bulk. All columns together have an F1 of {paper.mean('all_f1'):.3f}, those "
         f"of the surface one of {paper.mean('surface_f1'):.3f}."
     )

@@ -138,7 +138,7 @@ def _notes(rows: dict[str, Row]) -> Iterator[str]:
     bar = max(("Raw", "Constant"), key=lambda name: rows[name].mean("psnr_db"))
     below = [name for name, row in blind.items() if row.mean("psnr_db") <= rows[bar].mean("psnr_db")]
     if below:
-        yield f"Not above {bar}, so that they fail the gate: {'; '.join(below)}."
+        yield f"Not above {bar}, so they fail the gate: {'; '.join(below)}."
     yield (
         f"{SBD}: supervised, fresh noise in every step, its batch size and learning rate tuned; the networks of Table "
         "5.1, mean over their seeds. Of the blind-spot networks the scale of the last layer at the start (1 or 0.1) "

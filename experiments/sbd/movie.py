@@ -210,7 +210,7 @@ def _notes(rows: dict[str, Row], of: dict, own: str) -> Iterator[str]:
     if knowing:
         yield (
             f"The particle of the movie, at this thickness and tilt, is among the clean images that {_list(knowing)} "
-            f"learnt from, which no experiment can offer; {SBD_OTHERS} learnt from particles with defects alone, "
+            f"learnt from; in an experiment it would not be. {SBD_OTHERS} learnt from particles with defects alone, "
             "none of them this one."
         )
     if EARLY in rows and LAST in rows:
@@ -221,20 +221,20 @@ def _notes(rows: dict[str, Row], of: dict, own: str) -> Iterator[str]:
     bars = {name: here[name] for name in (NOISY, BLANK)}
     below = [n for n, r in rows.items() if r.records[0]["seed"] is not None and here[n] <= max(bars.values())]
     if below:
-        yield f"Not above {max(bars, key=bars.get)} on {own}, so that they fail the gate: {_list(below)}."
+        yield f"Not above {max(bars, key=bars.get)} on {own}, so they fail the gate: {_list(below)}."
     pairs = [figure for figure in of.values() if figure["upsnr_db"] != "" and figure["method"] != NOISY]
     if pairs:
         worst = max(pairs, key=lambda f: abs(f["upsnr_db"] - f["upsnr_from_truth_db"]))
         difference = worst["upsnr_db"] - worst["upsnr_from_truth_db"]
         yield (
-            "uPSNR holds a denoised frame against noisy ones that the method did not look at for it, with the largest "
-            'reading of the movie for its peak; "with the truth" is the same from the clean movie. Nothing moves, so '
-            f"that only noise parts them: by {difference:+.2f} dB at most ({worst['method']}, {worst['movie']}). "
-            '"None": too few frames are left, or the estimate is not above 0.'
+            "uPSNR compares a denoised frame with noisy frames that the method did not see for it; its peak is the "
+            'largest value of the movie. "With the truth": the same, computed from the clean movie. Nothing moves, so '
+            f"only noise makes them differ: by {difference:+.2f} dB at most ({worst['method']}, {worst['movie']}). "
+            '"None": too few frames are left, or the error is estimated as 0 or less.'
         )
     yield (
         "Surface r: correlation with the clean profile along the topmost row of Pt columns. Blind-spot network: Laine "
-        "et al., mean of the posterior. A frame that Self2Self did not learn from is as strange to it as another movie."
+        "et al., mean of the posterior. Self2Self learns from one frame: all others are new to it."
     )
     if any("fitted_psnr_db" in figure for figure in of.values()):
         yield FITTED_NOTE

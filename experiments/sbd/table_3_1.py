@@ -298,16 +298,16 @@ def _verdict(compared: dict[int, dict[int, tuple | None]], alike: str) -> list[s
     for times, halves in complete.items():
         if times > 1:
             outcome = (
-                f"It shows with {times} times the crops, so that too few of them hid it"
+                f"It shows with {times} times the crops: too few of them hid it"
                 if _shows(halves)
-                else f"With {times} times the crops it does not show either, so that too few crops alone do not hide it"
+                else f"It does not show with {times} times the crops either, so too few crops are not the only reason"
             )
             sentences.append(f"{outcome}: {_gains_of(halves)}.")
     sentences.append(
-        "More scales bring more parameters as well as a larger field of view, and likely such narrow networks are "
-        "short of both, on photographs as on micrographs, which those of the paper are not."
+        "More scales bring more parameters as well as a larger field of view. Such narrow networks may lack both, on "
+        "photographs as on micrographs; the paper's networks do not."
         + (f" {alike}." if alike else "")
-        + " That crops of 128 px show only a part of 221 px is not tested."
+        + " Crops of 128 px show only a part of 221 px; what that costs is not tested."
     )
     return [" ".join(sentences)]
 

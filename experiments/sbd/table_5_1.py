@@ -212,7 +212,7 @@ def _notes(rows: dict[str, Row], is_ranked: bool) -> Iterable[str]:
         yield (
             "95 % intervals: bootstrap over structures and, for a method trained from several seeds, over those too; "
             "methods that share a letter cannot be told apart (differences paired over structures, not corrected for "
-            "their number). Of three seeds it takes no more than their range, which is narrow for what a fourth may do."
+            "their number). Three seeds do not show the whole spread: a fourth may lie outside."
         )
         single = [row.method for row in rows.values() if len(row.records) == 1 and row.records[0]["seed"] is not None]
         if single:

@@ -198,5 +198,5 @@ def restarts(records: list[dict]) -> list[str]:
     """A note on the generators that trainings have drawn anew, if they have."""
     curves = [record["learning_curve"] for record in records if record["method"] == NOISE2ATOM]
     when = {b["step"]: None for curve in curves for b, a in pairwise(curve) if a["restarts"] > b["restarts"]}
-    said = "The contrast of Noise2Atom was negative on average, so that its generators were drawn anew, after step"
-    return [f"{said} {', '.join(map(str, sorted(when)))}."] if when else []
+    steps = ", ".join(map(str, sorted(when)))
+    return [f"Noise2Atom began anew after step {steps}, where its contrast was inverted on average."] if when else []

@@ -15,8 +15,8 @@ SWEPT = "Bottleneck of "  # rows of Figure 3 of the autoencoder, named by their 
 THICK = "film-50nm"
 NEAR, FAR = "recall_near", "recall_far"
 MEDIAN = (
-    "Autoencoder: with a squared error in the place of the paper's absolute one, unless its row says otherwise. The "
-    "absolute one asks for the median, which is 0 where most counts are 0, and draws black."
+    "Autoencoder: trained on the squared error, unless its row says otherwise. The paper's absolute error is least at "
+    "the median of the counts, which is 0 where most of them are 0: the output is black."
 )
 SIZES = {  # of the networks of size gpu
     "Autoencoder": "7,421,587 parameters and 17,977 in the heads at coarser resolutions",
@@ -114,7 +114,9 @@ def _verdicts(name: str, rows: dict[str, Row]) -> list[str]:
             fitted = row.mean("fitted_psnr_db") - max(bar.mean("fitted_psnr_db") for bar in bars)
             text += f", {fitted:+.2f} dB fitted"
         failing.append(f"{text})")
-    return [f"{name}: not above both Noisy and Constant, so they fail the gate: {', '.join(failing)}."] * bool(failing)
+    return [f"{name}: not better than both Noisy and Constant, so they fail the gate: {', '.join(failing)}."] * bool(
+        failing
+    )
 
 
 def _caption(parts: dict[str, str], gathered: dict[str, dict[str, Row]]) -> str:
@@ -149,23 +151,24 @@ def _common(records: list[dict], gathered: dict[str, dict[str, Row]]) -> list[st
     notes += restarts(records)
     if any("css" in row.scores for row in rows):
         notes.append(
-            "CSS is the likeness of neighbouring frames, each movie scaled to [0, 1] by its own extremes: 1 for one "
-            "that stands still, so that alone it says nothing. The constant has a mean of its own for each frame."
+            "CSS: how alike neighbouring frames are, each movie scaled to [0, 1] by its own extremes. Frames that do "
+            "not differ have 1, so that CSS alone says nothing about quality. The constant differs from frame to frame."
         )
     if any("fitted_psnr_db" in row.scores for row in rows):
         notes.append(
-            "Fitted: after one gain, not below 0, and one offset for each movie that bring it nearest to the noisy "
-            "frames; for methods whose range is not that of the counts."
+            "Fitted: scored after one gain (0 or more) and one offset per movie, those that bring it nearest to the "
+            "noisy frames. This is for methods whose range is not that of the counts."
         )
     if any("adatom_f1" in row.scores for row in rows):
         notes.append(
-            "Atoms: single Pt atoms 2 Å or more inside the frame, found within 1 Å as maxima of the Laplacian of "
-            "Gaussian above the threshold with the best F1 on validation movies, for every method its own; what lies "
-            "within 2.5 Å of a cluster's column is not counted. PSNR is ruled by the clusters, which are brightest."
+            "Atoms: single Pt atoms at least 2 Å inside the frame. They are searched for as maxima of the Laplacian of "
+            "Gaussian above a threshold, which for every method is the one of the best F1 on validation movies, and "
+            "matched within 1 Å. Maxima within 2.5 Å of a cluster's column are left out. PSNR depends mostly on the "
+            "clusters, which are brightest."
         )
     if crops := wording.crops_seen(records):
         notes.append(
-            f"The networks saw {wording.span(crops)} crops; one seed each: it does not show the spread of trainings."
+            f"The networks saw {wording.span(crops)} crops; one seed each, so the spread between trainings is unknown."
         )
     chosen = {
         f"{record['method'].removesuffix(', tuned')}{' on 50 nm' * (record['conditions'].get('film') == THICK)}, "

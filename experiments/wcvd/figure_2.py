@@ -286,10 +286,10 @@ def _notes(parts: dict[str, dict[str, Row]], records: list[dict]):
             yield f"{kind}: {'; '.join(below)} not above {max(bars, key=bars.get)}: they fail the gate there."
         apart = misranked(rows)
         yield (
-            f"{kind}: two methods {apart:.2f} dB apart stand in the wrong order by their mean uPSNR; it does not rank "
-            "what is nearer than that."
+            f"{kind}: mean uPSNR puts two methods in the wrong order that are {apart:.2f} dB apart; it does not rank "
+            "methods that are nearer to each other than that."
             if apart
-            else f"{kind}: no two methods stand in the wrong order by their mean uPSNR."
+            else f"{kind}: mean uPSNR puts no two methods in the wrong order."
         )
         yield f"{kind}: the contrast of the clean movies is {rows[NOISY].mean('clean_contrast'):.3f}; noise adds to it."
     for kind in ("au", "co"):
@@ -304,11 +304,10 @@ def _notes(parts: dict[str, dict[str, Row]], records: list[dict]):
             "for a window alone."
         )
     yield (
-        "uPSNR holds a denoised frame against noisy ones that its method did not see, and has the largest reading of "
-        'the noisy movie for its peak; "with the truth" is the same from the clean movie. A movie has none '
-        "where the method sees so many frames that no three are left, or where the estimate of the error is not above "
-        "0. Motion makes uPSNR too high where noisy frames before and after are left to compare with, and too low "
-        "where the method sees so many that only those of one side are, far away."
+        "uPSNR compares a denoised frame with noisy frames that its method did not see; its peak is the largest value "
+        'of the noisy movie. "With the truth": the same, computed from the clean movie. A movie has no uPSNR where '
+        "fewer than three frames are left to compare with, or where the error is estimated as 0 or less. Motion makes "
+        "uPSNR too high where frames before and after are left, and too low where only distant frames on one side are."
     )
     chosen = {
         f"{r['conditions']['tested_on']}, {r['method'].removesuffix(', tuned')}: {field} {wording.chosen(tried)}": None
@@ -318,7 +317,7 @@ def _notes(parts: dict[str, dict[str, Row]], records: list[dict]):
     if chosen:
         yield f"Tuned for PSNR on validation movies of the kind they are tested on: {'; '.join(chosen)}."
     yield (
-        "The paper does not say which frames it takes for uPSNR. Against frames that a method has seen, one that "
-        "copies its neighbours gains what the last tables show."
+        "The paper does not say which frames uPSNR compares with. The last tables show what a method that copies "
+        "neighbouring frames gains when those are among them."
     )
     yield "Networks are narrower than the paper's where they have fewer parameters; UDVD of full width is not run."

@@ -130,11 +130,11 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
         "that does not drift.",
         "Running: against the mean of all frames before. Cumulative: against the frame before, the steps added up. "
         "Mean: against the mean of all other frames, round by round.",
-        "WCVD mixes the noise of neighbouring frames, so that what it gives should not be registered.",
+        "WCVD mixes the noise of neighbouring frames, so its output should not be registered.",
     )
     notes += tuple(
-        f"{HEADINGS[kind].partition(',')[0]}: no registration frame by frame can be nearer than "
-        f"{_bound_of_kind(rows)} px, even to a clean image (Cramér-Rao bound)."
+        f"{HEADINGS[kind].partition(',')[0]}: no frame-by-frame registration can have an error below "
+        f"{_bound_of_kind(rows)} px, even against a clean image (Cramér-Rao bound)."
         for kind, rows in first.items()
         if any("drift_bound_px" in row.scores for row in rows.values())
     )
@@ -147,7 +147,7 @@ def _left_by_filters(gathered: dict[tuple[str, str], dict[str, Row]]) -> Iterato
     """Whether a filter in space and time leaves more drift than one in the plane, paired over movies; by reading."""
     for reading, (_, mixed) in READINGS.items():
         plane = mixed.replace("3-D, ", "")  # as the rows in the plane are named here
-        told = []
+        verdicts = []
         for (kind, reference), rows in gathered.items():
             if plane in rows and mixed in rows:
                 more = rows[mixed].scores["drift_error_px"] - rows[plane].scores["drift_error_px"]
@@ -155,11 +155,11 @@ def _left_by_filters(gathered: dict[tuple[str, str], dict[str, Row]]) -> Iterato
                 low, high = (mean if end is None else end for end in (low, high))
                 word = "shows" if low > 0 else "fails" if high < 0 else "open"
                 text = printed({"more": mean, "more_low": low, "more_high": high}, "more", "+.2f")
-                told.append(f"{kind}, {reference}: {word} ({text} px)")
-        if told:
+                verdicts.append(f"{kind}, {reference}: {word} ({text} px)")
+        if verdicts:
             yield (
-                "The paper's Figure S12, a Gaussian filter in space and time leaves drift that one in the plane does "
-                f"not, its size 3 read as {reading}: {'; '.join(told)}."
+                "The paper's Figure S12 (a Gaussian filter in space and time leaves drift, one in the plane does not), "
+                f"with its size 3 read as {reading}: {'; '.join(verdicts)}."
             )
 
 

@@ -113,7 +113,7 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
         grids.append(grid(FITTED, "fitted_psnr_db"))
     notes = (
         "PSNR [dB]. A low-pass filter of divisor d keeps frequencies up to 1 / (2 d) cycles per pixel.",
-        "One seed each: it does not show the spread of trainings.",
+        "One seed each, so the spread between trainings is not known.",
         *[FITTED_NOTE] * is_fitted,
     )
     title = wording.title("Figure S3", SOURCE, records)

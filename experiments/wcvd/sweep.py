@@ -78,7 +78,7 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
         for figures in data
     )
     notes = (
-        "Without the low-pass filter. One seed each: it does not show the spread of trainings.",
+        "Without the low-pass filter. One seed each, so the spread between trainings is not known.",
         "Subnets that gave 0 everywhere, at the beginning or in the first half of the training, are drawn again.",
         *[FITTED_NOTE] * is_fitted,
     )

@@ -112,6 +112,6 @@ def about_region(parts: dict[str, dict[str, Row]]) -> Iterator[str]:
     if part:
         yield (
             "Of the particle (Figure S11): pixels within 2 Å of a true metal column in any frame of the movie, "
-            f"{', '.join(f'{value:.0%} of {kind}' for kind, value in part.items())}. By the truth, as a region chosen "
-            "by the noisy frames holds what is high in them by chance; the peak is that of the whole movie."
+            f"{', '.join(f'{value:.0%} of {kind}' for kind, value in part.items())}. The truth decides, since a "
+            "region chosen from the noisy frames would hold what is bright by chance; the peak is the whole movie's."
         )

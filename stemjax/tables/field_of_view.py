@@ -58,7 +58,9 @@ def notes_of(rows: list[Row]) -> tuple[str, ...]:
     notes = ["Means over structures; the field of view is measured by the rule that gives the paper's figures."]
     crop = _crop(rows)
     if crop and any((row.records[0]["field_of_view"] or 0) > crop for row in rows):
-        notes.append(f"Fields of view above the {crop} px of the crops cannot show what they are worth here.")
+        notes.append(
+            f"Fields of view above the {crop} px of the crops cannot show their worth here: a crop holds no more."
+        )
     if any(len(row.records) == 1 and row.records[0]["seed"] is not None for row in rows):
         notes.append("A single seed does not show the spread of trainings, which can exceed that over structures.")
     return tuple(notes)
