@@ -24,9 +24,9 @@ from stemjax.models import presets
 from stemjax.networks.noise2atom import Critic, Generator
 from stemjax.training import checkpoint, train
 from stemjax.training.journal import read_journal
-from tests.toy_movies import make_movies
+from tests.toys.au_graphene import make_movies
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 SIDE = 16
 
 
