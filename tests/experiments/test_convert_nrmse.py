@@ -14,7 +14,7 @@ from stemjax.data.micrographs import Imaging
 from stemjax.data.photographs import EveryPhotograph, PhotographImaging, open_photographs
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.records.making import derived_record
-from tests.records.test_records import a_record, some_scores
+from tests.toys.records import a_record, some_scores
 
 IMAGINGS = (Imaging(counts=1.8), GrapheneImaging(), HrtemImaging(), PhotographImaging())
 

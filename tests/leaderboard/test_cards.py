@@ -17,7 +17,7 @@ from stemjax.cli import main
 from stemjax.data.datasets import recipe_hash
 from stemjax.data.kinds import KINDS
 from stemjax.leaderboard import benchmark, cards, exports
-from tests.leaderboard.test_leaderboard import make_results, toy_definition
+from tests.toys.board import make_results, toy_definition
 from tests.toys.micrographs import make_toy
 
 ROOT = Path(__file__).resolve().parents[2]

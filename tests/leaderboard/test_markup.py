@@ -8,7 +8,7 @@ import pytest
 
 from stemjax import leaderboard, records
 from stemjax.leaderboard.markup import Html, facts_list, markup
-from tests.leaderboard.test_leaderboard import make_results
+from tests.toys.board import make_results
 
 SCRIPT = "\"'><script>alert(1)</script>"
 

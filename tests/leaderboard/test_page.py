@@ -16,8 +16,8 @@ import pytest
 
 from stemjax import leaderboard, records
 from stemjax.leaderboard import pictures
-from tests.leaderboard.test_leaderboard import make_results
-from tests.records.test_records import a_record, copy_of, some_scores
+from tests.toys.board import make_results
+from tests.toys.records import a_record, copy_of, some_scores
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,51 +4,15 @@ import json
 import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stemjax import records
-from stemjax.data.micrographs import Imaging
-from stemjax.denoisers.gaussian import Gaussian
 from stemjax.records import store
-
-
-@dataclass(frozen=True)
-class NamedData:
-    name: str = "pt-ceo2"
-    recipe_hash: str = "0123456789abcdef"
-
-
-def some_scores(level: float = 30.0, units: int = 12, images: int = 2, seed: int = 0) -> list[dict]:
-    rng = np.random.default_rng(seed)
-    return [
-        {
-            "image": f"u{unit:02d}-{image}",
-            "unit": f"u{unit:02d}",
-            "psnr_db": level + rng.normal(),
-            "ssim": rng.uniform(0.5, 0.9),
-            "nrmse": rng.uniform(0.01, 0.1),
-        }
-        for unit in range(units)
-        for image in range(images)
-    ]
-
-
-def a_record(scores: list[dict], **changes) -> dict:
-    facts = {
-        "experiment": "sbd_table_5_1",
-        "method": "Gaussian filter",
-        "denoiser": Gaussian(sigma=8.0),
-        "data_set": NamedData(),
-        "imaging": Imaging(),
-        "protocol": "sbd",
-        "size": "cpu",
-        "tuning": {"sigma": {"values": [4.0, 8.0], "validation_psnr_db": [28.0, 30.0], "chosen": 8.0}},
-    }
-    return records.new_record(**facts | changes, scores=scores)
+from tests.toys.alterations import ALTERATIONS, alter_scores, copy_a_record, drop_a_record
+from tests.toys.records import a_record, copy_of, some_scores
 
 
 def test_the_noisy_images_have_no_method(tmp_path):
@@ -65,14 +29,6 @@ def sound(tmp_path_factory) -> Path:
             scores = some_scores(30 + seed, seed=seed)
             records.append(folder, a_record(scores, experiment=experiment, seed=seed), scores)
     return folder
-
-
-def copy_of(folder: Path, target: Path) -> Path:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            (target / path.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
-            (target / path.relative_to(folder)).write_bytes(path.read_bytes())
-    return target
 
 
 def test_a_record_comes_back_as_it_went_in(tmp_path):
@@ -179,67 +135,6 @@ def test_the_command_holds_no_path(monkeypatch, tmp_path):
 
 
 # ---------------------------------------------------------------------------------------------------- altered records
-def flip_a_character(folder: Path, rng: random.Random) -> str:
-    """Change one character of a line of records, so that the result is another text."""
-    path = rng.choice(sorted(folder.glob("*.jsonl")))
-    lines = path.read_text().splitlines()
-    number = rng.randrange(len(lines))
-    place = rng.randrange(len(lines[number]))
-    named = json.loads(lines[number])["id"]
-    replaced = rng.choice([c for c in '0123456789abcxyz"{}, ' if c != lines[number][place]])
-    lines[number] = lines[number][:place] + replaced + lines[number][place + 1 :]
-    path.write_text("".join(line + "\n" for line in lines))
-    return named
-
-
-def change_a_value(folder: Path, rng: random.Random) -> str:
-    """Raise a score, with the id left as it was or made to fit."""
-    path = rng.choice(sorted(folder.glob("*.jsonl")))
-    found = [json.loads(line) for line in path.read_text().splitlines()]
-    record = rng.choice(found)
-    named = record["id"]
-    record["scores"]["psnr_db"] += 0.01
-    if rng.random() < 0.5:
-        record["id"] = records.record_id(record)
-    lines = [json.dumps(r, sort_keys=True, separators=(",", ":"), ensure_ascii=False) for r in found]
-    path.write_text("".join(line + "\n" for line in lines))
-    return named
-
-
-def drop_a_record(folder: Path, rng: random.Random) -> str:
-    path = rng.choice(sorted(folder.glob("*.jsonl")))
-    lines = path.read_text().splitlines()
-    named = json.loads(lines.pop(rng.randrange(len(lines))))["id"]
-    path.write_text("".join(line + "\n" for line in lines))
-    return named
-
-
-def copy_a_record(folder: Path, rng: random.Random) -> str:
-    line = rng.choice(rng.choice(sorted(folder.glob("*.jsonl"))).read_text().splitlines())
-    with open(rng.choice(sorted(folder.glob("*.jsonl"))), "a") as stream:
-        stream.write(line + "\n")
-    return json.loads(line)["id"]
-
-
-def alter_scores(folder: Path, rng: random.Random) -> str:
-    path = rng.choice(sorted(folder.glob("scores/*.csv")))
-    if rng.random() < 0.3:
-        path.unlink()
-    else:
-        path.write_text(path.read_text().replace("0.", "1.", 1))
-    return path.stem
-
-
-def alter_index(folder: Path, rng: random.Random) -> str:
-    path = folder / "index.txt"
-    lines = path.read_text().splitlines()
-    line = rng.choice(lines)
-    changed = rng.choice([[], [line, line], [line[:20] + ("0" if line[20] != "0" else "1") + line[21:]], [line + "x"]])
-    path.write_text("".join(one + "\n" for old in lines for one in (changed if old == line else [old])))
-    return line.split()[0]
-
-
-ALTERATIONS = (flip_a_character, change_a_value, drop_a_record, copy_a_record, alter_scores, alter_index)
 
 
 def test_100_alterations_are_found_and_named(sound, tmp_path):

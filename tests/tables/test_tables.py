@@ -15,18 +15,11 @@ from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import UNet
 from stemjax.tables.rows import gather, ranks
 from stemjax.tables.table import Grid
-from tests.records.test_records import a_record, drop_a_record, some_scores
+from tests.toys.alterations import drop_a_record
+from tests.toys.records import a_record, levels, some_scores
 
 UNET = {"denoiser": Supervised(UNet(scales=4, width=16)), "parameters": 88448, "field_of_view": 221, "tuning": None}
 CURVE = [{"crops": 4000, "validation_psnr_db": 30.0}, {"crops": 6000, "validation_psnr_db": 31.0}]
-
-
-def levels(values: list[float], shift: float = 0.0) -> list[dict]:
-    """One image per unit, with these PSNR."""
-    return [
-        {"image": f"i{n}", "unit": f"u{n}", "psnr_db": value + shift, "ssim": 0.5, "nrmse": 0.1}
-        for n, value in enumerate(values)
-    ]
 
 
 def add(results: Path, scores: list[dict], **changes) -> str:

@@ -11,7 +11,7 @@ from stemjax.apply.evaluate import ImageSet, denoise_all, image_set, scores
 from stemjax.cli import main
 from stemjax.data.micrographs import Imaging, Selection
 from stemjax.denoisers.gaussian import Gaussian
-from tests.leaderboard.test_leaderboard import toy_definition
+from tests.toys.board import toy_definition
 from tests.toys.micrographs import make_toy
 
 IMAGING = Imaging(sampling=0.4, counts=1.8)

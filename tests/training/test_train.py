@@ -20,23 +20,9 @@ from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DnCNN
 from stemjax.training import checkpoint, parallel, train
 from tests.toys.micrographs import make_toy
+from tests.toys.runs import CROPS, IMAGING, small_run
 
 ROOT = Path(__file__).parents[2]
-IMAGING = micrographs.Imaging(sampling=0.2, counts=1.8, margin=1.0)
-CROPS = micrographs.Crops(size=32, count=8, render=128)
-
-
-def small_run(data, **changes) -> train.Run:
-    fields = {
-        "denoiser": Supervised(DnCNN(depth=4, width=4)),  # compiles sooner than a UNet
-        "imaging": IMAGING,
-        "crops": CROPS,
-        "optimiser": train.Optimiser(schedule="cosine", warmup=2),
-        "steps": 12,
-        "validate_every": 4,
-        "validation_per_unit": 1,
-    }
-    return train.Run(recipe_hash=data.recipe_hash, **fields | changes)
 
 
 class Diverging(Supervised):
@@ -193,7 +179,7 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from stemjax.data import datasets
 from stemjax.training import train
-from tests.training.test_train import small_run
+from tests.toys.runs import small_run
 data = datasets.open_data_set({data!r})
 print("ready", flush=True)
 train.train(small_run(data, steps=40, validate_every=2), data, {out!r}, log=lambda e: print(e["step"], flush=True))
@@ -263,7 +249,7 @@ def test_a_signal_saves_and_stops(data, tmp_path, number):
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"
         "from stemjax.data import datasets\n"
         "from stemjax.training import train\n"
-        "from tests.training.test_train import small_run\n"
+        "from tests.toys.runs import small_run\n"
         "data = datasets.open_data_set(sys.argv[2])\n"
         "stop = lambda event: os.kill(os.getpid(), int(sys.argv[4])) if event['step'] == 4 else None\n"
         "print(train.train(small_run(data), data, sys.argv[3], log=stop).stopped)\n"
@@ -280,7 +266,7 @@ import jax, numpy as np
 from stemjax.data import datasets, micrographs
 from stemjax.physics import noise
 from stemjax.training import parallel, train
-from tests.training.test_train import small_run
+from tests.toys.runs import small_run
 data = datasets.open_data_set(sys.argv[2])
 # Gaussian noise compiles sooner, and no count can move across a threshold; Poisson noise on devices: test_parallel.
 run = small_run(data, imaging=micrographs.Imaging(sampling=0.2, counts=1.8, margin=1.0, noise=noise.FixedGaussian(1.3)))

@@ -12,7 +12,7 @@ from experiments.n2v import ablation as n2v_ablation
 from experiments.n2v import figure_2 as n2v_figure_2
 from stemjax.config import to_config
 from stemjax.records.scores import means
-from tests.experiments.n2v.test_tables import frames_of, template
+from tests.toys.frames import frames_of, template
 
 CURVE = [{"crops": c, "validation_psnr_db": 24.0 + c / 800, "validation_loss": 0.12 - c / 1e6} for c in (800, 1600)]
 NETWORK = {"run": "0" * 16, "seed": 0, "parameters": 491_778, "field_of_view": 113, "learning_curve": CURVE}

@@ -12,7 +12,7 @@ from stemjax.data.au_graphene import GrapheneImaging
 from stemjax.metrics.lattice import Lattice, polar_vector
 from stemjax.physics import contrast_library
 from stemjax.physics.noise import Gaussian
-from tests.records.test_records import a_record
+from tests.toys.records import a_record
 
 METHODS = ("Noisy", "Constant", "Gaussian filter, paper's", "Total variation, paper's", "Noise2Void")
 

@@ -5,8 +5,8 @@ import pytest
 
 from experiments.n2v.figure_10 import FRESH, OLD, ROWS, table
 from stemjax.data.images import Frames
-from tests.experiments.n2v.test_tables import frames_of, template
 from tests.toys.au_graphene import make_movies
+from tests.toys.frames import frames_of, template
 
 LEVELS = {7.0: 25.0, 16.0: 33.0}  # noise -> PSNR of the network that saw all of b [dB]
 

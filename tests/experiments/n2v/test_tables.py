@@ -1,7 +1,5 @@
 """Table S1 and Figure 8 of the Noise2Void paper: figures that can be computed by hand, and the montages."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 from skimage.io import imread
@@ -9,10 +7,9 @@ from skimage.io import imread
 from experiments import table_of
 from experiments.pictures import displayed
 from stemjax import figures
-from stemjax.data.au_graphene import GrapheneImaging
 from stemjax.figures.montage import montage
 from stemjax.records.scores import means
-from tests.records.test_records import a_record
+from tests.toys.frames import frames_of, template
 
 METHODS = (
     "Noisy",
@@ -22,25 +19,6 @@ METHODS = (
     "Total variation, paper's",
     "Total variation, tuned",
 )
-
-
-def frames_of(adf: float, bf: float, movies: int = 12) -> list[dict]:
-    """One frame per movie, with these PSNR in the mean and the same spread over movies for every method."""
-    spread = np.linspace(-0.5, 0.5, movies)
-    others = {"ssim": 0.5, "nrmse": 0.1}
-    return [
-        {"image": f"m{n}-0", "unit": f"m{n}", "psnr_db": (adf + bf) / 2 + d}
-        | others
-        | {"adf_psnr_db": adf + d, "bf_psnr_db": bf + d}
-        | {f"{channel}_{name}": value for channel in ("adf", "bf") for name, value in others.items()}
-        for n, d in enumerate(spread)
-    ]
-
-
-@cache
-def template() -> dict:
-    """A record made once: to ask git and machine for every row would take longer than the tests."""
-    return a_record(frames_of(0.0, 0.0), tuning=None, imaging=GrapheneImaging(), protocol="stem")
 
 
 class Records:

@@ -20,9 +20,9 @@ from stemjax.denoisers.time_average import TimeAverage
 from stemjax.records.scores import means
 from stemjax.training.checkpoint import Checkpointer, digest
 from stemjax.training.train import Outcome, Progress, initial_state
-from tests.records.test_records import a_record
 from tests.toys.micrographs import make_toy
-from tests.training.test_train import small_run
+from tests.toys.records import a_record
+from tests.toys.runs import small_run
 
 MOVIES, FRAMES = ("m-1", "m-2"), 4
 

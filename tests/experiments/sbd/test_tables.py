@@ -13,8 +13,7 @@ from experiments.sbd import figure_5_1 as sbd_figure_5_1
 from stemjax.figures import groups as figures_groups
 from stemjax.metrics.field_of_view import field_of_view
 from stemjax.networks.weights import parameter_count
-from tests.records.test_records import a_record
-from tests.tables.test_tables import levels
+from tests.toys.records import a_record, levels
 
 VALUES = list(np.linspace(28.0, 30.0, 12))
 CURVE = [{"step": 2000, "crops": 4000, "validation_psnr_db": 30.0}]

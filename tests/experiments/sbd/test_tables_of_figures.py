@@ -11,7 +11,7 @@ from stemjax.data.micrographs import Imaging
 from stemjax.denoisers.supervised import Supervised
 from stemjax.networks import DURR, UNet
 from stemjax.physics.noise import Poisson, PoissonGaussian
-from tests.records.test_records import a_record
+from tests.toys.records import a_record
 
 
 def add(results, rows, **changes):

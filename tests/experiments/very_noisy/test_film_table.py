@@ -10,7 +10,7 @@ from stemjax.denoisers.noise2atom import Noise2Atom
 from stemjax.networks.bottleneck import BottleneckAutoencoder
 from stemjax.records.rebuild import PLAIN
 from stemjax.records.schema import identity
-from tests.experiments.n2v.test_tables import template
+from tests.toys.frames import template
 
 MOVIES, FRAMES = 12, 2
 # Method -> PSNR [dB], fitted PSNR [dB], F1 of atoms

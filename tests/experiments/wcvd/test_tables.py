@@ -6,7 +6,7 @@ import pytest
 from experiments import table_of
 from experiments.wcvd import SIGMA_3, WINDOW_3
 from experiments.wcvd.upsnr import misranked, upsnr_of_movies
-from tests.experiments.n2v.test_tables import template
+from tests.toys.frames import template
 
 MOVIES, FRAMES, PEAK = 12, 3, 10.0
 # Method -> mean squared error, uMSE and uMSE against frames that it saw; None where it sees too many frames.
