@@ -12,7 +12,7 @@ from scipy.ndimage import median_filter
 
 import stemjax
 from stemjax.cli import main
-from tests.toy_track import make_place
+from tests.toys.track import make_place
 
 NOISY = np.random.default_rng(0).poisson(5.0, (12, 32, 32)).astype(np.uint16)
 CLEAN = np.full(NOISY.shape, 5.0) + np.sin(np.arange(32))

@@ -16,7 +16,7 @@ from stemjax.denoisers.supervised import Supervised
 from stemjax.models import presets
 from stemjax.networks import UNet
 from stemjax.training.train import Optimiser, load_run, train
-from tests.toy import make_toy
+from tests.toys.micrographs import make_toy
 
 RUN = {
     "imaging": micrographs.Imaging(sampling=0.2, counts=7.5),

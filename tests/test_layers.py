@@ -129,6 +129,9 @@ def find_faults(root: Path) -> list[str]:
         if parts[0] in ("stemjax", *ON_TOP):
             for item in find_imports(ast.parse(source), package):
                 faults += [f"{place}:{item.line}: {fault}" for fault in faults_of_import(module, item)]
+        if parts[0] == "tests":
+            for line in re.findall(r"^\W*((?:from|import) tests\b.*\btest_.*)", source, re.MULTILINE):
+                faults.append(f"{place}: {line}: what test modules share goes to tests/toys")
     return faults + list(faults_in_experiments(root))
 
 
@@ -213,6 +216,9 @@ def test_a_sound_tree_has_no_faults(tmp_path):
         ("stemjax/tables.py", "class Table:\n    from rich import print"),
         ("stemjax/helpers.py", ""),
         ("stemjax/physics/noise.py", "\n" * 401),
+        ("tests/data/test_crops.py", "def test():\n    from tests.data.test_images import images"),
+        ("tests/toys/crops.py", "from tests.data import test_images"),
+        ("tests/data/test_crops.py", 'CODE = """\nfrom tests.data.test_images import images\n"""'),
     ],
 )
 def test_a_planted_fault_is_found(tmp_path, place, source):

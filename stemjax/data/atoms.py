@@ -124,7 +124,7 @@ class StillCrops:
     camera: Camera = field(default_factory=Camera)
 
     def batch(self, arrays: dict, key: jax.Array, step: jax.Array, band: None, imaging: StillImaging) -> dict:
-        """The batch of one step; see `micrographs.Crops.batch`. One crop after the other, so that only what is needed runs.
+        """The batch of one step; see `micrographs.Crops.batch`. One crop after the other: only what is needed runs.
 
         Returns
         -------

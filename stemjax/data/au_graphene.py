@@ -13,14 +13,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.physics import contrast_library
 from stemjax.data.crops import with_statistics
 from stemjax.data.datasets import DataSet
 from stemjax.data.images import RECORDING_NOISE, Images
+from stemjax.physics import contrast_library
 from stemjax.physics.noise import Dose, Gaussian
 
 CHUNK = 8  # frames rendered in one call
-SPILL = 5e-3  # largest contrast, relative to its peak, that a library may have beyond the circle that `contrast_library` draws
+# Largest contrast, relative to its peak, that a library may have beyond the circle that `contrast_library` draws.
+SPILL = 5e-3
 
 
 @dataclass(frozen=True)

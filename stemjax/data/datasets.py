@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stemjax.files import write_whole
 from stemjax.data.older_recipes import OLDER
+from stemjax.files import write_whole
 from stemjax.physics.optics import Band
 
 FORMAT = "stemjax data set"

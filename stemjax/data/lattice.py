@@ -16,8 +16,8 @@ import numpy as np
 from stemjax.data.crops import with_statistics
 from stemjax.data.datasets import DataSet
 from stemjax.data.images import RECORDING_NOISE, Images
-from stemjax.physics.noise import Dose
 from stemjax.physics.gaussian_atoms import Lattice
+from stemjax.physics.noise import Dose
 
 CRYSTAL = 3_000_017  # seed of rotations and distortions
 

@@ -208,7 +208,7 @@ class PhotographCrops:
     count: int = 32
 
     def batch(self, arrays: dict, key: jax.Array, step: jax.Array, band: None, imaging: PhotographImaging) -> dict:
-        """``clean`` and ``noisy``, float32 [count, size, size, 1] in [0, 1], of one step; see `micrographs.Crops.batch`.
+        """``clean`` and ``noisy``, float32 [count, size, size, 1] in [0, 1], of a step; see `micrographs.Crops.batch`.
 
         Raises
         ------

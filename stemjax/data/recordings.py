@@ -1,4 +1,4 @@
-"""A movie from a file or a folder, to train on and denoise: the counterpart of the simulated ones in `stemjax.data.au_graphene`.
+"""A movie from a file or a folder, to train on and denoise; `stemjax.data.au_graphene` has simulated ones.
 
 `Recording` takes the place of the data set, `RecordedFrames` (or `image_folder.RecordedPatches`) chooses what is learnt
 from, and `RecordedImaging` puts it on the device for `crops.MovieCrops`. There is no clean movie, so a method is

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from stemjax.cli.denoise import denoise
-from tests.test_drift import scene
+from tests.toys.drift import scene
 
 PATH = np.cumsum(np.random.default_rng(4).normal(0, 0.8, (12, 2)), 0)
 

@@ -2,19 +2,15 @@
 
 import json
 import weakref
-from dataclasses import replace
 from functools import partial
 
 import jax
 import numpy as np
 import pytest
-import tifffile
 
 from stemjax.cli import main
 from stemjax.data.recordings import Recording, open_recording
-from stemjax.denoisers.noise2void import Noise2Void
 from stemjax.models import presets
-from stemjax.networks import N2VUNet
 from stemjax.training.recipes import (
     AUTOENCODER_TRAINING,
     CLIP_TRAINING,
@@ -23,36 +19,9 @@ from stemjax.training.recipes import (
     recorded_run,
 )
 from stemjax.training.train import load_run
+from tests.toys.movies import FRAMES, SIDE, a_movie, save
 
-FRAMES, SIDE = 8, 48
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tiny_networks():
-    """The presets with networks that compile in a moment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("STEMJAX_TRACEBACK", raising=False)
-        for name, channels in (("noise2void", 2), ("noise2void-single", 1)):
-            tiny = Noise2Void(N2VUNet(depth=1, width=4, channels_out=channels), pitch=4, jitter=0, window=5)
-            patch.setitem(presets.PRESETS, name, replace(presets.PRESETS[name], cpu=tiny))
-        yield
-
-
-def a_movie(channels=2, frames=FRAMES, seed=0) -> np.ndarray:
-    """A lattice that drifts, of unlike brightness in its channels, with noise: float32 [T, H, W, C]."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:SIDE, :SIDE]
-    clean = np.stack([np.cos(x / 2 + t / 5) + np.sin(y / 2) for t in range(frames)])[..., None]
-    clean = clean * np.array([1.0, -40.0])[:channels] + np.array([3.0, 500.0])[:channels]
-    return (clean + rng.normal(size=clean.shape) * np.array([1.0, 40.0])[:channels]).astype(np.float32)
-
-
-def save(path, movie):
-    """As ImageJ would: T, C, Y, X."""
-    several = movie.shape[-1] > 1
-    pages = np.moveaxis(movie, -1, 1) if several else movie[..., 0]
-    tifffile.imwrite(path, pages, imagej=True, metadata={"axes": "TCYX" if several else "TYX"})
-    return path
+pytestmark = pytest.mark.usefixtures("tiny_networks")
 
 
 def denoise(path, *arguments, axes="TCHW") -> int:
@@ -71,7 +40,7 @@ def result(path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tiny_networks, tmp_path_factory):
     """A movie, the run that learnt from it and what that made of it: to be read only."""
     path = save(tmp_path_factory.mktemp("movie") / "dual.tif", a_movie())
     assert train(path) == 0

@@ -8,8 +8,8 @@ from stemjax import records
 from stemjax.cli import main
 from stemjax.denoisers.gaussian import Gaussian
 from stemjax.models import presets
-from tests.test_records import a_record, some_scores
-from tests.toy import make_toy
+from tests.toys.micrographs import make_toy
+from tests.toys.records import a_record, some_scores
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,10 @@ from stemjax.cli import main
 from stemjax.cli.training import _wandb_log
 from stemjax.training import checkpoint
 from stemjax.training.train import load_run
-from tests.cli.test_denoise_train import a_movie, save, tiny_networks  # noqa: F401  a fixture of every test
-from tests.toy import make_toy
+from tests.toys.micrographs import make_toy
+from tests.toys.movies import a_movie, save
+
+pytestmark = pytest.mark.usefixtures("tiny_networks")
 
 
 class FakeWandb:

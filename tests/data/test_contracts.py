@@ -16,11 +16,11 @@ from stemjax.data.images import images_named
 from stemjax.data.kinds import KINDS, Kind, kind_of
 from stemjax.data.photographs import Photographs
 from stemjax.models.presets import LEARNS_FROM, PRESETS
-from tests.toy import make_toy
-from tests.toy_haadf import make_toy_haadf
-from tests.toy_hrtem import make_toy_hrtem
-from tests.toy_movies import make_movies
-from tests.toy_stills import make_toy_stills
+from tests.toys.atoms import make_toy_stills
+from tests.toys.au_graphene import make_movies
+from tests.toys.haadf_pt import make_toy_haadf
+from tests.toys.hrtem_movies import make_toy_hrtem
+from tests.toys.micrographs import make_toy
 
 SIDE = 16  # px, of crops
 

@@ -4,17 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.stats import poisson
 
 from stemjax.denoisers.anscombe import anscombe, denoise_stabilised, exact_unbiased_inverse, noise_variance
-
-
-def moments(rate):
-    """Mean and variance of 2 sqrt(y + 3/8) for Poisson counts y, by the series."""
-    count = np.arange(poisson.ppf(1 - 1e-15, rate) + 50)
-    weight, value = poisson.pmf(count, rate), 2 * np.sqrt(count + 3 / 8)
-    mean = np.sum(weight * value)
-    return mean, np.sum(weight * (value - mean) ** 2)
+from tests.toys.counts import moments
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.2, 0.45, 1.0, 1.8, 4.0, 10.0, 20.0, 99.0, 101.0, 1000.0])

@@ -12,7 +12,7 @@ from stemjax.denoisers import missing_package
 from stemjax.denoisers.anscombe import anscombe, exact_unbiased_inverse
 from stemjax.denoisers.bm3d import BM3D
 from stemjax.denoisers.gaussian import Gaussian
-from tests.denoisers.test_non_local_means import lattice
+from tests.toys.counts import lattice
 
 STAND_IN = """
 class BM3DProfile:

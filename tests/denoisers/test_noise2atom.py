@@ -7,7 +7,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,43 +14,16 @@ import pytest
 
 from experiments.noise2atom import left_alone
 from stemjax.config import from_config, to_config, with_settings
-from stemjax.data.au_graphene import GrapheneImaging
-from stemjax.data.crops import MovieCrops
-from stemjax.data.images import Frames
 from stemjax.denoisers.noise2atom import PENALTY, Noise2Atom, judgement, nearest
 from stemjax.metrics.low_frequency import background_plane, contrast, low_pass, relative_slope, remove_background
 from stemjax.models import presets
 from stemjax.networks.noise2atom import Critic, Generator
 from stemjax.training import checkpoint, train
 from stemjax.training.journal import read_journal
-from tests.toy_movies import make_movies
+from tests.toys.au_graphene import make_movies
+from tests.toys.noise2atom import DENOISER, SIDE, small_run
 
-ROOT = Path(__file__).parent.parent.parent
-SIDE = 16
-
-
-class Plain(nn.Module):
-    """A generator that compiles at once."""
-
-    channels_out: int = 1
-
-    @nn.compact
-    def __call__(self, x):
-        kernel = self.param("kernel", nn.initializers.normal(0.2), (3, 3, 1, 1))
-        bias = self.param("bias", nn.initializers.zeros, ())
-        numbers = ("NHWC", "HWIO", "NHWC")
-        return jnp.tanh(jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=numbers) + bias)
-
-
-class Linear(nn.Module):
-    """A critic whose gradient is its kernel."""
-
-    @nn.compact
-    def __call__(self, x, deterministic: bool = False):
-        return jnp.einsum("bhwc,hwc->b", x, self.param("kernel", nn.initializers.normal(0.1), x.shape[1:]))
-
-
-DENOISER = Noise2Atom(Plain(), Linear())
+ROOT = Path(__file__).parents[2]
 
 
 def images(key: int = 0, count: int = 3) -> jax.Array:
@@ -247,19 +219,6 @@ def test_an_inverted_generator_is_drawn_anew_where_that_is_asked_for(variables):
 
 
 # ---------------------------------------------------------------------------------------------------- training
-def small_run(data, **changes) -> train.Run:
-    fields = {
-        "denoiser": DENOISER,
-        "imaging": GrapheneImaging(channels=("adf",)),
-        "crops": MovieCrops(size=SIDE, count=4),
-        "selection": Frames(),
-        "optimiser": train.Optimiser(learning_rate=1e-3, factor=1.0, rule="rmsprop"),
-        "steps": 6,
-        "validate_every": 2,
-    }
-    return train.Run(recipe_hash=data.recipe_hash, **fields | changes)
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return make_movies(tmp_path_factory.mktemp("movies"))
@@ -335,7 +294,7 @@ sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
 from stemjax.data import datasets
 from stemjax.training import parallel, train
-from tests.denoisers.test_noise2atom import small_run
+from tests.toys.noise2atom import small_run
 data = datasets.open_data_set(sys.argv[2])
 run = small_run(data)
 arrays = run.imaging.device_arrays(data, run.selection.images(data, "train"))

@@ -7,12 +7,7 @@ from skimage.restoration import denoise_nl_means
 
 from stemjax.denoisers.anscombe import anscombe, exact_unbiased_inverse
 from stemjax.denoisers.non_local_means import NonLocalMeans
-from tests.denoisers.test_anscombe import moments
-
-
-def lattice(size, rate, period=25):
-    y, x = np.mgrid[:size, :size] * 2 * np.pi / period
-    return rate * (1 + 0.6 * np.cos(x) * np.cos(y))
+from tests.toys.counts import lattice, moments
 
 
 def apply(denoiser, image):

@@ -19,7 +19,7 @@ from stemjax.data.images import Frames  # noqa: E402
 from stemjax.data.lattice import LatticeImaging  # noqa: E402
 from stemjax.files import read_image  # noqa: E402
 from stemjax.physics.optics import Optics, image  # noqa: E402
-from tests import toy_movies  # noqa: E402
+from tests.toys import au_graphene as toy_movies  # noqa: E402
 
 
 def test_files_hold_counts_and_pixel_size(smoke, tmp_path):
