@@ -1,9 +1,9 @@
-"""What the papers print: their own figures, by paper, as `stemjax/published.json` has them."""
+"""What the papers print: their own figures, by paper, as `published.json` has them."""
 
 import json
 from pathlib import Path
 
-PAPERS = json.loads((Path(__file__).parents[1] / "published.json").read_text("utf-8"))
+PAPERS = json.loads((Path(__file__).with_name("published.json")).read_text("utf-8"))
 
 
 def authors(paper: str) -> str:
