@@ -1,6 +1,6 @@
 """A data set of clean images of atoms of many kinds, rendered once from other data sets and drawn.
 
-    python -m simulation.atoms --size smoke --data data --out data/atoms-smoke
+    stemjax simulate atoms --size smoke --data data --out data/atoms-smoke
 
 Square stills of mean 1, float16, in one shard for each kind and split: Pt on CeO2 at any defocus and pixel size; gold
 on graphene, dark and bright field; Pt atoms and clusters on carbon by HAADF; and, to validate and test with, drawn
@@ -8,7 +8,6 @@ crystals and images without atoms (`stemjax.physics.crystals`). A still has the 
 that it shows. Those to validate and test with have a dose each. `stemjax.data.atoms` reads them.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,8 +17,7 @@ import jax
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from simulation.folder import run_command
-from simulation.maker import SPLITS, Contents, Part, as_json, command_line, make, plan_of_size
+from simulation.maker import SPLITS, Contents, Part, as_json, make, plan_of_size
 from stemjax.data import datasets
 from stemjax.data.au_graphene import GrapheneImaging
 from stemjax.data.haadf_pt import HaadfImaging
@@ -264,15 +262,3 @@ def _square(generator, frame: np.ndarray, side: int, steps: tuple[float, float])
     v, u = grid[:, None], grid
     places = [centre[0] + np.cos(angle) * v + np.sin(angle) * u, centre[1] - np.sin(angle) * v + np.cos(angle) * u]
     return map_coordinates(frame.astype(np.float64), places, order=3, mode="mirror"), float(step)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line of ``python -m simulation.atoms``; returns the exit status."""
-    parser = command_line("simulation.atoms", __doc__, PLANS)
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets that it is made from")
-    chosen = parser.parse_args(arguments)
-    return run_command(lambda: make_atoms(chosen.out, chosen.data, chosen.size), "stills")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,12 +1,11 @@
 """A data set of movies of Au adatoms on graphene: what renders them, and where the adatoms are in every frame.
 
-    python -m simulation.au_graphene --size smoke --out data/au-graphene-smoke
+    stemjax simulate au-graphene --size smoke --out data/au-graphene-smoke
 
 The library, images of bare graphene and of one adatom at 9 sites under the aberrations of each session, takes minutes
 of multislice and is made in 10 parts. Movies are drawn in a moment; `stemjax.physics.contrast_library` makes frames.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,9 +15,8 @@ import numpy as np
 
 from simulation import graphene
 from simulation.adatoms import Motion, Movie, simulate_movie
-from simulation.folder import run_command
 from simulation.graphene import Aberrations, Stem
-from simulation.maker import SPLITS, Contents, Part, as_json, command_line, make, package_versions, plan_of_size
+from simulation.maker import SPLITS, Contents, Part, as_json, make, package_versions, plan_of_size
 from simulation.truth import drift_rows
 from stemjax.data import datasets
 
@@ -206,13 +204,3 @@ def _truth_rows(index: int, movie: Movie, plan: Plan) -> np.ndarray:
     rows["item"], rows["frame"], rows["species"], rows["count"], rows["surface"] = index, frame, b"Au", 1, True
     rows["x_angstrom"], rows["y_angstrom"] = movie.positions[frame, adatom].T
     return rows
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line of ``python -m simulation.au_graphene``; returns the exit status."""
-    chosen = command_line("simulation.au_graphene", __doc__, PLANS).parse_args(arguments)
-    return run_command(lambda: make_au_graphene(chosen.out, chosen.size), "movies")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

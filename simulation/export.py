@@ -1,6 +1,6 @@
 """Write the images of a data set as files, for programs that want files.
 
-    python -m simulation.export data/gpu --out images
+    stemjax simulate export-images data/gpu --out images
 
 Of exit waves: one clean float32 TIFF in counts per wave and defocus, with its pixel size where ImageJ looks for it, and
 `images.csv` with all conditions. The full grid is 17,955 images of 4 MB. Of movies: every frame, in `noisy` as recorded
@@ -8,11 +8,9 @@ with the noise that models are trained on by default, and under the same name in
 it stopped.
 """
 
-import argparse
 import csv
 import io
 import json
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +18,7 @@ import jax
 import numpy as np
 
 from simulation.contrast import DEFOCI
-from simulation.folder import locked, reporter, run_command
+from simulation.folder import locked, reporter
 from stemjax.data import datasets
 from stemjax.data.image_folder import CLEAN, NOISY
 from stemjax.data.images import Images, frames_of
@@ -164,22 +162,3 @@ def _write_csv(path: Path, rows: list[dict]) -> Path:
     writer.writerows(rows)
     write_whole(path, lambda stream: stream.write(text.getvalue().encode()))
     return path
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line of ``python -m simulation.export``; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m simulation.export", description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="data set of exit waves or movies")
-    parser.add_argument("--out", required=True, type=Path, help="folder of the images")
-    parser.add_argument("--pixels", type=int, default=PIXELS, help="pixels per side")
-    parser.add_argument("--counts", type=float, default=COUNTS, help="electrons per vacuum pixel")
-    parser.add_argument(
-        "--defocus", type=float, nargs="+", default=DEFOCI, help="in Å (default: 0 to 200 in steps of 10)"
-    )
-    chosen = parser.parse_args(arguments)
-    options = chosen.folder, chosen.out, chosen.pixels, chosen.counts, tuple(chosen.defocus)
-    return run_command(lambda: export_images(*options))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,14 +1,10 @@
-"""What all that writes large folders needs: one writer at a time, progress, and the end of a command line."""
+"""What all that writes large folders needs: one writer at a time, and progress."""
 
 import fcntl
-import signal
 import sys
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
-
-from stemjax.data import datasets
 
 
 @contextmanager
@@ -53,21 +49,3 @@ def reporter(what: str, done: int, total: int, progress: bool):
                 print(f"{done}/{total} {what}, {last - start:.0f} s", file=sys.stderr, flush=True)
 
         yield report
-
-
-def run_command(make: Callable[[], datasets.DataSet | Path], what: str = "") -> int:
-    """Run what a command line asks for and print what it made, or its error in one line; returns the exit status.
-
-    `what` are the items of a data set.
-    """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        made = make()
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to continue", file=sys.stderr)
-        return 130
-    print(f"{made.folder}: {len(made.items)} {what}, recipe {made.recipe_hash}" if what else made)
-    return 0

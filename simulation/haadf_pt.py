@@ -1,6 +1,6 @@
 """A data set of HAADF movies of Pt atoms and clusters on carbon: what renders them, and where every column is.
 
-    python -m simulation.haadf_pt --size smoke --out data/haadf-pt-smoke
+    stemjax simulate haadf-pt --size smoke --out data/haadf-pt-smoke
 
 The library, the contrast of atoms and columns and the power spectra of the films, takes minutes of multislice and is
 made in parts. Movies are drawn in a moment. `stemjax.data.haadf_pt` makes the frames.
@@ -9,7 +9,6 @@ The truth has a row for every column of platinum; ``surface`` marks the single a
 same kind for every cluster: its centre, and in ``count`` all its atoms.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,9 +18,8 @@ import numpy as np
 
 from simulation import clusters, haadf
 from simulation.clusters import Frame, Motion
-from simulation.folder import run_command
 from simulation.haadf import Haadf
-from simulation.maker import SPLITS, Contents, Part, as_json, command_line, make, package_versions, plan_of_size
+from simulation.maker import SPLITS, Contents, Part, as_json, make, package_versions, plan_of_size
 from simulation.truth import drift_rows
 from stemjax.data import datasets
 
@@ -176,13 +174,3 @@ def _truth_rows(index: int, frame: int, places, counts, surface, side: float) ->
     rows["count"], rows["surface"] = counts[shown], np.broadcast_to(surface, len(shown))[shown]
     rows["x_angstrom"], rows["y_angstrom"] = places[shown].T
     return rows
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line of ``python -m simulation.haadf_pt``; returns the exit status."""
-    chosen = command_line("simulation.haadf_pt", __doc__, PLANS).parse_args(arguments)
-    return run_command(lambda: make_haadf_pt(chosen.out, chosen.size), "movies")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """A data set of HRTEM movies with known truth: exit waves of every state, and where the sample is in every frame.
 
-    python -m simulation.hrtem_movies pt --size smoke --out data/movies-pt-smoke
+    stemjax simulate movies pt --size smoke --out data/movies-pt-smoke
 
 ======= =================================================== ============ ==========================
 kind    what it shows                                       sampling     stands in for the movie of
@@ -15,7 +15,6 @@ Size gpu has the 0.0624 Å/px of the images of Mohan et al. for ``sbd``. A part 
 states. `stemjax.data.hrtem_movies` makes the frames, under any dose and detector.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -24,8 +23,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from simulation.folder import run_command
-from simulation.maker import SIZES, SPLITS, Contents, Part, as_json, command_line, make, package_versions
+from simulation.maker import SIZES, SPLITS, Contents, Part, as_json, make, package_versions
 from simulation.microscope import Multislice, exit_waves, fast_length
 from simulation.movies import Motion, Movie, corner_of, drift_path, erode, state_path, truth_rows, window_of
 from simulation.particles import GoldOnCarbon, OnCeria
@@ -212,7 +210,7 @@ def plan(kind: str, size: str) -> Plan:
     )
 
 
-def make_movies(
+def make_hrtem_movies(
     out: str | Path, kind: str, size: str = "smoke", workers: int | None = None, progress: bool = True
 ) -> datasets.DataSet:
     """Make a data set of movies in the folder `out`, or finish it; a finished one is checked and mended.
@@ -262,16 +260,3 @@ def _frame_rows(index: int, movie: Movie) -> np.ndarray:
     rows = drift_rows(index, *movie.drift.T, WAVES)
     rows["wave"] = movie.path
     return rows
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line of ``python -m simulation.hrtem_movies``; returns the exit status."""
-    parser = command_line("simulation.hrtem_movies", __doc__)
-    parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("--workers", type=int, help="processes (default: one per core)")
-    chosen = parser.parse_args(arguments)
-    return run_command(lambda: make_movies(chosen.out, chosen.kind, chosen.size, chosen.workers), "movies")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

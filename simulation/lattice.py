@@ -1,11 +1,10 @@
 """A data set of movies of a distorted crystal lattice: what there is to store is the drift of every movie.
 
-    python -m simulation.lattice --size cpu --out data/lattice-cpu
+    stemjax simulate lattice --size cpu --out data/lattice-cpu
 
 `stemjax.data.lattice` makes the frames.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,8 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from simulation.folder import run_command
-from simulation.maker import SPLITS, Contents, Part, as_json, command_line, make, plan_of_size
+from simulation.maker import SPLITS, Contents, Part, as_json, make, plan_of_size
 from simulation.movies import drift_path
 from simulation.truth import drift_rows
 from stemjax.data import datasets
@@ -90,13 +88,3 @@ def make_lattice(out: str | Path, size: str = "smoke") -> datasets.DataSet:
         If the folder holds data of another recipe, or there is no such size.
     """
     return make(out, plan_of_size(NAME, PLANS, size))
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line of ``python -m simulation.lattice``; returns the exit status."""
-    chosen = command_line("simulation.lattice", __doc__, PLANS).parse_args(arguments)
-    return run_command(lambda: make_lattice(chosen.out, chosen.size), "movies")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

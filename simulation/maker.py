@@ -9,9 +9,8 @@ what the set consists of, its recipe, how one part is made, and what its items s
 3. It writes the manifest last. So an interrupted and resumed run ends with the same bytes.
 """
 
-import argparse
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -238,11 +237,3 @@ def plan_of_size(name: str, plans: Mapping[str, Plan], size: str) -> Plan:
     if size not in plans:
         raise ValueError(f"no data set {name!r} of size {size!r}; sizes: {', '.join(plans)}")
     return plans[size]
-
-
-def command_line(module: str, about: str, sizes: Iterable[str] = SIZES) -> argparse.ArgumentParser:
-    """Parser of ``python -m MODULE --out FOLDER --size SIZE``; `about` is the module's docstring."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about.split("\n")[0])
-    parser.add_argument("--out", required=True, type=Path, help="folder of the data set")
-    parser.add_argument("--size", choices=list(sizes), default="smoke")
-    return parser

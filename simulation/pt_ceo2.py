@@ -1,9 +1,8 @@
 """A data set of Pt/CeO2 exit waves, made on every core. A part is one structure under all its tilts.
 
-python -m simulation.pt_ceo2 pt-ceo2 --size smoke --out data/smoke
+stemjax simulate pt-ceo2 --size smoke --out data/pt-ceo2-smoke
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,8 +12,7 @@ import numpy as np
 
 from simulation import structures as models
 from simulation.contrast import DEFOCI, contrast_classes
-from simulation.folder import run_command
-from simulation.maker import SIZES, Contents, Part, as_json, command_line, make, package_versions
+from simulation.maker import SIZES, Contents, Part, as_json, make, package_versions
 from simulation.microscope import Multislice, exit_waves, fast_length
 from simulation.structures import Structure
 from simulation.truth import structure_rows
@@ -196,18 +194,3 @@ def _item(structure: Structure, tilt: tuple[int, int], row: int, cell: float, wa
         "particle_box_angstrom": [round(float(edge), 3) for edge in (x.min(), y.min(), x.max(), y.max())],
         "contrast": contrast_classes(wave, truth, band),
     }
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line of ``python -m simulation.pt_ceo2``; returns the exit status."""
-    parser = command_line("simulation.pt_ceo2", __doc__)
-    parser.add_argument("name", choices=NAMES)
-    parser.add_argument("--workers", type=int, help="processes (default: one per core)")
-    parser.add_argument("--cell", type=float, default=CELL, help="side of the cell in Å")
-    chosen = parser.parse_args(arguments)
-    options = chosen.out, chosen.size, chosen.workers, chosen.cell
-    return run_command(lambda: make_pt_ceo2(*options, name=chosen.name), "exit waves")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

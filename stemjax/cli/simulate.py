@@ -1,7 +1,11 @@
 """`stemjax simulate`: make a data set from atoms; export one as images."""
 
+import ast
+import importlib.util
+import re
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,39 +50,6 @@ def pt_ceo2(
     return _stoppable(lambda: module.make_pt_ceo2(out, size, workers, cell, name=name), "exit waves")
 
 
-def au_graphene(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "cpu") -> int:
-    """Simulate movies of Au adatoms on graphene: contrast library by abTEM and adatom positions. Stopped, it continues.
-
-    Args:
-        out: Folder of the data set.
-        size: smoke is 8 movies of 4 frames of 128², cpu 44 of 16 frames in minutes, gpu 22 of 100 frames of 512².
-    """
-    module = _from_checkout("simulation.au_graphene")
-    return _stoppable(lambda: module.make_au_graphene(out, size), "movies")
-
-
-def haadf_pt(out: Folder, size: Literal["smoke", "cpu", "gpu", "gpu-1024"] = "cpu") -> int:
-    """Simulate HAADF movies of Pt atoms and clusters on carbon: contrast library by abTEM. Stopped, it continues.
-
-    Args:
-        out: Folder of the data set.
-        size: smoke is 5 movies of 4 frames of 64², cpu 44 of 16 frames of 128² in minutes, gpu of 512² or 1024².
-    """
-    module = _from_checkout("simulation.haadf_pt")
-    return _stoppable(lambda: module.make_haadf_pt(out, size), "movies")
-
-
-def lattice(out: Folder, size: Literal["smoke", "cpu", "gpu"] = "cpu") -> int:
-    """Make movies of a distorted crystal lattice, in a moment: the drift of each.
-
-    Args:
-        out: Folder of the data set.
-        size: smoke is 5 movies of 4 frames of 64², cpu 18 of 12 frames of 256², gpu 18 of 50 frames of 1024².
-    """
-    module = _from_checkout("simulation.lattice")
-    return _stoppable(lambda: module.make_lattice(out, size), "movies")
-
-
 def atoms(out: Folder, data: Folder = Path("data"), size: Literal["smoke", "cpu", "gpu"] = "cpu") -> int:
     """Render clean images of atoms of many kinds from the data sets that are there, in minutes. Stopped, it continues.
 
@@ -107,7 +78,7 @@ def movies(
         workers: Processes. Default: one per core.
     """
     module = _from_checkout("simulation.hrtem_movies")
-    return _stoppable(lambda: module.make_movies(out, kind, size, workers), "movies")
+    return _stoppable(lambda: module.make_hrtem_movies(out, kind, size, workers), "movies")
 
 
 def held_out(
@@ -142,16 +113,35 @@ def export_images(data: Folder, /, out: Folder) -> None:
     print(out)
 
 
-simulate = {
-    "pt-ceo2": pt_ceo2,
-    "au-graphene": au_graphene,
-    "haadf-pt": haadf_pt,
-    "lattice": lattice,
-    "atoms": atoms,
-    "movies": movies,
-    "held-out": held_out,
-    "export-images": export_images,
-}
+def _of_size(stem: str, source: str) -> Callable:
+    """The verb of a data set that is made from its size alone; its help is in the words of its file in `simulation`."""
+    module = ast.parse(source)
+    make = next(one for one in module.body if getattr(one, "name", None) == f"make_{stem}")
+    about = ast.get_docstring(module).splitlines()[0]
+    sizes = re.search(r"^size : str\n((?: {4}.*\n)+)", ast.get_docstring(make), re.MULTILINE)[1]
+
+    def verb(out: Folder, size: Annotated[str, named("SIZE")] = "cpu") -> int:
+        module = _from_checkout(f"simulation.{stem}")
+        return _stoppable(lambda: getattr(module, f"make_{stem}")(out, size=size), "items")
+
+    verb.__doc__ = f"""Make {about[0].lower()}{about[1:]} Stopped, it continues.
+
+    Args:
+        out: Folder of the data set.
+        size: {" ".join(sizes.split())}
+    """
+    return verb
+
+
+def _verbs() -> dict[str, Callable]:
+    """The verbs above, and one for every other file of `simulation` that makes a data set: the folder is the list."""
+    special = {"pt_ceo2": pt_ceo2, "atoms": atoms, "hrtem_movies": movies}
+    verbs = {"pt-ceo2": pt_ceo2, "movies": movies, "atoms": atoms}
+    package = importlib.util.find_spec("simulation")
+    for path in sorted(Path(package.origin).parent.glob("*.py")) if package else ():
+        if path.stem not in special and f"\ndef make_{path.stem}(" in (source := path.read_text("utf-8")):
+            verbs[path.stem.replace("_", "-")] = _of_size(path.stem, source)
+    return verbs | {"held-out": held_out, "export-images": export_images}
 
 
 def _stoppable(make, what: str) -> int:
@@ -174,12 +164,12 @@ def _from_checkout(module: str):
     OSError
         If there is no checkout, or it lacks a package.
     """
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    if find_spec("simulation") is None:
+    if importlib.util.find_spec("simulation") is None:
         raise OSError("simulation is used from a checkout: clone the project and run this there")
     try:
-        return import_module(module)
+        return importlib.import_module(module)
     except ImportError as error:
         raise OSError(f"{error.name or error} is not installed: pip install -e '.[simulation]'") from error
+
+
+simulate = _verbs()

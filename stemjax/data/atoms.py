@@ -14,6 +14,7 @@ import numpy as np
 from stemjax.data.crops import crop_keys
 from stemjax.data.datasets import DataSet
 from stemjax.data.images import Images, spread
+from stemjax.data.kind import Kind
 from stemjax.physics import crystals
 from stemjax.physics.camera import Camera
 from stemjax.physics.noise import Poisson
@@ -161,3 +162,17 @@ class StillCrops:
         crop = jnp.where(right, crop[:, ::-1], crop)
         crop = jnp.where(turned, crop.swapaxes(0, 1), crop)
         return crop / jnp.maximum(crop.mean(), 1e-3)
+
+
+KINDS = (
+    Kind(
+        "atoms",
+        StillImaging(),
+        Stills(),
+        StillCrops(),
+        "electrons per pixel",
+        "Clean stills of atoms from other data sets and of drawn crystals, stored once, to train one network for many "
+        "kinds of images.",
+        "atoms",
+    ),
+)

@@ -13,9 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.data.crops import with_statistics
+from stemjax.data.crops import MovieCrops, with_statistics
 from stemjax.data.datasets import DataSet
-from stemjax.data.images import RECORDING_NOISE, Images
+from stemjax.data.images import RECORDING_NOISE, Frames, Images
+from stemjax.data.kind import Kind
 from stemjax.physics import contrast_library
 from stemjax.physics.noise import Dose, Gaussian
 
@@ -170,3 +171,18 @@ def _number(rows: Images | np.ndarray) -> np.ndarray:
     """One whole number for every pair of movie and frame."""
     item, frame = (rows.item, rows.frame) if isinstance(rows, Images) else (rows["item"], rows["frame"])
     return item.astype(np.int64) << 32 | frame.astype(np.int64)
+
+
+KINDS = (
+    Kind(
+        "au-graphene",
+        GrapheneImaging(),
+        Frames(),
+        MovieCrops(),
+        "fraction of the incident beam",
+        "STEM movies of single Au atoms that move on graphene, in dark and bright field: a contrast library by "
+        "multislice, positions of the atoms and drift of the specimen, from which frames are rendered.",
+        "au-graphene",
+        "au_graphene",
+    ),
+)

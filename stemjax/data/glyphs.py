@@ -19,8 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.data.crops import with_statistics
+from stemjax.data.crops import MovieCrops, with_statistics
 from stemjax.data.images import RECORDING_NOISE, Images, spread
+from stemjax.data.kind import Kind
 from stemjax.data.photographs import Photographs
 
 FONT = "WenQuanYi Zen Hei"  # the paper's; any other that has the characters will do
@@ -281,3 +282,16 @@ class GlyphImaging:
     def clean_images(self, data: Photographs, images: Images) -> np.ndarray:
         """The pictures without noise, float32 [M, size, size, 1] in [0, 1]."""
         return np.stack([data.image(index) for index in images.item])[..., None].astype(np.float32) / 255
+
+
+KINDS = (
+    Kind(
+        "glyphs",
+        GlyphImaging(),
+        Glyphs(),
+        MovieCrops(),
+        "grey value from 0 to 1",
+        "Chinese characters drawn from an installed font.",
+        make=glyphs_of_size,
+    ),
+)

@@ -22,9 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import j0
 
-from stemjax.data.crops import with_statistics
+from stemjax.data.crops import MovieCrops, with_statistics
 from stemjax.data.datasets import DataSet
-from stemjax.data.images import RECORDING_NOISE, Images
+from stemjax.data.images import RECORDING_NOISE, Frames, Images
+from stemjax.data.kind import Kind
 from stemjax.physics.camera import displace_lines
 from stemjax.physics.noise import Dose
 
@@ -221,3 +222,18 @@ def _key(seed: int, item: jax.Array, frame: jax.Array) -> jax.Array:
 
 def _normal(seed: int, item: jax.Array, frame: jax.Array, count: int) -> jax.Array:
     return jax.random.normal(_key(seed, item, frame), (count,))
+
+
+KINDS = (
+    Kind(
+        "haadf-pt",
+        HaadfImaging(),
+        Frames(session=()),
+        MovieCrops(),
+        "fraction of the incident beam",
+        "HAADF STEM movies of Pt atoms and clusters that move on amorphous carbon: a contrast library by multislice "
+        "and positions of the atoms, from which frames are rendered.",
+        "haadf-pt",
+        "haadf_pt",
+    ),
+)

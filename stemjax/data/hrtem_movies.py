@@ -15,8 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stemjax.data.crops import ClipCrops
 from stemjax.data.datasets import DataSet, decode_waves
-from stemjax.data.images import RECORDING_NOISE, Images
+from stemjax.data.images import RECORDING_NOISE, Frames, Images
+from stemjax.data.kind import Kind
 from stemjax.data.micrographs import VACUUM_COUNTS
 from stemjax.physics.noise import Poisson, PoissonGaussian
 from stemjax.physics.optics import Band, Optics, image
@@ -162,3 +164,29 @@ def _record(counts: jax.Array, item: int, frame: int, noise: Poisson | PoissonGa
     """A frame [H, W, 1] as the detector reads it, with noise that depends on the movie and the frame alone."""
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(RECORDING_NOISE), item), frame)
     return noise.sample(key, counts)
+
+
+_ABOUT = {
+    "pt": "HRTEM movies of Pt nanoparticles on CeO2 whose surface changes, with known drift: exit waves of the "
+    "states of every movie by multislice, and the state and place of every frame.",
+    "au": "HRTEM movies of Au nanoparticles on amorphous carbon, with known drift: exit waves by multislice, "
+    "and the state and place of every frame.",
+    "co": "HRTEM movies of Co nanoparticles on CeO2, with known drift: exit waves by multislice, and the state "
+    "and place of every frame.",
+    "sbd": "HRTEM movies of a Pt nanoparticle on CeO2 that stands still and does not change, as in the movie of "
+    "the SBD paper: exit waves by multislice.",
+}
+KINDS = tuple(
+    Kind(
+        f"movies-{movies}",
+        IMAGING[movies],
+        Frames(session=()),
+        ClipCrops(),
+        "readings of the camera",
+        about,
+        f"movies {movies}",
+        "hrtem_movies",
+        {"kind": movies},
+    )
+    for movies, about in _ABOUT.items()
+)

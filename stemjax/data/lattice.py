@@ -13,9 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stemjax.data.crops import with_statistics
+from stemjax.data.crops import MovieCrops, with_statistics
 from stemjax.data.datasets import DataSet
-from stemjax.data.images import RECORDING_NOISE, Images
+from stemjax.data.images import RECORDING_NOISE, Frames, Images
+from stemjax.data.kind import Kind
 from stemjax.physics.gaussian_atoms import Lattice
 from stemjax.physics.noise import Dose
 
@@ -80,3 +81,18 @@ def _record(clean: jax.Array, item: int, frames: jax.Array, noise: Dose) -> jax.
     """Frames [T, H, W, 1] with noise that depends on the movie and the frame alone."""
     movie = jax.random.fold_in(jax.random.key(RECORDING_NOISE), item)
     return jax.vmap(lambda image, frame: noise.sample(jax.random.fold_in(movie, frame), image))(clean, frames)
+
+
+KINDS = (
+    Kind(
+        "lattice",
+        LatticeImaging(),
+        Frames(session=("lattice",)),
+        MovieCrops(),
+        "part of the brightest column",
+        "Movies of a distorted crystal lattice of no real material, with known drift: the crystal is a function of the "
+        "movie's number, so what is stored is the drift of every frame.",
+        "lattice",
+        "lattice",
+    ),
+)

@@ -16,6 +16,7 @@ import numpy as np
 from stemjax.data.crops import crop_keys
 from stemjax.data.datasets import DataSet
 from stemjax.data.images import RECORDING_NOISE, Images, spread
+from stemjax.data.kind import Kind
 from stemjax.physics.noise import Poisson
 from stemjax.physics.optics import Band, Optics, image
 
@@ -309,3 +310,25 @@ def _bilinear(periodic: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
     top = periodic[y0, x0] * (1 - dx) + periodic[y0, x1] * dx
     bottom = periodic[y1, x0] * (1 - dx) + periodic[y1, x1] * dx
     return top * (1 - dy) + bottom * dy
+
+
+_COMMON = Imaging(sampling=0.0979, counts=1.8), Selection(contrast=("white",)), Crops(), "electrons per pixel"
+KINDS = (
+    Kind(
+        "pt-ceo2",
+        *_COMMON,
+        "Exit waves of Pt nanoparticles on CeO2 by multislice: structures, thicknesses and tilts of the particle. A "
+        "micrograph is a function of an exit wave, defocus, coherence and dose, computed when asked for.",
+        "pt-ceo2",
+        "pt_ceo2",
+    ),
+    Kind(
+        "pt-ceo2-surface",
+        *_COMMON,
+        "Exit waves of a Pt nanoparticle on CeO2 whose surface lost or gained atoms: 44 structures, to test whether a "
+        "denoised image shows the columns that are there.",
+        "pt-ceo2 --surface",
+        "pt_ceo2",
+        {"name": "pt-ceo2-surface"},
+    ),
+)

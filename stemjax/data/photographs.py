@@ -18,6 +18,7 @@ import numpy as np
 from stemjax.data.crops import crop_keys
 from stemjax.data.datasets import recipe_hash
 from stemjax.data.images import Images
+from stemjax.data.kind import Kind
 from stemjax.physics.noise import UniformGaussian
 
 # Photographs that come with scikit-image; those to test with are as many as an interval needs.
@@ -232,3 +233,16 @@ class PhotographCrops:
         quarter = jax.random.randint(turns, (), 0, 4)
         crop = jax.lax.switch(quarter, [lambda c, k=k: jnp.rot90(c, k) for k in range(4)], crop)
         return crop.astype(jnp.float32) / 255
+
+
+KINDS = (
+    Kind(
+        "scikit-image-photographs",
+        PhotographImaging(),
+        EveryPhotograph(),
+        PhotographCrops(),
+        "grey value from 0 to 1",
+        "Photographs that come with scikit-image, in grey.",
+        make=lambda size: open_photographs(),
+    ),
+)

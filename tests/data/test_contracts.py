@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 
-from simulation import MAKERS
 from simulation.lattice import make_lattice
 from stemjax import config
 from stemjax.apply.evaluate import image_set, scores
@@ -124,13 +123,13 @@ def test_somebody_can_make_it(kind: Kind):
     assert (kind.make is None) == bool(kind.simulate)
     if kind.simulate:
         verb, *rest = kind.simulate.split()
-        assert kind.name in MAKERS or kind.name == "atoms"
+        assert kind.maker or kind.name == "atoms"  # which is made of other data sets
         assert verb in simulate and (verb == "movies") == (rest == [kind.name.removeprefix("movies-")])
 
 
 def test_a_data_set_of_an_unknown_kind_is_refused_by_name(data):
     assert kind_of(data["lattice"]) is KINDS["lattice"]
-    with pytest.raises(ValueError, match="sand: a data set of the unknown kind sand; there are pt-ceo2, "):
+    with pytest.raises(ValueError, match="sand: a data set of the unknown kind sand; there are atoms, "):
         kind_of(replace(drawn(), name="sand"))
 
 

@@ -129,7 +129,7 @@ def tiny(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hrtem_movies, "plan", lambda kind, size: plan)
         folder = tmp_path_factory.mktemp("data") / "tiny"
-        yield hrtem_movies.make_movies(folder, "pt", "smoke", workers=1, progress=False)
+        yield hrtem_movies.make_hrtem_movies(folder, "pt", "smoke", workers=1, progress=False)
 
 
 def test_the_data_set_is_sound_and_complete(tiny):
@@ -173,6 +173,6 @@ def test_what_is_finished_is_not_simulated_again(tiny, monkeypatch):
     before = (tiny.folder / "manifest.json").read_bytes()
     (tiny.folder / "manifest.json").unlink()
     monkeypatch.setattr(hrtem_movies.Plan, "make_part", None)
-    hrtem_movies.make_movies(tiny.folder, "pt", "smoke", progress=False)
+    hrtem_movies.make_hrtem_movies(tiny.folder, "pt", "smoke", progress=False)
     assert (tiny.folder / "manifest.json").read_bytes() == before
     assert open_data_set(tiny.folder).recipe_hash == tiny.recipe_hash

@@ -21,7 +21,7 @@ from simulation.structures import PARTICLES, columns  # noqa: E402
 from stemjax.data.datasets import open_data_set, verify  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "simulation.pt_ceo2", "pt-ceo2", "--size", "smoke"]
+COMMAND = [sys.executable, "-m", "stemjax", "simulate", "pt-ceo2", "--size", "smoke"]
 
 
 def manifest_bytes(folder):
