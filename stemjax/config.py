@@ -189,8 +189,8 @@ def with_settings(chosen, settings: Sequence[str]):
     """
     known, changes = dict(_plain_fields(chosen)), {}
     for setting in settings:
-        name, found, text = setting.partition("=")
-        if not found or name not in known:
+        name, equals, text = setting.partition("=")
+        if not equals or name not in known:
             fields = ", ".join(f"{field}={str(value).lower()}" for field, value in known.items()) or "none"
             owner = getattr(chosen, "name", type(chosen).__name__)
             raise ValueError(f"{owner} has no setting {setting!r}; it has {fields}")

@@ -72,12 +72,12 @@ class Reference:
         scaled = images[..., 0] / self.dose_scale
         return [atoms.find_columns(*pair, threshold, self.finder) for pair in zip(scaled, self.views, strict=True)]
 
-    def scores(self, found: list[atoms.Columns]) -> list[dict]:
+    def scores(self, columns_of: list[atoms.Columns]) -> list[dict]:
         """The paper's and the stricter scores of the columns found in each denoised image."""
         return [
             atoms.compare(clean, columns, self.finder.tolerance)
             | atoms.compare_with_model(model, columns, self.finder.tolerance)
-            for clean, model, columns in zip(self.clean, self.model, found, strict=True)
+            for clean, model, columns in zip(self.clean, self.model, columns_of, strict=True)
         ]
 
 
@@ -92,14 +92,14 @@ def tune_threshold(reference: Reference, denoised: np.ndarray, units: np.ndarray
 
     The paper's threshold fits its own network, so little noise is left; a fair comparison gives every method its own.
     """
-    found = []
+    scores_of = []
     for threshold in THRESHOLDS:
         scores = reference.scores(reference.find(denoised, threshold))
-        found.append(unit_mean(np.array([row["strict_surface_f1"] for row in scores]), units))
-    best = int(np.argmax(found))
+        scores_of.append(unit_mean(np.array([row["strict_surface_f1"] for row in scores]), units))
+    best = int(np.argmax(scores_of))
     return {
         "values": list(THRESHOLDS),
-        "validation_strict_surface_f1": [round(value, 4) for value in found],
+        "validation_strict_surface_f1": [round(value, 4) for value in scores_of],
         "chosen": THRESHOLDS[best],
         "at_an_end": best in (0, len(THRESHOLDS) - 1),
     }

@@ -80,15 +80,15 @@ def denoise(
         source, ndim = files.read(image, axes), None
     else:
         source, ndim = files.as_image(image, axes), None if isinstance(image, files.Image) else np.ndim(image)
-    found = job.look(source, model)
-    for text in found.warnings:
+    work = job.look(source, model)
+    for text in work.warnings:
         job.warn(source.path, text)
-    frames = list(job.checked(job.denoised(found, model), found, model))
-    data = np.stack(frames).reshape(found.shape)
+    frames = list(job.checked(job.denoised(work, model), work, model))
+    data = np.stack(frames).reshape(work.shape)
     if ndim is not None:
         return files.as_array(data, axes, ndim)
-    noisy = replace(found.image, data=np.stack(list(job.frames(found.movie))).reshape(found.shape))
-    return replace(found.image, data=data, dtype="float32", provenance=job.provenance(found, model), noisy=noisy)
+    noisy = replace(work.image, data=np.stack(list(job.frames(work.movie))).reshape(work.shape))
+    return replace(work.image, data=data, dtype="float32", provenance=job.provenance(work, model), noisy=noisy)
 
 
 def score(
@@ -152,11 +152,13 @@ def score(
     if frames.ndim != 4:
         raise ValueError("without the truth it takes a movie; this is a single image: give clean=")
     window = _window(result, window)
-    found = [umse(frames[..., c], result.data[..., c], window) for c in range(frames.shape[-1])]
-    if verdict := next((one.verdict for one in found if one.verdict), None):
+    measured = [umse(frames[..., c], result.data[..., c], window) for c in range(frames.shape[-1])]
+    if verdict := next((one.verdict for one in measured if one.verdict), None):
         raise ValueError(f"uPSNR: {verdict}")
     names = ("upsnr_db", "upsnr_low_db", "upsnr_high_db")
-    return {name: float(np.mean([getattr(one, name) for one in found])) for name in names} | {"frames": found[0].frames}
+    return {name: float(np.mean([getattr(one, name) for one in measured])) for name in names} | {
+        "frames": measured[0].frames
+    }
 
 
 def _window(result: files.Image, window: tuple[int, int] | None) -> tuple[int, int]:
@@ -181,10 +183,10 @@ def _against(clean: np.ndarray, denoised: np.ndarray, data_range: float | None) 
         raise ValueError(f"images of less than {SMALLEST} px have no SSIM: give larger ones")
     contract = {"protocol": "movie", "data_range": data_range} if data_range else {"protocol": "stem"}
     pairs = zip(clean.reshape(-1, *clean.shape[-3:]), denoised.reshape(-1, *clean.shape[-3:]), strict=True)
-    found = [
+    each = [
         metrics.score(true[..., c], test[..., c], **contract) for true, test in pairs for c in range(clean.shape[-1])
     ]
-    return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+    return {name: float(np.mean([one[name] for one in each])) for name in each[0]}
 
 
 def _size(data: np.ndarray) -> str:

@@ -112,7 +112,7 @@ def fitted_scores(denoised: np.ndarray, movies: ImageSet) -> list[dict]:
     over the sum of the squared weights, about 2 for a Gaussian in the plane. So a plain filter can lose by the fit.
     """
     unit = movies.images.unit
-    each, found = contracts(movies.imaging.contract(), movies.clean, unit), [{} for _ in range(len(movies))]
+    each, rows_of = contracts(movies.imaging.contract(), movies.clean, unit), [{} for _ in range(len(movies))]
     for movie in dict.fromkeys(unit.tolist()):
         rows = np.flatnonzero(unit == movie)
         mean, level = denoised[rows].mean(dtype=float), movies.noisy[rows].mean(dtype=float)
@@ -120,8 +120,8 @@ def fitted_scores(denoised: np.ndarray, movies: ImageSet) -> list[dict]:
         gain = max(covariance / max(denoised[rows].var(dtype=float), 1e-30), 0.0)
         for row in rows:
             fitted = gain * (denoised[row] - mean) + level
-            found[row]["fitted_psnr_db"] = score(movies.clean[row], fitted, **each[row])["psnr_db"]
-    return found
+            rows_of[row]["fitted_psnr_db"] = score(movies.clean[row], fitted, **each[row])["psnr_db"]
+    return rows_of
 
 
 def psnr_db(denoised: np.ndarray, images: ImageSet) -> float:

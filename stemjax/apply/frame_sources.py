@@ -110,7 +110,7 @@ class Folder:
         self.pending.pop(arrival.path.name, None)
 
     def _look(self) -> None:
-        now, before, found = time.monotonic(), self.looked, {}
+        now, before, pending = time.monotonic(), self.looked, {}
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 if entry.name in self.gone or not self._is_input(entry.name):
@@ -126,10 +126,10 @@ class Folder:
                     # It changed between the last look and this one; its time says when, if the clocks agree.
                     came = before and min(max(now - (time.time() - status.st_mtime), before), now)
                     known = _Pending(_state(status), now, came)
-                found[entry.name] = known
-        self.pending, self.looked = found, now
-        for name in sorted(found, key=natural):
-            if now - found[name].since < REST_S:
+                pending[entry.name] = known
+        self.pending, self.looked = pending, now
+        for name in sorted(pending, key=natural):
+            if now - pending[name].since < REST_S:
                 break
             self.ready.append(name)
 

@@ -164,8 +164,8 @@ def denoise_frames(denoiser: Any, variables: dict, frames: Iterable[np.ndarray],
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             size = " x ".join(map(str, window[0].shape[:2]))
-            found = f"{len(window)} frames of {size} pixels do not fit into memory"
-            raise MemoryError(f"{found}: cut the frames") from error
+            what = f"{len(window)} frames of {size} pixels do not fit into memory"
+            raise MemoryError(f"{what}: cut the frames") from error
         kept = slice(first - start, last - start)
         for noisy, frame in zip(window[kept], denoised[kept], strict=True):
             yield noisy.copy() if noisy.min() == noisy.max() else frame

@@ -27,7 +27,7 @@ def _warn(about: object, text: str) -> None:
 
 
 @dataclass(frozen=True)
-class Found:
+class Work:
     """An image or a movie whose every frame has been looked at.
 
     Parameters
@@ -117,12 +117,12 @@ class Job:
 
     def run(self, path: Path, target: Path, model: Model) -> None:
         """Denoise a file, or a folder of images as a movie, and write the result."""
-        found = self.look(read_frames(path, self.axes), model)
-        for warning in found.warnings:
+        work = self.look(read_frames(path, self.axes), model)
+        for warning in work.warnings:
             self.warn(path, warning)
-        self.write(target, self.denoised(found, model), found, model)
+        self.write(target, self.denoised(work, model), work, model)
 
-    def look(self, image, model: Model) -> Found:
+    def look(self, image, model: Model) -> Work:
         """Look at every frame of an image or a movie, whose `path` is what messages call it.
 
         Raises
@@ -135,39 +135,39 @@ class Job:
         parts = model.parts(image.data.shape[-1])
         if takes_movies(model.denoiser) and (self.tile or self.blend != "halo"):
             raise ValueError(f"{image.path}: {model.name} takes whole frames: leave out --tile and --blend")
-        found = files.warnings_about_frames(movie.frames())
+        warned = files.warnings_about_frames(movie.frames())
         shape = (*image.data.shape[:-3], *next(self.frames(movie)).shape)
         if self.bin > 1:
             image = replace(image, sampling=image.sampling and image.sampling * self.bin)
-        return Found(image, movie, parts, shape, found + self._pixel_size_warning(image, model))
+        return Work(image, movie, parts, shape, warned + self._pixel_size_warning(image, model))
 
-    def write(self, target: Path, denoised: Iterable, found: Found, model: Model) -> None:
+    def write(self, target: Path, denoised: Iterable, work: Work, model: Model) -> None:
         """Write the denoised frames [H, W, C] of what was found, as they come."""
         preview = []
 
         def shown() -> Iterator:
-            for frame in self.checked(denoised, found, model):
+            for frame in self.checked(denoised, work, model):
                 if self.png and not preview:
-                    preview.extend((next(self.frames(found.movie)), frame))
+                    preview.extend((next(self.frames(work.movie)), frame))
                 yield frame
 
         target.parent.mkdir(parents=True, exist_ok=True)
-        files.write_frames(target, shown(), found.shape, found.image, self.provenance(found, model), self.dtype)
+        files.write_frames(target, shown(), work.shape, work.image, self.provenance(work, model), self.dtype)
         if self.png:
             _write_preview(target.with_suffix(".png"), *preview)
         self.written.update(output.resolve() for output in self.outputs(target))
 
-    def checked(self, denoised: Iterable, found: Found, model: Model) -> Iterator:
+    def checked(self, denoised: Iterable, work: Work, model: Model) -> Iterator:
         """The denoised frames [H, W, C], as they come: refused where they are no numbers, NaN where there was NaN."""
         for index, frame in enumerate(denoised):
             if index == 0:
-                self._warn_about_first(found, model, frame)
+                self._warn_about_first(work, model, frame)
             if not np.isfinite(frame).all():
                 raise ValueError(
                     f"{model.name} gave NaN for this image: its numbers are too large; rescale it to counts"
                 )
             if self.fill_nonfinite:
-                frame[_any_of(~_finite(found.movie.movie[index]), self.bin)] = float("nan")
+                frame[_any_of(~_finite(work.movie.movie[index]), self.bin)] = float("nan")
             yield frame
 
     def frames(self, movie) -> Iterator:
@@ -182,11 +182,11 @@ class Job:
             return model.variables
         return prepare_movie(model.variables, (frame[..., part] for frame in self.frames(movie)))
 
-    def denoised(self, found: Found, model: Model) -> Iterator:
+    def denoised(self, work: Work, model: Model) -> Iterator:
         """The frames [H, W, C], denoised."""
-        variables = [self.prepared(found.movie, part, model) for part in found.parts]
-        pairs = zip(found.parts, variables, strict=True)
-        for together in zip(*(self._part(found.movie, *pair, model) for pair in pairs), strict=True):
+        variables = [self.prepared(work.movie, part, model) for part in work.parts]
+        pairs = zip(work.parts, variables, strict=True)
+        for together in zip(*(self._part(work.movie, *pair, model) for pair in pairs), strict=True):
             yield np.concatenate(together, axis=-1)
 
     def _part(self, movie, part: slice, variables: dict, model: Model) -> Iterator:
@@ -211,22 +211,22 @@ class Job:
         sizes = f"{image.sampling:.3g} Å per pixel, but {model.name} was trained at {trained:.3g} Å"
         return [f"{sizes}, so what it takes for noise may be signal: {fix}"]
 
-    def _warn_about_first(self, found: Found, model: Model, denoised) -> None:
+    def _warn_about_first(self, work: Work, model: Model, denoised) -> None:
         """Say what a model that has `warnings` finds in the first frame: inverted contrast, say."""
         if (find := ask(model.denoiser, "warnings")) is None:
             return
-        noisy = next(self.frames(found.movie))
-        for part in found.parts:
+        noisy = next(self.frames(work.movie))
+        for part in work.parts:
             for text in find(model.variables, noisy[None, ..., part], denoised[None, ..., part]):
-                self.warn(found.image.path, text)
+                self.warn(work.image.path, text)
 
-    def provenance(self, found: Found, model: Model) -> dict:
+    def provenance(self, work: Work, model: Model) -> dict:
         """How the result comes to be, as JSON: program, model, source and what was done."""
-        path = found.image.path
+        path = work.image.path
         if self.command and path.exists():
-            sha256 = _digest([path] if path.is_file() else found.movie.movie.paths)
+            sha256 = _digest([path] if path.is_file() else work.movie.movie.paths)
         else:  # in memory, perhaps changed since it was read; or from standard input
-            sha256 = hashlib.sha256(np.ascontiguousarray(found.movie.movie).tobytes()).hexdigest()
+            sha256 = hashlib.sha256(np.ascontiguousarray(work.movie.movie).tobytes()).hexdigest()
         about = {
             "program": f"stemjax {__version__}",
             "command": self.command,
@@ -238,7 +238,7 @@ class Job:
             "tile": self.tile,
             "blend": self.blend,
             "filled_nonfinite": self.fill_nonfinite,
-            "warnings": found.warnings,
+            "warnings": work.warnings,
             "window": self.window,
             "frames": ask(model.denoiser, "frames"),
         }

@@ -212,11 +212,11 @@ def _old(movie: Recording, start_from: Any) -> tuple:
         raise ValueError(f"{start_from} does not learn from noisy images alone: fine-tune a run of Noise2Void")
     if learns_from_clips(run.denoiser):
         return run.denoiser, variables, {"initial": info["digest"]}
-    channels, found = run.imaging.channels, movie.movie.shape[-1]
-    if len(channels) != found:
+    channels, count = run.imaging.channels, movie.movie.shape[-1]
+    if len(channels) != count:
         known = f"{len(channels)} ({', '.join(channels)})"
         raise ValueError(
-            f"{movie.path}: {found} channel{'s' * (found > 1)}, but {start_from} is for {known}: give all of them in "
+            f"{movie.path}: {count} channel{'s' * (count > 1)}, but {start_from} is for {known}: give all of them in "
             "one file, with --axes if need be, or use --train"
         )
     imaging = RecordedImaging(channels, movie.sampling)

@@ -94,8 +94,8 @@ class LiveMovie:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             size = " x ".join(map(str, noisy.shape[:2]))
-            found = f"{len(window)} frames of {size} pixels do not fit into memory"
-            raise MemoryError(f"{found}: cut the frames") from error
+            what = f"{len(window)} frames of {size} pixels do not fit into memory"
+            raise MemoryError(f"{what}: cut the frames") from error
 
     def _at(self, t: int) -> tuple[np.ndarray, jax.Array]:
         """Frame t of the movie so far, which goes on by reflection about its first and its newest frame."""

@@ -57,14 +57,14 @@ def put_in_place(movie: np.ndarray, reach: float | None = None) -> Registered:
     mean, best, refused = movie.mean(axis=-1), None, None
     for sigma in PREFILTERS:
         try:
-            found = register(mean, lambda m, s=sigma: gaussian_filter(m, (0, s, s)), MEAN, reach)
+            fitted = register(mean, lambda m, s=sigma: gaussian_filter(m, (0, s, s)), MEAN, reach)
         except JumpError as error:  # a wider filter would only hide it
             raise ValueError(str(error)) from error
         except RegistrationError as error:
             refused = refused or error
             continue
-        if best is None or found.disagreement < best[0].disagreement:
-            best = found, sigma
+        if best is None or fitted.disagreement < best[0].disagreement:
+            best = fitted, sigma
     if best is None:
         raise ValueError(str(refused)) from refused
     drift, sigma = best

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stemjax.apply.frame_sources import Arrival, Folder, StandardInput
-from stemjax.apply.job import Found, Job
+from stemjax.apply.job import Job, Work
 from stemjax.apply.live import LiveMovie, Pace
 from stemjax.denoisers.protocol import takes_movies
 from stemjax.models.model import Model
@@ -23,7 +23,7 @@ class _Waiting:
     """An image or a movie whose frames are not all denoised yet."""
 
     arrival: Arrival
-    found: Found
+    found: Work
     count: int
     results: list = field(default_factory=list)
 
@@ -93,7 +93,7 @@ class Session:
         begin = time.monotonic()
         try:
             self.job.refuse_losses(arrival.path, arrival.target)
-            found = self.job.look(arrival.read(), self.model)
+            work = self.job.look(arrival.read(), self.model)
             if not source.unchanged(arrival):
                 raise OSError(f"{arrival.path}: still being written")
         except (OSError, ValueError, MemoryError) as error:
@@ -101,25 +101,25 @@ class Session:
                 return False
             self.skip(arrival.path, error)
         else:
-            self.take(arrival, found)
+            self.take(arrival, work)
         source.handled(arrival)
         self._spent(begin)
         return True
 
-    def take(self, arrival: Arrival, found: Found) -> None:
+    def take(self, arrival: Arrival, work: Work) -> None:
         """Denoise the frames of a file, and write what is whole."""
-        self._warn(arrival.path, found.warnings)
-        frames = list(self.job.frames(found.movie))
-        variables = [self.job.prepared(found.movie, part, self.model) for part in found.parts]
+        self._warn(arrival.path, work.warnings)
+        frames = list(self.job.frames(work.movie))
+        variables = [self.job.prepared(work.movie, part, self.model) for part in work.parts]
         if frames[0].shape != self.shape:
             self.finish()
-        self.waiting.append(_Waiting(arrival, found, len(frames)))
+        self.waiting.append(_Waiting(arrival, work, len(frames)))
         self.taken += len(frames)
         try:
             if frames[0].shape != self.shape:
-                self._begin(frames[0], found.parts, variables)
+                self._begin(frames[0], work.parts, variables)
             for frame in frames:
-                each = zip(self.windows, variables, found.parts, strict=True)
+                each = zip(self.windows, variables, work.parts, strict=True)
                 self._collect([window.push(own, np.ascontiguousarray(frame[..., part])) for window, own, part in each])
         except (ValueError, MemoryError) as error:
             self._drop(error)

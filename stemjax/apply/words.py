@@ -19,8 +19,8 @@ def in_python(text: str) -> str:
     return _OPTION.sub(_keyword, text)
 
 
-def _keyword(found: re.Match) -> str:
-    name, value = found[1].replace("-", "_"), found[2] or ""
+def _keyword(option: re.Match) -> str:
+    name, value = option[1].replace("-", "_"), option[2] or ""
     if name == "train":
         return "stemjax.train"
     return f'{name}="{value}"' if value.isalpha() and value else f"{name}={value}"

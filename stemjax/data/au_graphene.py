@@ -71,8 +71,8 @@ class GrapheneImaging:
         """Clean frames, their movies and their numbers, at most `CHUNK` at a time and in the order of the list."""
         described, channels = data.manifest["frame"], self._places(data)
         if described["sampling_angstrom"] != self.sampling:
-            found = f"pixels of {described['sampling_angstrom']} Å instead of {self.sampling}"
-            raise ValueError(f"{data.folder}: {found}; make the data set again")
+            sampling = f"pixels of {described['sampling_angstrom']} Å instead of {self.sampling}"
+            raise ValueError(f"{data.folder}: {sampling}; make the data set again")
         pixels = (described["pixels"], described["pixels"])
         libraries = read_libraries(data, channels)
         positions, present, drift = read_motion(data, images)

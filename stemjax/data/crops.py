@@ -29,14 +29,14 @@ def with_statistics(noisy: jax.Array, movie: np.ndarray) -> dict:
     """
     mean, variance = (np.asarray(function(noisy, axis=(1, 2)), np.float64) for function in (jnp.mean, jnp.var))
     least, most = (np.asarray(function(noisy, axis=(1, 2))) for function in (jnp.min, jnp.max))
-    found = {name: np.empty_like(mean) for name in PER_MOVIE}
+    statistics = {name: np.empty_like(mean) for name in PER_MOVIE}
     for index in np.unique(movie):
         rows = movie == index
-        found["offset"][rows] = mean[rows].mean(axis=0)
-        found["scale"][rows] = 4 * np.sqrt(variance[rows].mean(axis=0) + mean[rows].var(axis=0))
-        found["low"][rows] = low = least[rows].min(axis=0)
-        found["span"][rows] = np.where(most[rows].max(axis=0) > low, most[rows].max(axis=0) - low, 1)
-    return {"noisy": noisy} | {name: jnp.asarray(v[:, None, None, :], jnp.float32) for name, v in found.items()}
+        statistics["offset"][rows] = mean[rows].mean(axis=0)
+        statistics["scale"][rows] = 4 * np.sqrt(variance[rows].mean(axis=0) + mean[rows].var(axis=0))
+        statistics["low"][rows] = low = least[rows].min(axis=0)
+        statistics["span"][rows] = np.where(most[rows].max(axis=0) > low, most[rows].max(axis=0) - low, 1)
+    return {"noisy": noisy} | {name: jnp.asarray(v[:, None, None, :], jnp.float32) for name, v in statistics.items()}
 
 
 # ---------------------------------------------------------------------------------------------------- crops

@@ -205,8 +205,8 @@ def open_data_set(folder: str | Path, expected: str | None = None) -> DataSet:
     if manifest.pop("manifest_digest", None) != recipe_hash(manifest):
         raise OSError(f"{path}: damaged or edited (its digest differs); make the data set again")
     if expected is not None and manifest["recipe_hash"] != expected:
-        found = manifest["recipe_hash"]
-        raise ValueError(f"{folder}: recipe {found}, but {expected} is expected; use the folder it was made in")
+        recipe = manifest["recipe_hash"]
+        raise ValueError(f"{folder}: recipe {recipe}, but {expected} is expected; use the folder it was made in")
     if expected is None and (reason := OLDER.get(manifest["recipe_hash"])):
         again = "delete it and make it again with `stemjax simulate`"
         raise ValueError(f"{folder}: {manifest['name']} of an older recipe ({reason}); {again}")
@@ -226,9 +226,9 @@ def verify(folder: str | Path) -> list[str]:
         if not path.is_file():
             problems.append(f"{name}: missing")
             continue
-        found = file_digest(path)
-        if found["bytes"] != expected["bytes"]:
-            problems.append(f"{name}: {found['bytes']} bytes instead of {expected['bytes']}")
-        elif found["sha256"] != expected["sha256"]:
+        digest = file_digest(path)
+        if digest["bytes"] != expected["bytes"]:
+            problems.append(f"{name}: {digest['bytes']} bytes instead of {expected['bytes']}")
+        elif digest["sha256"] != expected["sha256"]:
             problems.append(f"{name}: contents changed (sha256 differs)")
     return problems

@@ -112,8 +112,8 @@ def read_faces(path: Path) -> Iterator[Face]:
 def choose_face(faces: Iterable[Face], family: str) -> Face | None:
     """The first face of a family in its plain style; the first of any style where it has none so."""
     order = dict(zip(REGULAR, range(len(REGULAR)), strict=True))
-    found = [(order.get(style, len(order)), face) for face in faces for n, style in face.names if n == family.lower()]
-    return min(found, key=lambda pair: pair[0])[1] if found else None
+    named = [(order.get(style, len(order)), face) for face in faces for n, style in face.names if n == family.lower()]
+    return min(named, key=lambda pair: pair[0])[1] if named else None
 
 
 def draw_characters(font: str, wanted: str, size: int = SIZE) -> np.ndarray:

@@ -36,8 +36,8 @@ def open_pairs(noisy: str | Path, clean: str | Path, axes: str | None = None) ->
             where = one.where(missing[0])
             raise ValueError(f"{where}: has no counterpart of its name in {other.path}; add it, or take this out")
     if pair[0].movie.frame_shape != pair[1].movie.frame_shape:
-        found = " and ".join("{} x {} x {}".format(*one.movie.frame_shape) for one in pair)
-        raise ValueError(f"{noisy}: pairs of unlike size, {found}: scale one of them")
+        sizes = " and ".join("{} x {} x {}".format(*one.movie.frame_shape) for one in pair)
+        raise ValueError(f"{noisy}: pairs of unlike size, {sizes}: scale one of them")
     return pair
 
 

@@ -92,13 +92,13 @@ def images_named(data, names: Sequence[str]) -> Images:
         If one is of no item of the data set.
     """
     numbers = {item["id"]: index for index, item in enumerate(data.items)}
-    found = [{"item": name} if name in numbers else (_NAME.fullmatch(name) or {}) for name in names]
-    for name, place in zip(names, found, strict=True):
+    parsed = [{"item": name} if name in numbers else (_NAME.fullmatch(name) or {}) for name in names]
+    for name, place in zip(names, parsed, strict=True):
         if not place or place["item"] not in numbers:
             raise ValueError(f"{data.folder} has no image {name!r}")
-    item = np.array([numbers[place["item"]] for place in found], np.int32)
+    item = np.array([numbers[place["item"]] for place in parsed], np.int32)
     images = Images(item, np.array([data.items[index]["unit"] for index in item]))
-    places = [place if isinstance(place, dict) else place.groupdict() for place in found]
+    places = [place if isinstance(place, dict) else place.groupdict() for place in parsed]
     if all(place.get("defocus") for place in places):
         return replace(images, defocus=np.array([float(place["defocus"]) for place in places], np.float32))
     if all(place.get("frame") for place in places):
@@ -199,17 +199,17 @@ class OneMovie:
         """
         if split not in ("train", "validation"):
             raise ValueError(f"{self.movie}: no split {split!r} of one movie, only 'train' and 'validation'")
-        found = [index for index, item in enumerate(data.items) if item["id"] == self.movie]
-        if not found:
+        number = next((index for index, item in enumerate(data.items) if item["id"] == self.movie), None)
+        if number is None:
             raise ValueError(f"{data.folder}: no movie {self.movie!r}; it has {[item['id'] for item in data.items]}")
-        count = data.items[found[0]]["frames"]
+        count = data.items[number]["frames"]
         if self.held_out >= count:
             raise ValueError(f"{self.movie}: {count} frames, of which {self.held_out} cannot be held out: choose fewer")
         frames = np.arange(count - self.held_out)[: self.learnt or None]
         if split == "validation" and self.held_out:
             frames = np.arange(count - self.held_out, count)
         frames = spread(frames, self.per_unit)
-        return frames_of(data, [found[0]] * len(frames), frames)
+        return frames_of(data, [number] * len(frames), frames)
 
 
 # ---------------------------------------------------------------------------------------------------- noise

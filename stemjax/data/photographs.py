@@ -105,12 +105,12 @@ def open_photographs(folder: str | Path | None = None) -> Photographs:
 
 
 def _split(folder: Path) -> dict[str, list[Path]]:
-    def found(where: Path) -> list[Path]:
+    def paths_of(where: Path) -> list[Path]:
         return sorted(path for path in where.glob("*") if path.suffix.lower() in ENDINGS)
 
     if all((folder / split).is_dir() for split in INCLUDED):
-        return {split: found(folder / split) for split in INCLUDED}
-    places = list(enumerate(found(folder)))
+        return {split: paths_of(folder / split) for split in INCLUDED}
+    places = list(enumerate(paths_of(folder)))
     return {
         "train": [path for place, path in places if place % 10 < 8],
         "validation": [path for place, path in places if place % 10 == 8],

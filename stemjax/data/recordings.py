@@ -58,8 +58,8 @@ class Recording:
         frames, height, width, channels = self.movie.shape
         # More than a handful of channels, and fewer frames than those: C was said of the frames.
         if channels > 1 and (channels >= min(height, width) or channels > max(frames, FEW) and frames > 1):
-            found = f"{frames} frames of {height} x {width} pixels and {channels} channels"
-            raise ValueError(f"{self.path}: {found}: its axes seem to be swapped; say which they are, e.g. --axes TCHW")
+            size = f"{frames} frames of {height} x {width} pixels and {channels} channels"
+            raise ValueError(f"{self.path}: {size}: its axes seem to be swapped; say which they are, e.g. --axes TCHW")
 
     @property
     def name(self) -> str:
@@ -327,10 +327,10 @@ class RecordedImaging:
         ValueError
             If the recording has another number of channels.
         """
-        *_, height, width, found = data.movie.shape
-        if found != len(self.channels):
+        *_, height, width, count = data.movie.shape
+        if count != len(self.channels):
             known = f"{len(self.channels)} ({', '.join(self.channels)})"
-            raise ValueError(f"{data.path}: {found} channels, but the model is for {known}; train one for this movie")
+            raise ValueError(f"{data.path}: {count} channels, but the model is for {known}; train one for this movie")
         arrays = with_statistics(jnp.asarray(read_images(data, images)), images.item)
         if images.targets:
             held = jax.random.bernoulli(jax.random.key(0), HELD_OUT, (1, height, width, 1))

@@ -94,9 +94,9 @@ class Blind:
         z = without_faults((noisy - norm["mean"]) / norm["spread"])
         given = jnp.concatenate([jnp.clip(z, -SEEN, SEEN), jnp.broadcast_to(inverse, z.shape)], -1)
         cast = given if self.precision == "float32" else given.astype(self.precision)
-        found = self.network.apply({"params": variables["params"]}, cast).astype(jnp.float32)
+        mean = self.network.apply({"params": variables["params"]}, cast).astype(jnp.float32)
         size = jnp.sqrt(jnp.maximum(1 - inverse**2, 0.01))
-        return (1 - jnp.minimum(4 * inverse**2, 1)) * z / inverse + size * found
+        return (1 - jnp.minimum(4 * inverse**2, 1)) * z / inverse + size * mean
 
 
 def _planes(images: jax.Array) -> jax.Array:

@@ -227,11 +227,11 @@ class Noise2Atom:
 
     def warnings(self, variables: dict, noisy: jax.Array, denoised: jax.Array) -> list[str]:
         """What a user should know of denoised images [B, H, W, 1]."""
-        found, slope = float(contrast(noisy, denoised).mean()), float(relative_slope(noisy).mean())
+        correlation, slope = float(contrast(noisy, denoised).mean()), float(relative_slope(noisy).mean())
         texts = []
-        if found < INVERTED:
+        if correlation < INVERTED:
             fix = "train with another seed" + ", or restart=true" * (not self.restart)
-            texts.append(f"the contrast is inverted (correlation {found:.2f}): {fix}")
+            texts.append(f"the contrast is inverted (correlation {correlation:.2f}): {fix}")
         if slope > STEEP and not self.flatten:
             texts.append(f"the background rises by {slope:.0%} of its mean: train with flatten=true")
         return texts

@@ -139,8 +139,8 @@ class PgureSvt:
 
     def _noise(self, movie: jax.Array) -> NoiseLine:
         """The noise of `movie` [T, H, W], as given or estimated."""
-        given, found = NoiseLine(self.gain, self.offset, self.sigma), estimate_noise(movie)
-        return NoiseLine(*(f if g is None else g for g, f in zip(given, found, strict=True)))
+        given, estimated = NoiseLine(self.gain, self.offset, self.sigma), estimate_noise(movie)
+        return NoiseLine(*(f if g is None else g for g, f in zip(given, estimated, strict=True)))
 
 
 def candidates(

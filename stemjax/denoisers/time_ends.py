@@ -22,9 +22,9 @@ def reflect_in_time(noisy: jax.Array, frames: tuple[int, int], name: str) -> jax
     ValueError
         If a movie has too few frames to be reflected.
     """
-    found, needed = noisy.shape[1], max(frames) + 1
-    if found < needed:
-        only = "there is only 1 frame" if found == 1 else f"there are only {found} frames"
+    count, needed = noisy.shape[1], max(frames) + 1
+    if count < needed:
+        only = "there is only 1 frame" if count == 1 else f"there are only {count} frames"
         raise ValueError(
             f"{name} looks at {frames[0]} before and {frames[1]} after each frame, so it needs {needed}, but {only}: "
             "use wcid, which needs one, or more frames"

@@ -62,11 +62,11 @@ def _steps(pair: jax.Array, search: int, block: int, least: jax.Array, least_of_
         moved = lax.dynamic_slice(around, (search + step[0], search + step[1]), (height, width))
         return (pair[0] - moved) ** 2
 
-    found = lax.map(lambda step: _block_mean(squares(step), block), jnp.asarray(steps))
+    errors = lax.map(lambda step: _block_mean(squares(step), block), jnp.asarray(steps))
     whole = lax.map(lambda step: jnp.mean(squares(step)), jnp.asarray(steps)).reshape(2 * search + 1, -1)
     drift, nearest = _drift(whole, search, least)
-    best, stay = jnp.min(found, axis=0), found[nearest[0] * len(whole) + nearest[1]]
-    own = jnp.asarray(steps, jnp.float32)[jnp.argmin(found, axis=0)]
+    best, stay = jnp.min(errors, axis=0), errors[nearest[0] * len(whole) + nearest[1]]
+    own = jnp.asarray(steps, jnp.float32)[jnp.argmin(errors, axis=0)]
     return jnp.where((stay - best > least_of_block)[..., None], own, drift)
 
 

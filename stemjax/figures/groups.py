@@ -23,7 +23,7 @@ class Point:
     high: float
 
 
-def points(found: Sequence[Point], xlabel: str, ylabel: str, bar: str) -> bytes:
+def points(places: Sequence[Point], xlabel: str, ylabel: str, bar: str) -> bytes:
     """Points over a logarithmic axis, as PNG; colours stand side by side where they share a place.
 
     Parameters
@@ -31,20 +31,20 @@ def points(found: Sequence[Point], xlabel: str, ylabel: str, bar: str) -> bytes:
     bar : str
         What the bars are.
     """
-    kinds = list(dict.fromkeys(point.symbol for point in sorted(found, key=lambda point: point.x)))
-    groups = list(dict.fromkeys(point.colour for point in found))
+    kinds = list(dict.fromkeys(point.symbol for point in sorted(places, key=lambda point: point.x)))
+    groups = list(dict.fromkeys(point.colour for point in places))
     if len(kinds) > len(SYMBOLS):
         raise ValueError(f"{len(kinds)} kinds for {len(SYMBOLS)} symbols; draw fewer")
     figure, axes = open_axes(xlabel, ylabel, len(groups))
     figure.set_figwidth(7.2)
     symbols, colours = dict(zip(kinds, SYMBOLS, strict=False)), dict(zip(groups, COLOURS, strict=False))
-    for point in found:
-        shared = [group for group in groups if any((p.x, p.colour) == (point.x, group) for p in found)]
+    for point in places:
+        shared = [group for group in groups if any((p.x, p.colour) == (point.x, group) for p in places)]
         x = point.x * 1.035 ** (shared.index(point.colour) - (len(shared) - 1) / 2)
         style = {"color": colours[point.colour], "marker": symbols[point.symbol], "markersize": 5, "capsize": 3}
         ends = [[point.y - point.low], [point.high - point.y]] if point.low < point.high else None
         axes.errorbar(x, point.y, ends, linestyle="", elinewidth=1.2, **style)
-    log_ticks(axes, {point.x for point in found})
+    log_ticks(axes, {point.x for point in places})
     handles = [axes.plot([], [], symbols[kind], color="#777777", label=kind)[0] for kind in kinds]
     handles += [axes.plot([], [], color=colours[group], linewidth=5, label=group)[0] for group in groups]
     handles.append(axes.errorbar([], [], [], fmt="none", ecolor="#777777", capsize=3, label=bar))
@@ -111,18 +111,18 @@ def profiles(
     figure = Figure(figsize=(2.5 * columns, 1.55 * rows + 0.5), dpi=150, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
     reach = np.array([true.min(), true.max()]) + np.array([-0.8, 0.8]) * np.ptp(true)
-    for axes, (title, found) in zip(grid.flat, shown.items(), strict=False):
+    for axes, (title, profile) in zip(grid.flat, shown.items(), strict=False):
         axes.vlines(marks, *reach, color="#cccccc", linewidth=0.8, zorder=0)
         axes.plot(place, true, color=COLOURS[2], linewidth=1.0, label="clean")
         axes.plot([], [], color=COLOURS[1], linewidth=1.2, label="the method")
         axes.set(ylim=reach)
         drawn = axes
-        if not true.min() <= found.mean() <= true.max():
-            drawn, room = axes.twinx(), max(0.8 * np.ptp(found), 0.01 * np.ptp(true))
-            drawn.set(ylim=(found.min() - room, found.max() + room))
+        if not true.min() <= profile.mean() <= true.max():
+            drawn, room = axes.twinx(), max(0.8 * np.ptp(profile), 0.01 * np.ptp(true))
+            drawn.set(ylim=(profile.min() - room, profile.max() + room))
             drawn.tick_params(labelsize=6, colors=COLOURS[1])
             drawn.spines[["top", "right"]].set_visible(False)
-        drawn.plot(place, found, color=COLOURS[1], linewidth=1.2)
+        drawn.plot(place, profile, color=COLOURS[1], linewidth=1.2)
         axes.set_title(title, fontsize=7)
         axes.tick_params(labelsize=6)
         axes.spines[["top", "right"]].set_visible(False)

@@ -69,9 +69,9 @@ class FolderStack:
         if frame.shape[-1] != self.frame_shape[-1]:
             _refuse_mixture(self.paths)
         if frame.shape != self.frame_shape:
-            found, first = _size(frame.shape), _size(self.frame_shape)
+            size, first = _size(frame.shape), _size(self.frame_shape)
             name = self.paths[0].name
-            raise ValueError(f"{path}: {found}, but {name} has {first}: keep images of one size in a folder")
+            raise ValueError(f"{path}: {size}, but {name} has {first}: keep images of one size in a folder")
         return frame
 
     def where(self, index: int) -> str:
@@ -109,8 +109,8 @@ def read_folder(folder: str | Path, axes: str | None = None, stacks: bool = Fals
     if not stacks:
         _single(first)
     else:
-        found = [(path, place) for path in paths for place in range(len(_read_one_of(paths, path, axes).data))]
-        paths, places = zip(*found, strict=True)
+        images = [(path, place) for path in paths for place in range(len(_read_one_of(paths, path, axes).data))]
+        paths, places = zip(*images, strict=True)
     if ALPHA in first.metadata:
         print(f"warning: {folder}: images have an {first.metadata[ALPHA]}, which is left out", file=sys.stderr)
     stack = FolderStack(tuple(paths), axes, first.data.shape[1:], places)
@@ -168,9 +168,9 @@ def _refuse_mixture(paths: Sequence[Path]) -> None:
     for path, count in channels.items():
         if count != usual:
             other = next(path.name for path, count in channels.items() if count == usual)
-            found = f"has {count} channel{'s' * (count > 1)} where the others ({other}) have {usual}"
+            what = f"has {count} channel{'s' * (count > 1)} where the others ({other}) have {usual}"
             fix = f"convert it to {COLOURS[usual]} or take it out" if usual in COLOURS else "take it out"
-            raise ValueError(f"{path}: {found}: {fix}")
+            raise ValueError(f"{path}: {what}: {fix}")
 
 
 def _count_channels(path: Path) -> int:
@@ -199,13 +199,13 @@ def _read_picture(path: Path, axes: str | None) -> Image:
     except Exception as error:  # noqa: BLE001  readers of damaged files raise whatever they stumble over
         fix = "save it again, or take it out of its folder"
         raise OSError(f"{path}: cannot be read as an image and may be damaged; {fix}") from error
-    found = {}
+    dropped = {}
     if path.suffix.lower() in WITH_ALPHA and array.ndim == 3 and array.shape[-1] in (2, 4):
         if np.any(array[..., -1] != np.iinfo(array.dtype).max):
             raise ValueError(f"{path}: has an alpha channel (transparency): save it without alpha")
-        array, found = array[..., 0] if array.shape[-1] == 2 else array[..., :-1], {ALPHA: "opaque alpha channel"}
+        array, dropped = array[..., 0] if array.shape[-1] == 2 else array[..., :-1], {ALPHA: "opaque alpha channel"}
     try:
-        return Image(arrange(array, axes), None, found, str(array.dtype), path)
+        return Image(arrange(array, axes), None, dropped, str(array.dtype), path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

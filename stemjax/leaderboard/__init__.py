@@ -29,12 +29,12 @@ def render(results: str | Path) -> dict[Path, bytes]:
     """
     results = Path(results)
     definition, every = benchmark.read(results), records.load(results / "records")
-    found = records.current(every)
-    candidates = competing(definition, found)
+    current = records.current(every)
+    candidates = competing(definition, current)
     scores = records.load_scores(results / "records", candidates)
     ranked = list(rankings(definition, candidates, scores))
     rows, errata = list(plain_rows(ranked)), benchmark.read_errata(results, definition)
-    shown = pictures.read(results, {record["id"] for record in found}, records.origins(every))
+    shown = pictures.read(results, {record["id"] for record in current}, records.origins(every))
     digest = benchmark.digest(json.loads((results / benchmark.NAME).read_text("utf-8")))
     contents = {
         results / "index.html": index_page(definition, ranked, errata, shown, results),

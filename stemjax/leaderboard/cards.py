@@ -48,15 +48,15 @@ def find_data_sets(
     for record in records:  # those without a folder need no card: nothing of them is stored
         if (name := record["data_set"]["name"]) in KINDS and KINDS[name].simulate:
             wanted.setdefault((name, record["size"]), record["data_set"]["recipe_hash"])
-    found, missing = {}, []
+    present, missing = {}, []
     for (name, size), recipe_hash in wanted.items():
         folder = Path(root) / f"{name}-{size}"
         if (folder / "manifest.json").is_file():
-            found[folder.name] = open_data_set(folder, recipe_hash)
+            present[folder.name] = open_data_set(folder, recipe_hash)
             continue
         command = f"stemjax simulate {KINDS[name].simulate} --size {size} --out {folder}"
         missing += [f"{folder.name}: not here; make it: {command}"]
-    return found, missing
+    return present, missing
 
 
 def write_cards(results: str | Path, definition: Benchmark, data_sets: dict[str, DataSet]) -> list[Path]:

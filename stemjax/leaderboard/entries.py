@@ -97,23 +97,23 @@ class Ranking:
         return any(entry.rank for entry in self.entries)
 
 
-def rankings(definition: Benchmark, found: list[dict], scores: dict[str, list[dict]]) -> Iterator[Ranking]:
+def rankings(definition: Benchmark, current: list[dict], scores: dict[str, list[dict]]) -> Iterator[Ranking]:
     """Every board of every track at every size, from current records and their scores."""
     for track in definition.tracks:
         for size in track.sizes:
             for board in track.boards:
-                yield _ranking(definition, track, board, size, found, scores)
+                yield _ranking(definition, track, board, size, current, scores)
 
 
-def competing(definition: Benchmark, found: list[dict]) -> list[dict]:
+def competing(definition: Benchmark, current: list[dict]) -> list[dict]:
     """The records that any board looks at."""
     boards = [(board, size) for track in definition.tracks for board in track.boards for size in track.sizes]
-    return [record for record in found if any(_belongs(record, board, size) for board, size in boards)]
+    return [record for record in current if any(_belongs(record, board, size) for board, size in boards)]
 
 
-def _ranking(definition: Benchmark, track: Track, board: Board, size: str, found: list, scores: dict) -> Ranking:
+def _ranking(definition: Benchmark, track: Track, board: Board, size: str, current: list, scores: dict) -> Ranking:
     name, accepted, left_out = _of_channel(track.score["name"], board), [], []
-    for record, reason in _judged(definition, track, board, size, found, scores):
+    for record, reason in _judged(definition, track, board, size, current, scores):
         left_out += [(record, reason)] * bool(reason)
         accepted += [record] * (not reason)
     entries = _entries(track, board, name, accepted, scores) if accepted else []
@@ -123,10 +123,10 @@ def _ranking(definition: Benchmark, track: Track, board: Board, size: str, found
 
 
 def accepted_on(
-    definition: Benchmark, track: Track, board: Board, size: str, found: list[dict], scores: dict[str, list[dict]]
+    definition: Benchmark, track: Track, board: Board, size: str, current: list[dict], scores: dict[str, list[dict]]
 ) -> list[dict]:
     """The records that compete on a board at a size."""
-    return [record for record, reason in _judged(definition, track, board, size, found, scores) if not reason]
+    return [record for record, reason in _judged(definition, track, board, size, current, scores) if not reason]
 
 
 def images_digest(record: dict, rows: list[dict]) -> str:
@@ -136,11 +136,11 @@ def images_digest(record: dict, rows: list[dict]) -> str:
 
 
 def _judged(
-    definition: Benchmark, track: Track, board: Board, size: str, found: list, scores: dict
+    definition: Benchmark, track: Track, board: Board, size: str, current: list, scores: dict
 ) -> Iterator[tuple[dict, str]]:
     """Every record of a board, and why it may not compete (empty if it may)."""
     name, pinned = _of_channel(track.score["name"], board), track.sizes[size].get("scored")
-    for record in found:
+    for record in current:
         if _belongs(record, board, size):
             reason = _why_not(definition, track, size, record, name)
             if not reason and pinned is not None and images_digest(record, scores[record["id"]]) not in pinned:

@@ -217,12 +217,12 @@ def check_files(folder: str | Path, counts: dict[str, int]) -> dict[str, list[Pa
         wanted[part] = []
         for index in range(count):
             stem = folder / part / f"{index:04d}"
-            found = [path for ending in ENDINGS if (path := stem.with_suffix(ending)).is_file()]
-            if not found:
+            present = [path for ending in ENDINGS if (path := stem.with_suffix(ending)).is_file()]
+            if not present:
                 raise OSError(f"{stem}.tif: missing; {_advice(folder, part, counts)}")
-            if len(found) > 1:
-                raise ValueError(f"{found[1]}: a second prediction of one image beside {found[0].name}; keep one")
-            wanted[part] += found
+            if len(present) > 1:
+                raise ValueError(f"{present[1]}: a second prediction of one image beside {present[0].name}; keep one")
+            wanted[part] += present
     known = {path for paths in wanted.values() for path in paths} | {folder / MANIFEST, folder / CARD}
     files = (path for path in folder.rglob("*") if path.is_file() and not _is_litter(path, folder))
     if surplus := sorted(set(files) - known):
@@ -253,8 +253,8 @@ def read_predictions(paths: Sequence[Path], images: ImageSet, allow_constant: bo
         axes = "THW" if shape[-1] > 1 else None  # as pages: their order is seen from the shape
         prediction = channels_last(read_image(path, axes).data, shape)
         if prediction.shape != shape:
-            found, wanted = (" x ".join(map(str, size)) for size in (prediction.shape, shape))
-            raise ValueError(f"{path}: {found} instead of {wanted} (height x width x channels, or channels first)")
+            size, wanted = (" x ".join(map(str, sides)) for sides in (prediction.shape, shape))
+            raise ValueError(f"{path}: {size} instead of {wanted} (height x width x channels, or channels first)")
         if bad := int((~np.isfinite(prediction)).sum()):
             raise ValueError(f"{path}: {bad} values are NaN or infinite; scores need a number in every pixel")
         if not allow_constant and (prediction.min(axis=(0, 1)) == prediction.max(axis=(0, 1))).any():
@@ -276,9 +276,9 @@ def channels_last(data: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def doubt_about_unit(predictions: np.ndarray, images: ImageSet) -> str:
     """A warning where predictions are far brighter or darker than the noisy images; empty if all is well."""
     ours, theirs = images.noisy.mean(axis=(0, 1, 2)), predictions.mean(axis=(0, 1, 2))
-    for channel, noisy, found in zip(images.imaging.channels, ours, theirs, strict=True):
-        if noisy > 0 and not noisy / 2 < found < 2 * noisy:
-            return f"channel {channel}: mean {found:.4g}, of the noisy images {noisy:.4g}; is it the manifest's unit?"
+    for channel, noisy, mean in zip(images.imaging.channels, ours, theirs, strict=True):
+        if noisy > 0 and not noisy / 2 < mean < 2 * noisy:
+            return f"channel {channel}: mean {mean:.4g}, of the noisy images {noisy:.4g}; is it the manifest's unit?"
     return ""
 
 

@@ -49,11 +49,11 @@ def _main_branch(root: str | Path) -> str:
     """Full name of the main branch."""
     remote = _git(root, "for-each-ref", "--format=%(refname)", f"refs/remotes/*/{MAIN}").split()
     own = _git(root, "for-each-ref", "--format=%(refname)", f"refs/heads/{MAIN}").split()
-    found = sorted(remote, key=lambda name: name != f"refs/remotes/origin/{MAIN}") + own
-    if not found:
+    branches = sorted(remote, key=lambda name: name != f"refs/remotes/origin/{MAIN}") + own
+    if not branches:
         fix = f"git fetch origin {MAIN}:refs/remotes/origin/{MAIN}"
         raise ValueError(f"{root}: no branch {MAIN}, which the seed of the held-out set is read from; fetch it: {fix}")
-    return found[0]
+    return branches[0]
 
 
 def _git(root: str | Path, *arguments: str) -> str:

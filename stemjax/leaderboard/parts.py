@@ -80,7 +80,9 @@ class Part:
         return (self.frames, self.record["split"], self.frames.per_unit) if self.frames else None
 
 
-def parts_of(definition: Benchmark, name: str, size: str, found: list[dict], scores: dict) -> tuple[Track, list[Part]]:
+def parts_of(
+    definition: Benchmark, name: str, size: str, current: list[dict], scores: dict
+) -> tuple[Track, list[Part]]:
     """A track and its parts at a size, from the current records and their scores.
 
     Raises
@@ -93,12 +95,12 @@ def parts_of(definition: Benchmark, name: str, size: str, found: list[dict], sco
         raise ValueError(f"no track named {name!r}; there are {', '.join(track.id for track in definition.tracks)}")
     if size not in track.sizes:
         raise ValueError(f"track {name} has no size {size!r}; it has {', '.join(track.sizes)}")
-    grouped, declared = _grouped(definition, track, size, found, scores), []
+    grouped, declared = _grouped(definition, track, size, current, scores), []
     for board in track.boards:
         if board.images and not any(board is one for group in grouped.values() for one, _ in group):
             declared += [_declared(track, board, size)] * all(track.sizes[size]["data"].values())
     if not grouped and not declared:
-        raise ValueError(_nothing_yet(definition, track, size, found, scores))
+        raise ValueError(_nothing_yet(definition, track, size, current, scores))
     parts = [*declared]
     for group in grouped.values():
         record, targets = group[0][1], []
@@ -113,11 +115,11 @@ def parts_of(definition: Benchmark, name: str, size: str, found: list[dict], sco
     return track, parts
 
 
-def _grouped(definition: Benchmark, track: Track, size: str, found: list, scores: dict) -> dict[tuple, list]:
+def _grouped(definition: Benchmark, track: Track, size: str, current: list, scores: dict) -> dict[tuple, list]:
     """The boards of a track with a record each, those of the same images together."""
     grouped: dict[tuple, list[tuple[Board, dict]]] = {}
     for board in track.boards:
-        for record in _references(definition, track, board, size, found, scores):
+        for record in _references(definition, track, board, size, current, scores):
             images = tuple(row["image"] for row in scores[record["id"]])
             draw = record["conditions"].get("noise_draw", 0)
             key = (datasets.canonical_json([record["data_set"], record["imaging"], draw]), images)
@@ -144,12 +146,12 @@ def _declared(track: Track, board: Board, size: str) -> Part:
     return Part(board.id, record, (), ((board.experiment, board.where),), frames=frames)
 
 
-def _nothing_yet(definition: Benchmark, track: Track, size: str, found: list, scores: dict) -> str:
+def _nothing_yet(definition: Benchmark, track: Track, size: str, current: list, scores: dict) -> str:
     where = f"track {track.id} has no record at size {size} yet, so nothing says which images it is scored on"
     others = [
         other
         for other in track.sizes
-        if _grouped(definition, track, other, found, scores)
+        if _grouped(definition, track, other, current, scores)
         or any(board.images for board in track.boards)
         and all(track.sizes[other]["data"].values())
     ]
@@ -157,10 +159,10 @@ def _nothing_yet(definition: Benchmark, track: Track, size: str, found: list, sc
 
 
 def _references(
-    definition: Benchmark, track: Track, board: Board, size: str, found: list[dict], scores: dict
+    definition: Benchmark, track: Track, board: Board, size: str, current: list[dict], scores: dict
 ) -> list[dict]:
     """For every point of a board one record, preferably one of a method that was not trained."""
-    accepted = accepted_on(definition, track, board, size, found, scores)
+    accepted = accepted_on(definition, track, board, size, current, scores)
     axis = track.score.get("over")
     points: dict = {}
     for record in sorted(accepted, key=lambda record: (bool(record["denoiser"]), record["seed"] is not None)):

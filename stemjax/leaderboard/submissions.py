@@ -113,8 +113,8 @@ def read_card(path: str | Path, budget: int) -> Card:
             raise ValueError(f"{path}: {name} is not filled in")
         if isinstance(value, str) and any(unicodedata.category(letter) in UNPRINTED for letter in value):
             raise ValueError(f"{path}: {name} is {value!r}; write it in one line, without control characters")
-        if isinstance(value, str) and (found := MACHINE_PATH.search(value)):
-            raise ValueError(f"{path}: {name} names a path of this machine, {found[0]}; say what others can open")
+        if isinstance(value, str) and (place := MACHINE_PATH.search(value)):
+            raise ValueError(f"{path}: {name} names a path of this machine, {place[0]}; say what others can open")
     card = Card(**plain)
     for name, allowed in {"family": FAMILIES, "supervision": SUPERVISION, "rules": RULES}.items():
         if getattr(card, name) not in allowed:
@@ -239,7 +239,7 @@ class _Named:
 
 
 def standing(
-    definition: Benchmark, track: Track, found: list[dict], scores: dict, added: Sequence[tuple[dict, list[dict]]]
+    definition: Benchmark, track: Track, current: list[dict], scores: dict, added: Sequence[tuple[dict, list[dict]]]
 ) -> list[tuple[Ranking, Entry]]:
     """Where records that are not among the others yet would stand: the rankings with them, and their rows.
 
@@ -248,22 +248,22 @@ def standing(
     ValueError
         If a method of that name is there, which is not a submission, or another training with these predictions.
     """
-    refuse_taken_name(found, added)
-    refuse_copies(found, added)
+    refuse_taken_name(current, added)
+    refuse_copies(current, added)
     new = {f"{index:064d}": (record, rows) for index, (record, rows) in enumerate(added)}
     replaced = [identity(record) for record, _ in added]
-    kept = [record for record in found if identity(record) not in replaced]
-    found = kept + [record | {"id": name} for name, (record, _) in new.items()]
+    kept = [record for record in current if identity(record) not in replaced]
+    current = kept + [record | {"id": name} for name, (record, _) in new.items()]
     one = replace(definition, tracks=(track,))
     scores = scores | {name: rows for name, (_, rows) in new.items()}
-    ranked = rankings(one, competing(one, found), scores)
+    ranked = rankings(one, competing(one, current), scores)
     return [(r, entry) for r in ranked for entry in r.entries if any(record["id"] in new for record in entry.records)]
 
 
-def refuse_taken_name(found: Sequence[dict], added: Sequence[tuple[dict, list[dict]]]) -> None:
+def refuse_taken_name(current: Sequence[dict], added: Sequence[tuple[dict, list[dict]]]) -> None:
     """Raise a ValueError if a method of the project, or of other authors, has the name of one that is added."""
     for record, _ in added:
-        for other in found:
+        for other in current:
             same = (other["experiment"], other["method"]) == (record["experiment"], record["method"])
             if same and other["denoiser"].get("authors") != record["denoiser"]["authors"]:
                 raise ValueError(
@@ -271,11 +271,11 @@ def refuse_taken_name(found: Sequence[dict], added: Sequence[tuple[dict, list[di
                 )
 
 
-def refuse_copies(found: Sequence[dict], added: Sequence[tuple[dict, list[dict]]]) -> None:
+def refuse_copies(current: Sequence[dict], added: Sequence[tuple[dict, list[dict]]]) -> None:
     """Raise a ValueError if another training of a method that is added has the very same predictions."""
     for record, _ in added:
         digest = record["denoiser"].get("predictions")
-        for other in found:
+        for other in current:
             same = other["method"] == record["method"] and other["denoiser"].get("predictions") == digest
             if digest and same and other["seed"] != record["seed"]:
                 raise ValueError(
@@ -310,9 +310,9 @@ def submit(source: str | Path, target: str | Path, added: Sequence[tuple[dict, l
     if source.resolve() == target.resolve():
         raise ValueError(f"{target}: the project's own results; give a folder of your own to --out")
     is_begun = (target / NAME).is_file()
-    found = records.current(records.load((target if is_begun else source) / "records"))
-    refuse_taken_name(found, added)
-    refuse_copies(found, added)
+    current = records.current(records.load((target if is_begun else source) / "records"))
+    refuse_taken_name(current, added)
+    refuse_copies(current, added)
     if not is_begun:
         target.mkdir(parents=True, exist_ok=True)
         for name in COPIED:

@@ -86,9 +86,9 @@ def open_track(results: str | Path, name: str, size: str) -> OpenTrack:
     results = Path(results)
     definition = definitions.read(results)
     digest = definitions.digest(json.loads((results / definitions.NAME).read_text("utf-8")))
-    found = entries.competing(definition, records.current(records.load(results / "records")))
-    scores = records.load_scores(results / "records", found)
-    return OpenTrack(definition, digest, *parts_of(definition, name, size, found, scores), found, scores)
+    current = entries.competing(definition, records.current(records.load(results / "records")))
+    scores = records.load_scores(results / "records", current)
+    return OpenTrack(definition, digest, *parts_of(definition, name, size, current, scores), current, scores)
 
 
 def benchmark(

@@ -145,9 +145,9 @@ class AdatomFinder:
         # An image of one value has a response of rounding errors.
         lowest = 1e-9 * np.abs(image).max()
         peaks = peak_local_max(response, min_distance=apart, threshold_abs=lowest, exclude_border=False)
-        found = response[tuple(peaks.T)]
-        order = np.argsort(-found, kind="stable")
-        return peaks[order] * sampling, found[order]
+        responses = response[tuple(peaks.T)]
+        order = np.argsort(-responses, kind="stable")
+        return peaks[order] * sampling, responses[order]
 
 
 def best_threshold(
@@ -175,7 +175,7 @@ def best_threshold(
         In the unit of the images. Of 60 tried, quantiles of the strongest responses, as many as three times the
         adatoms; of equally good ones the middle one.
     """
-    response = np.sort(np.concatenate([found for _, found in candidates]))[::-1]
+    response = np.sort(np.concatenate([heights for _, heights in candidates]))[::-1]
     if not len(response):
         return 0.0
     response = response[: 3 * max(sum(map(len, truths)), THRESHOLDS)]
@@ -183,8 +183,8 @@ def best_threshold(
     scores = [
         np.mean(
             [
-                compare_adatoms(truth, places[found >= threshold], shape, sampling, tolerance, margin)["adatom_f1"]
-                for (places, found), truth in zip(candidates, truths, strict=True)
+                compare_adatoms(truth, places[heights >= threshold], shape, sampling, tolerance, margin)["adatom_f1"]
+                for (places, heights), truth in zip(candidates, truths, strict=True)
             ]
         )
         for threshold in tried
@@ -195,7 +195,7 @@ def best_threshold(
 
 def compare_adatoms(
     truth: np.ndarray,
-    found: np.ndarray,
+    candidates: np.ndarray,
     shape: tuple[int, int],
     sampling: float,
     tolerance: float = 1.0,
@@ -211,7 +211,7 @@ def compare_adatoms(
 
     Parameters
     ----------
-    truth, found : float [n, 2], [m, 2]
+    truth, candidates : float [n, 2], [m, 2]
         Positions (y, x) [Å]. The truth includes adatoms up to `tolerance` beyond the edge.
     shape : (int, int)
         Of the frame [px].
@@ -228,10 +228,10 @@ def compare_adatoms(
         ``adatom_precision``, ``adatom_recall``, ``adatom_f1``, ``adatom_jaccard``, each in 0..1. All are 1 where there
         are none and none were found, and 0 where only one side has any.
     """
-    truth, found = (np.asarray(points, float).reshape(-1, 2) for points in (truth, found))
-    pairs = match(truth, found, tolerance)
+    truth, candidates = (np.asarray(points, float).reshape(-1, 2) for points in (truth, candidates))
+    pairs = match(truth, candidates, tolerance)
     true_inside = inside(truth, shape, sampling, margin)
-    lonely = np.delete(found, pairs[:, 1], axis=0)
+    lonely = np.delete(candidates, pairs[:, 1], axis=0)
     shared = int(true_inside[pairs[:, 0]].sum())
     extra = int(inside(lonely, shape, sampling, margin).sum())
     scores = ratios(shared, int(true_inside.sum()), shared + extra, extra)

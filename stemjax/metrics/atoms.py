@@ -193,16 +193,16 @@ def compare(clean: Columns, denoised: Columns, tolerance: float = Finder.toleran
     clean columns that share a denoised one would lift it. The paper measures distances over (y, x, radius); so does
     this, though with one sigma all radii are equal.
     """
-    found = {}
+    scores = {}
     for part in PARTS:
         ours, theirs = clean.part(part), denoised.part(part)
         near = cdist(ours.places, theirs.places) <= tolerance
         shared, extra = int(near.any(axis=1).sum()), int((~near.any(axis=0)).sum())
-        found |= {f"{part}_{name}": value for name, value in ratios(shared, len(ours), len(theirs), extra).items()}
-    return found
+        scores |= {f"{part}_{name}": value for name, value in ratios(shared, len(ours), len(theirs), extra).items()}
+    return scores
 
 
-def compare_with_model(model: Columns, found: Columns, tolerance: float = Finder.tolerance) -> dict[str, float]:
+def compare_with_model(model: Columns, columns: Columns, tolerance: float = Finder.tolerance) -> dict[str, float]:
     """The stricter scores: ``strict_all_precision``, ``strict_surface_f1`` and so on, each in 0..1.
 
     Found columns are assigned one-to-one to columns of the model: as many pairs within the tolerance as there can be,
@@ -211,8 +211,8 @@ def compare_with_model(model: Columns, found: Columns, tolerance: float = Finder
     once, and scores judge what was found, not how the alpha shape labels it: columns found all over the vacuum would
     make their own rim and turn the particle's into bulk.
     """
-    pairs = match(model.places[:, :2], found.places[:, :2], tolerance)
-    lonely = np.delete(found.places[:, :2], pairs[:, 1], axis=0)
+    pairs = match(model.places[:, :2], columns.places[:, :2], tolerance)
+    lonely = np.delete(columns.places[:, :2], pairs[:, 1], axis=0)
     at_surface = np.ones(len(lonely), bool)
     if len(model):
         at_surface = model.surface[cdist(lonely, model.places[:, :2]).argmin(axis=1)]

@@ -48,11 +48,11 @@ class Lattice:
         i, j = np.indices((2 * reach + 1, 2 * reach + 1)).reshape(2, -1) - reach
         first = _family("10-10")[1] / self.a * self.sampling
         # Two (10-10) spots 60 degrees apart span the reciprocal lattice.
-        found = sum(
+        frequencies = sum(
             n[:, None] * polar_vector(first, self.direction("10-10") + angle) for n, angle in ((i, 0.0), (j, 60.0))
         )
-        length = np.linalg.norm(found, axis=1)
-        return found[(length > first / 2) & (length <= self.cutoff * self.sampling)]
+        length = np.linalg.norm(frequencies, axis=1)
+        return frequencies[(length > first / 2) & (length <= self.cutoff * self.sampling)]
 
 
 def _family(name: str) -> tuple[float, float]:

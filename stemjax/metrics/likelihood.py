@@ -112,11 +112,11 @@ def log_ratios(noisy: np.ndarray, denoised: np.ndarray, places: np.ndarray, vacu
     A ratio has no direction: a disc that is darker than vacuum speaks against vacuum too. The test of
     `stemjax.metrics.discovery` is one-sided.
     """
-    found = {name: np.zeros(len(places)) for name in RATIOS}
+    ratios = {name: np.zeros(len(places)) for name in RATIOS}
     for index, pixels in enumerate(discs(noisy.shape, places)):
         counts, rates = np.asarray(noisy[pixels], float), np.asarray(denoised[pixels], float)
         empty = log_likelihood(counts, vacuum)
         for name, rate in zip(RATES, (rates.mean(), rates), strict=True):
             ratio = log_likelihood(counts, np.maximum(rate, LOWEST_RATE * vacuum)) - empty
-            found[f"{name}_mean"][index], found[f"{name}_sum"][index] = ratio.mean(), ratio.sum()
-    return found
+            ratios[f"{name}_mean"][index], ratios[f"{name}_sum"][index] = ratio.mean(), ratio.sum()
+    return ratios

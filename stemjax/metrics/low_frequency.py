@@ -65,10 +65,10 @@ def _fitted(images: jax.Array) -> tuple[jax.Array, jax.Array]:
         return (apart <= TRIM * jnp.median(apart, axis=1, keepdims=True)).astype(means.dtype)
 
     weights = lax.fori_loop(0, REFITS, refit, jnp.ones_like(means))
-    found = _solved(places, means, weights)
+    coefficients = _solved(places, means, weights)
     everywhere = _places(jnp.arange(height), jnp.arange(width), height, width).astype(images.dtype)
-    plane = jnp.einsum("np,bpc->bnc", everywhere, found).reshape(-1, height, width, images.shape[3])
-    return plane, found[:, 0]
+    plane = jnp.einsum("np,bpc->bnc", everywhere, coefficients).reshape(-1, height, width, images.shape[3])
+    return plane, coefficients[:, 0]
 
 
 def _places(rows: jax.Array, columns: jax.Array, height: int, width: int) -> jax.Array:

@@ -117,34 +117,34 @@ class NoiseCheck:
 
     def remarks(self) -> list[str]:
         """What else to know, one sentence each."""
-        found = []
+        texts = []
         if not self.is_whole:
-            found.append("The values are not whole numbers from 0: as they stand they are no counts of electrons.")
+            texts.append("The values are not whole numbers from 0: as they stand they are no counts of electrons.")
         if not self.has_line:
-            found.append("The image has too little contrast for a mean-variance line: gain and offset are not known.")
+            texts.append("The image has too little contrast for a mean-variance line: gain and offset are not known.")
         elif self.verdict == "under-dispersed" and self.gain.high < 1 and self.offset.low <= 0:
-            found.append("It varies less than counting does: counts lost (dead time, saturation), or frames averaged.")
+            texts.append("It varies less than counting does: counts lost (dead time, saturation), or frames averaged.")
         elif self.verdict != "Poisson":
-            found += [f"{name}." for name in self._faults()]
+            texts += [f"{name}." for name in self._faults()]
         if not self.is_steady:
-            found.append("The frames differ in mean by more than noise: a dose that changes, or drift.")
+            texts.append("The frames differ in mean by more than noise: a dose that changes, or drift.")
         if self.correlation is not None and abs(self.correlation) > CORRELATED:
-            found.append(
+            texts.append(
                 f"The noise of neighbouring pixels is correlated ({self.correlation:+.2f}): a detector that blurs, or "
                 "frames that were interpolated or filtered. Variances and p-value are not to be trusted then."
             )
-        return found
+        return texts
 
     def _faults(self) -> list[str]:
         """What a camera does to the counts, as far as the intervals tell."""
-        found = []
+        faults = []
         if self.gain.excludes(1.0):
-            found.append(f"Gain {self.gain}: counts are (value - offset) / gain")
+            faults.append(f"Gain {self.gain}: counts are (value - offset) / gain")
         if self.offset.excludes(0.0):
-            found.append(f"Offset {self.offset}")
+            faults.append(f"Offset {self.offset}")
         if self.read_variance.low > 0:
-            found.append(f"Read noise {np.sqrt(self.read_variance.value):.3f} (standard deviation)")
-        return found
+            faults.append(f"Read noise {np.sqrt(self.read_variance.value):.3f} (standard deviation)")
+        return faults
 
 
 def check_noise(movie: np.ndarray) -> NoiseCheck:

@@ -83,17 +83,17 @@ def references(frames: int, window: tuple[int, int], overlap: bool = False) -> l
         If no frame has three others.
     """
     before, after = (0, 0) if overlap else window
-    found = []
+    quadruples = []
     for t in range(frames):
         others = [s for s in range(frames) if not -before <= s - t <= after]
         nearest = sorted(others, key=lambda s: (max(s - t - after, t - before - s), s < t))[:3]
         if len(nearest) == 3:
-            found.append((t, *nearest))
-    if not found:
+            quadruples.append((t, *nearest))
+    if not quadruples:
         least = 3 + 1 + min(before, after)
         seen = f"the denoiser sees {before} before and {after} after each, and uMSE needs three that it does not see"
         raise ValueError(f"insufficient frames: {frames} of them, but {seen}; give at least {least}")
-    return found
+    return quadruples
 
 
 def umse(
@@ -158,10 +158,10 @@ def upsnr_difference(
         NaN where a uMSE is not above 0.
     """
     pair = [_errors(noisy, denoised, window, False, tile)[0] for denoised in (one, other)]
-    found = [(_mean(errors), _resampled(errors, seed)) for errors in pair]
+    estimates = [(_mean(errors), _resampled(errors, seed)) for errors in pair]
     with np.errstate(invalid="ignore", divide="ignore"):
-        differences = 10 * np.log10(found[1][1] / found[0][1])
-        difference = 10 * np.log10(found[1][0] / found[0][0])
+        differences = 10 * np.log10(estimates[1][1] / estimates[0][1])
+        difference = 10 * np.log10(estimates[1][0] / estimates[0][0])
     low, high = np.percentile(differences, [2.5, 97.5])  # NaN where any is
     return float(difference), float(low), float(high)
 

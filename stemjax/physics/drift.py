@@ -131,12 +131,12 @@ def register(
     if reference == MEAN:
         agree = disagreement <= TYPICAL_DISAGREEMENT and disagreements.max() <= LARGEST_DISAGREEMENT
         start = _running_path(fit, reach, upsample) if agree else np.zeros((len(fit), 2))
-        found = replace(_to_mean(fit, start, reach, upsample), neighbours=disagreement)
+        drift = replace(_to_mean(fit, start, reach, upsample), neighbours=disagreement)
         if disagreement <= TYPICAL_DISAGREEMENT and not agree:
             t = int(disagreements.argmax())
-            if not all(_holds_together(found.undo(fit, whole=False), cut, reach, upsample) for cut in (t + 1, t + 2)):
+            if not all(_holds_together(drift.undo(fit, whole=False), cut, reach, upsample) for cut in (t + 1, t + 2)):
                 raise _jump(disagreements, reach)
-        return found
+        return drift
     if disagreement > TYPICAL_DISAGREEMENT:
         raise RegistrationError(
             f"the frames cannot be registered: three neighbours disagree by {disagreement:.1f} px (median); they hold "
@@ -168,13 +168,13 @@ def bound(clean: np.ndarray, variance: np.ndarray) -> np.ndarray:
     clean, variance : float [T, H, W]
         Expected readings, and how much they scatter.
     """
-    found = []
+    errors = []
     for frame, scatter in zip(np.asarray(clean, np.float64), np.asarray(variance, np.float64), strict=True):
         y, x = np.gradient(frame)
         yy, xx, yx = ((one / scatter).sum() for one in (y * y, x * x, y * x))
         determinant = yy * xx - yx**2
-        found.append(np.sqrt((yy + xx) / determinant) if determinant > 1e-12 * max(yy * xx, 1e-300) else np.inf)
-    return np.array(found)
+        errors.append(np.sqrt((yy + xx) / determinant) if determinant > 1e-12 * max(yy * xx, 1e-300) else np.inf)
+    return np.array(errors)
 
 
 def _jump(disagreements: np.ndarray, reach: float) -> JumpError:
@@ -208,9 +208,9 @@ def _to_mean(frames: np.ndarray, path: np.ndarray, reach: float, upsample: int) 
     for _ in range(ROUNDS):
         others = _means_of_others(frames, path)
         pairs = zip(others, frames, path, strict=True)
-        found = np.stack([_shift(other, frame, guess, reach, upsample) for other, frame, guess in pairs])
-        found -= found.mean(0)  # the mean lies where its frames lie on average
-        change, path, reach = np.abs(found - path).max(), found, min(reach, 2 * NEIGHBOURHOOD)
+        shifts = np.stack([_shift(other, frame, guess, reach, upsample) for other, frame, guess in pairs])
+        shifts -= shifts.mean(0)  # the mean lies where its frames lie on average
+        change, path, reach = np.abs(shifts - path).max(), shifts, min(reach, 2 * NEIGHBOURHOOD)
         if change < 1 / upsample:
             break
     middle = frames.shape[2] // 2

@@ -61,10 +61,10 @@ def commit_of(code: dict, root: str | Path = ROOT) -> str | None:
         if not trees:
             return None
         wanted = "".join(f"{commit}:{name}\n" for commit in history for name in trees)
-        found = _git(root, "cat-file", "--batch-check=%(objectname)", text=wanted).splitlines()
+        objects = _git(root, "cat-file", "--batch-check=%(objectname)", text=wanted).splitlines()
     except (OSError, subprocess.SubprocessError):
         return None
-    each = [found[start : start + len(trees)] for start in range(0, len(found), len(trees))]
+    each = [objects[start : start + len(trees)] for start in range(0, len(objects), len(trees))]
     return next((commit for commit, here in zip(history, each, strict=True) if here == list(trees.values())), None)
 
 

@@ -159,4 +159,4 @@ def time_utc() -> str:
 def command() -> str:
     """The command line, with the interpreter and paths of this machine cut to their last part."""
     interpreter, *rest = sys.orig_argv
-    return MACHINE_PATH.sub(lambda found: Path(found[0]).name, shlex.join([Path(interpreter).name, *rest]))
+    return MACHINE_PATH.sub(lambda path: Path(path[0]).name, shlex.join([Path(interpreter).name, *rest]))

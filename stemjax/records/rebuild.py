@@ -49,8 +49,8 @@ def find_data(
     if kind and kind.make:
         data = kind.make(size)
         if data.recipe_hash != recipe_hash:
-            found = f"recipe {data.recipe_hash}, but {recipe_hash} is expected"
-            raise ValueError(f"{name}: {found}; another version of the font or of scikit-image has other pictures")
+            recipe = f"recipe {data.recipe_hash}, but {recipe_hash} is expected"
+            raise ValueError(f"{name}: {recipe}; another version of the font or of scikit-image has other pictures")
         return data
     root = Path(root)
     folder = root if (root / "manifest.json").is_file() else root / f"{name}-{size}"
@@ -180,12 +180,12 @@ def scored(
     """
     if "gain" in record["scores"]:  # fitted on the validation images, and the same for all that are tested on
         denoised = record["scores"]["gain"] * denoised + record["scores"]["offset"]
-    found = scores(denoised, images, clamp=bool(record["denoiser"]))
+    of_images = scores(denoised, images, clamp=bool(record["denoiser"]))
     if COLUMNS in record["scores"]:
         reference = columns.Reference.of(data, images)
         more = reference.scores(reference.find(denoised, threshold))
-        found = [row | extra for row, extra in zip(found, more, strict=True)]
-    return found
+        of_images = [row | extra for row, extra in zip(of_images, more, strict=True)]
+    return of_images
 
 
 def threshold_of(record: dict) -> float | None:

@@ -80,18 +80,18 @@ def reproduce(record: dict, rows: Sequence[dict], data, runs: str | Path = "runs
     denoiser, variables, weights = rebuild.method_of(record, runs, same_weights=False)
     images = rebuild.image_set(record, rows, data)
     denoised = rebuild.denoised_by(denoiser, variables, images)
-    found = rounded(rebuild.scored(record, denoised, images, data, rebuild.threshold_of(record)))
+    again = rounded(rebuild.scored(record, denoised, images, data, rebuild.threshold_of(record)))
     same = None if weights is None else weights == record["checkpoint"]
-    names = [name for name in record["scores"] if name in found[0]]
+    names = [name for name in record["scores"] if name in again[0]]
     left_out = tuple(name for name in record["scores"] if name not in names)
-    return Reproduction(compare(record, rows, found, names), left_out, same)
+    return Reproduction(compare(record, rows, again, names), left_out, same)
 
 
-def compare(record: dict, rows: Sequence[dict], found: Sequence[dict], names: Sequence[str]) -> list[Agreement]:
+def compare(record: dict, rows: Sequence[dict], again: Sequence[dict], names: Sequence[str]) -> list[Agreement]:
     """The scores of a record beside those found now, image by image."""
-    now, agreements = means(found), []
+    now, agreements = means(again), []
     for name in (name for name in names if name in RANGES):
-        apart = [abs(new[name] - old[name]) for new, old in zip(found, rows, strict=True)]
+        apart = [abs(new[name] - old[name]) for new, old in zip(again, rows, strict=True)]
         worst = max(range(len(apart)), key=apart.__getitem__)
         low, high = (record["interval"] or {}).get(name, (None, None))
         image = rows[worst]["image"]

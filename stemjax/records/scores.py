@@ -94,10 +94,10 @@ def means(rows: list[dict]) -> dict:
 def intervals(rows: list[dict]) -> dict | None:
     """95 % interval over units of every score; None with too few units for one."""
     units = [row["unit"] for row in rows]
-    found = {name: bootstrap.interval([row[name] for row in rows], units) for name in rows[0] if name in RANGES}
-    if None in found.values():
+    estimates = {name: bootstrap.interval([row[name] for row in rows], units) for name in rows[0] if name in RANGES}
+    if None in estimates.values():
         return None
-    return {name: [round(low, 6), round(high, 6)] for name, (_, low, high) in found.items()}
+    return {name: [round(low, 6), round(high, 6)] for name, (_, low, high) in estimates.items()}
 
 
 def _by_unit(rows: list[dict], name: str) -> dict[str, float]:

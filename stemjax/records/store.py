@@ -23,12 +23,12 @@ def scores_path(folder: Path, record_id: str) -> Path:
 
 def load_scores(folder: str | Path, records: list[dict]) -> dict[str, list[dict]]:
     """Scores of each record by its id: one row per image, as in `new_record`, without those `outdated`."""
-    found = {}
+    scores = {}
     for record in records:
         rows = stored_scores(folder, record)
         gone = outdated(record, rows[0])
-        found[record["id"]] = [{name: x for name, x in row.items() if name not in gone} for row in rows]
-    return found
+        scores[record["id"]] = [{name: x for name, x in row.items() if name not in gone} for row in rows]
+    return scores
 
 
 def stored_scores(folder: str | Path, record: dict) -> list[dict]:
@@ -210,13 +210,13 @@ def current(records: list[dict]) -> list[dict]:
 
 def origins(records: list[dict]) -> dict[str, str]:
     """Id of every record -> id of the one that measured: its own, or the one that it was derived from."""
-    before, found = {record["id"]: record["supersedes"] for record in records if "derived" in record}, {}
+    before, origin_of = {record["id"]: record["supersedes"] for record in records if "derived" in record}, {}
     for record in records:
         origin = record["id"]
         while origin in before:
             origin = before[origin]
-        found[record["id"]] = origin
-    return found
+        origin_of[record["id"]] = origin
+    return origin_of
 
 
 def _lines(path: Path) -> tuple[list[str], str]:

@@ -32,15 +32,15 @@ def render(results: str | Path, table_of: TableOf, only: str = "") -> dict[Path,
     """
     results = Path(results)
     everything = records.current(records.load(results / "records"))
-    found = [record for record in everything if not records.is_submission(record)]
+    own = [record for record in everything if not records.is_submission(record)]
     is_published = results.resolve() == Path(__file__).resolve().parents[2] / "results"
     contents = {}
-    for name in dict.fromkeys(record["experiment"] for record in found):
+    for name in dict.fromkeys(record["experiment"] for record in own):
         make = table_of(name) if only in ("", name) else None
         if make is None:
             continue
         for size in records.SIZES:
-            chosen = [record for record in found if (record["experiment"], record["size"]) == (name, size)]
+            chosen = [record for record in own if (record["experiment"], record["size"]) == (name, size)]
             if chosen and not (is_published and size == "smoke"):
                 kept = of_one_recipe(chosen)
                 table = _made(name, make, kept, records.load_scores(results / "records", kept))
@@ -58,7 +58,7 @@ def render(results: str | Path, table_of: TableOf, only: str = "") -> dict[Path,
     return contents
 
 
-def _made(name: str, make: Callable, found: list[dict], scores: dict) -> Table:
+def _made(name: str, make: Callable, records: list[dict], scores: dict) -> Table:
     """A table.
 
     Raises
@@ -67,7 +67,7 @@ def _made(name: str, make: Callable, found: list[dict], scores: dict) -> Table:
         If records that it needs are missing, as while its experiment is at work or after it was stopped.
     """
     try:
-        return make(found, scores)
+        return make(records, scores)
     except (LookupError, ValueError, StopIteration) as error:
         raise ValueError(f"table {name}: {error}; if its experiment was stopped, run it to the end") from error
 

@@ -41,9 +41,9 @@ def printed(figures: dict) -> tuple[str, ...]:
     )
 
 
-def conditions_of(found: list[dict]) -> str:
+def conditions_of(records: list[dict]) -> str:
     """What was trained and tested, as a caption."""
-    first, crops = found[0], wording.crops_seen(found)
+    first, crops = records[0], wording.crops_seen(records)
     caption = (
         f"{wording.data_set(first)}; {first['images']} images of "
         f"{len(first['units'])} units of the {first['split']} split, which no network saw."
@@ -73,12 +73,12 @@ def _crop(rows: list[Row]) -> int:
 
 def draw(rows: list[Row]) -> bytes:
     """PSNR against field of view: a symbol for each architecture, a colour for each width, a bar over the seeds."""
-    found = []
+    points = []
     for row in sorted(rows, key=lambda row: row.records[0]["conditions"].get("width", 0)):
         architecture, *rest = row.method.split(", ")
         group = ", ".join(part for part in rest if not part.endswith("scales"))
         ends = min(row.seed_means), max(row.seed_means)
-        found.append(
+        points.append(
             figures_groups.Point(row.records[0]["field_of_view"], row.mean("psnr_db"), architecture, group, *ends)
         )
-    return figures_groups.points(found, "Field of view [px]", "PSNR [dB]", "range of the seeds")
+    return figures_groups.points(points, "Field of view [px]", "PSNR [dB]", "range of the seeds")

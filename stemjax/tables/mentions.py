@@ -44,14 +44,14 @@ def in_docstring(text: str, size: str, table: Table) -> str:
     ValueError
         If a paragraph names a column or a row that the table has not, or not once.
     """
-    return PARAGRAPH.sub(lambda found: _paragraph(found, table) if found["size"] == size else found[0], text)
+    return PARAGRAPH.sub(lambda match: _paragraph(match, table) if match["size"] == size else match[0], text)
 
 
-def _paragraph(found: re.Match, table: Table) -> str:
-    column = " ".join(found["column"].split())
+def _paragraph(match: re.Match, table: Table) -> str:
+    column = " ".join(match["column"].split())
     grid, index = _grid_with(column, table)
-    rows = [_row(" ".join(row.split()), grid, index) for row in found["rows"].split(";")]
-    text = f"Expect at size `{found['size']}` ({column}): {'; '.join(rows)}."
+    rows = [_row(" ".join(row.split()), grid, index) for row in match["rows"].split(";")]
+    text = f"Expect at size `{match['size']}` ({column}): {'; '.join(rows)}."
     whole = re.sub(r"\[.*?\]", lambda interval: interval[0].replace(" ", "\0"), text)  # an interval stays on one line
     lines = textwrap.wrap(whole, WIDTH, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines).replace("\0", " ") + "\n"

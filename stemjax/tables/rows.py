@@ -39,7 +39,7 @@ class Row:
         return self.mean(name) if name in self.scores else ""
 
 
-def gather(found: list[dict], scores: dict[str, list[dict]]) -> dict[str, Row]:
+def gather(records: list[dict], scores: dict[str, list[dict]]) -> dict[str, Row]:
     """One row per method, from current records of one experiment and size.
 
     Raises
@@ -48,22 +48,22 @@ def gather(found: list[dict], scores: dict[str, list[dict]]) -> dict[str, Row]:
         If the records cannot stand in one table: other images or conditions, or two for the same method and seed.
     """
     groups: dict[str, list[dict]] = {}
-    for record in found:
+    for record in records:
         groups.setdefault(record["method"], []).append(record)
-    first = [(row["image"], row["unit"]) for row in scores[found[0]["id"]]]
-    for record in found:
+    first = [(row["image"], row["unit"]) for row in scores[records[0]["id"]]]
+    for record in records:
         for name in ("data_set", "imaging", "protocol", "split"):
-            if record[name] != found[0][name]:
-                raise ValueError(_unlike(found[0], record, f"of another {name.replace('_', ' ')}"))
+            if record[name] != records[0][name]:
+                raise ValueError(_unlike(records[0], record, f"of another {name.replace('_', ' ')}"))
         if [(row["image"], row["unit"]) for row in scores[record["id"]]] != first:
-            raise ValueError(_unlike(found[0], record, "of other images"))
+            raise ValueError(_unlike(records[0], record, "of other images"))
     return {method: _row(method, sorted(group, key=_seed), scores) for method, group in groups.items()}
 
 
-def by_conditions(found: list[dict], scores: dict[str, list[dict]], *names: str) -> dict[tuple, dict[str, Row]]:
+def by_conditions(records: list[dict], scores: dict[str, list[dict]], *names: str) -> dict[tuple, dict[str, Row]]:
     """Rows of the records that agree in some of their conditions: their values -> method -> row."""
     parts: dict[tuple, list[dict]] = {}
-    for record in found:
+    for record in records:
         parts.setdefault(tuple(record["conditions"][name] for name in names), []).append(record)
     return {values: gather(part, scores) for values, part in parts.items()}
 

@@ -23,10 +23,10 @@ class Grid:
         """
         chosen = []
         for heading in headings:
-            found = [index for index, column in enumerate(self.columns) if column.startswith(heading)]
-            if not found:
+            matching = [index for index, column in enumerate(self.columns) if column.startswith(heading)]
+            if not matching:
                 raise ValueError(f"no column {heading!r}; there are {', '.join(self.columns)}")
-            chosen.append(found[0])
+            chosen.append(matching[0])
         return Grid(tuple(self.columns[i] for i in chosen), tuple(tuple(row[i] for i in chosen) for row in self.rows))
 
     def markdown(self) -> str:

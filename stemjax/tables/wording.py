@@ -37,8 +37,8 @@ def record_ids(records: Iterable[dict]) -> str:
 # ---------------------------------------------------------------------------------------------------- intervals
 def estimate(values, units) -> Estimate:
     """Mean over units and the ends of its interval; without ends where there are too few units."""
-    found = bootstrap.interval(values, units)
-    return found or (float(np.mean(list(bootstrap.unit_means(values, units).values()))), None, None)
+    interval = bootstrap.interval(values, units)
+    return interval or (float(np.mean(list(bootstrap.unit_means(values, units).values()))), None, None)
 
 
 def rounded(value) -> float | str:
@@ -46,9 +46,9 @@ def rounded(value) -> float | str:
     return "" if value in ("", None) else round(float(value), 6)
 
 
-def with_ends(name: str, found: Sequence[float | None]) -> dict:
+def with_ends(name: str, estimate: Sequence[float | None]) -> dict:
     """A mean and the ends of its interval as figures of a row, an empty text where there is none."""
-    return {f"{name}{end}": rounded(value) for end, value in zip(ENDS, found, strict=True)}
+    return {f"{name}{end}": rounded(value) for end, value in zip(ENDS, estimate, strict=True)}
 
 
 def estimated(name: str, values, units) -> dict:
@@ -64,9 +64,9 @@ def printed(figures: dict, name: str, form: str) -> str:
     return format(value, form) + (f" [{low:{form}}, {high:{form}}]" if low not in ("", None) else "")
 
 
-def printed_estimate(found: Sequence[float | None], form: str) -> str:
+def printed_estimate(estimate: Sequence[float | None], form: str) -> str:
     """A mean with its interval where it has one."""
-    return printed(dict(zip(ENDS, found, strict=True)), "", form)
+    return printed(dict(zip(ENDS, estimate, strict=True)), "", form)
 
 
 def too_few(units: Iterable) -> bool:

@@ -109,7 +109,7 @@ class Checkpointer:
         numbered = {f"{i:05d}": np.asarray(leaf) for i, leaf in enumerate(leaves.values())}
         items = ocp.args.Composite(state=ocp.args.StandardSave(numbered), meta=ocp.args.JsonSave(meta))
         try:
-            for later in [found for found in self.steps() if found >= step]:
+            for later in [other for other in self.steps() if other >= step]:
                 self._manager.delete(later)
             saved = self._manager.save(step, args=items, force=True)
             self._manager.wait_until_finished()
@@ -139,8 +139,8 @@ class Checkpointer:
         CheckpointError
             If there are checkpoints but none is sound, or a sound one is of another network.
         """
-        found = self.steps()
-        for step in reversed(found):
+        steps = self.steps()
+        for step in reversed(steps):
             try:
                 state, meta = self._read(step)
             except Exception as error:  # noqa: BLE001  Orbax and tensorstore raise many kinds for damaged files
@@ -149,7 +149,7 @@ class Checkpointer:
             if like is not None:
                 state = _fit(state, like, self.folder / str(step))
             return step, state, meta["progress"]
-        if found:
+        if steps:
             raise CheckpointError(
                 f"{self.folder}: none of its checkpoints is readable; delete the folder to start anew"
             )

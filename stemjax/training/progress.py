@@ -4,12 +4,12 @@ import sys
 from typing import Any
 
 
-def quality(found: dict[str, Any]) -> str:
+def quality(measured: dict[str, Any]) -> str:
     """How good a network is on validation images, of what `validation.validation` measured."""
     told = []
-    if (db := found.get("validation_psnr_db")) is not None:
+    if (db := measured.get("validation_psnr_db")) is not None:
         told.append(f"{db:.2f} dB on validation images")
-    if (loss := found.get("validation_loss")) is not None:
+    if (loss := measured.get("validation_loss")) is not None:
         told.append(f"validation loss {loss:.4g}")
     return ", ".join(told)
 

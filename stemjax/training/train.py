@@ -62,8 +62,8 @@ class Optimiser:
 
     def transformation(self, steps: int) -> optax.GradientTransformation:
         if self.schedule not in ("plateau", "cosine") or self.rule not in ("adam", "rmsprop"):
-            found = f"schedule {self.schedule!r} and rule {self.rule!r}"
-            raise ValueError(f"{found}: choose 'plateau' or 'cosine', and 'adam' or 'rmsprop'")
+            chosen = f"schedule {self.schedule!r} and rule {self.rule!r}"
+            raise ValueError(f"{chosen}: choose 'plateau' or 'cosine', and 'adam' or 'rmsprop'")
         # Arrays, not Python floats, so that a change of value does not compile the step anew.
         rate = optax.constant_schedule(self.learning_rate)
         if self.schedule == "cosine":
@@ -325,10 +325,10 @@ def train(
             if due:
                 progress.sums, progress.calls = {}, 0
                 used = state.get("average", state["variables"])
-                found = validate(used)
-                event |= found
-                if progress.update(judged(found), step, run.optimiser):
-                    best.save(step, used, found)
+                validated = validate(used)
+                event |= validated
+                if progress.update(judged(validated), step, run.optimiser):
+                    best.save(step, used, validated)
                 if finished := ask(run.denoiser, "finished"):
                     progress.finished = finished(means)
                 state["learning_rate_scale"] = jax.device_put(
@@ -360,9 +360,9 @@ def _exhausted(run: Run, progress: Progress) -> bool:
 
 def _restore(run: Run, newest: checkpoint.Checkpointer, initial: dict | None) -> tuple[dict, Progress]:
     state = initial_state(run, initial)
-    if (found := newest.restore(state)) is None:
+    if (saved := newest.restore(state)) is None:
         return state, Progress()
-    _, state, progress = found
+    _, state, progress = saved
     return state, Progress(**progress)
 
 
@@ -388,11 +388,11 @@ def load_run(folder: str | Path) -> tuple[Run, dict, dict]:
     if not (folder / "best").is_dir():
         raise OSError(f"{folder}: no checkpoint yet; go on with `stemjax train`")
     try:
-        found = checkpoint.Checkpointer(folder / "best", keep=1, read_only=True).restore(like)
+        saved = checkpoint.Checkpointer(folder / "best", keep=1, read_only=True).restore(like)
     except checkpoint.CheckpointError as error:
         raise OSError(f"{error}; delete {folder} to train it anew") from error
-    if found is None:
+    if saved is None:
         raise OSError(f"{folder}: no checkpoint yet; go on with `stemjax train`")
-    step, variables, info = found
+    step, variables, info = saved
     log = read_journal(folder / "log.jsonl")
     return run, variables, info | {"step": step, "digest": checkpoint.digest(variables), "log": log}

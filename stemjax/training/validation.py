@@ -28,13 +28,13 @@ def validation(run, data) -> Callable[[dict], dict[str, float]]:
     return lambda variables: {name: part(variables) for name, part in parts.items()}
 
 
-def judged(found: dict[str, float]) -> float:
+def judged(validated: dict[str, float]) -> float:
     """What the best checkpoint and the schedule go by, the larger the better: PSNR [dB], or minus the loss.
 
     A loss may be below zero, as minus the logarithm of a likelihood is.
     """
-    loss = found.get("validation_loss")
-    return found["validation_psnr_db"] if loss is None else -loss
+    loss = validated.get("validation_loss")
+    return validated["validation_psnr_db"] if loss is None else -loss
 
 
 def _validation_psnr(run, data) -> Callable[[dict], float]:
