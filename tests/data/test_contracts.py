@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from simulation.lattice import make_lattice
+from simulation import make_data_set
 from stemjax import config
 from stemjax.apply.evaluate import image_set, scores
 from stemjax.cli.simulate import simulate
@@ -35,14 +35,18 @@ def drawn() -> Photographs:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> dict:
-    """Kind -> a data set of it."""
+    """Kind -> a data set of it: a toy, where it takes too long to make the real thing at size smoke."""
     folder = tmp_path_factory.mktemp("kinds")
     exit_waves, movies = make_toy(folder / "waves"), make_toy_hrtem(folder / "hrtem")
-    found = {"pt-ceo2": exit_waves, "pt-ceo2-surface": exit_waves, "au-graphene": make_movies(folder / "graphene")}
-    found |= {"haadf-pt": make_toy_haadf(folder / "haadf"), "lattice": make_lattice(folder / "lattice")}
-    found |= {f"movies-{metal}": movies for metal in ("pt", "au", "co", "sbd")}
-    found |= {"atoms": make_toy_stills(folder / "atoms"), "glyphs": drawn()}
-    return found | {"scikit-image-photographs": KINDS["scikit-image-photographs"].make("cpu")}
+    toys = {"pt-ceo2": exit_waves, "pt-ceo2-surface": exit_waves, "au-graphene": make_movies(folder / "graphene")}
+    toys |= {"haadf-pt": make_toy_haadf(folder / "haadf"), "atoms": make_toy_stills(folder / "atoms")}
+    toys |= {f"movies-{metal}": movies for metal in ("pt", "au", "co", "sbd")}
+    toys |= {"glyphs": drawn()}
+    others = [kind for kind in KINDS.values() if kind.name not in toys]
+    return toys | {
+        kind.name: kind.make("cpu") if kind.make else make_data_set(kind.name, folder / kind.name, "smoke")
+        for kind in others
+    }
 
 
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
