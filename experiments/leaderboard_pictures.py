@@ -81,8 +81,8 @@ def _set(ranking: Ranking, values: dict, workspace: Workspace) -> dict:
     crop = _crop(clean.shape, CROP.get(ranking.track.id, SMALL))
     name, stem = test.name[index], f"{ranking.track.id}-{ranking.board.id}-{ranking.size}"
     folder = workspace.results / pictures.FOLDER
-    shown = partial(displayed, channel=test.imaging.channels[channel])
-    rows = [_row(folder, f"{stem}-clean", "Clean", None, None, clean[crop], clean[crop], shown)]
+    display = partial(displayed, channel=test.imaging.channels[channel])
+    rows = [_row(folder, f"{stem}-clean", "Clean", None, None, clean[crop], clean[crop], display)]
     moves = test.images.frame is not None  # the frames of a movie are denoised and scored together
     part = some_of(test, np.flatnonzero(test.images.unit == test.images.unit[index]) if moves else [index])
     place = part.name.index(name)
@@ -94,7 +94,9 @@ def _set(ranking: Ranking, values: dict, workspace: Workspace) -> dict:
             text = f"{score:.3f} dB here and {stored:.3f} dB in record {record['id'][:16]}"
             raise ValueError(f"{entry.method}: {text}; its picture would not be that of the record")
         image = frames[place][crop][..., channel]
-        rows.append(_row(folder, f"{stem}-{number:02d}", entry.method, record["id"], stored, image, clean[crop], shown))
+        rows.append(
+            _row(folder, f"{stem}-{number:02d}", entry.method, record["id"], stored, image, clean[crop], display)
+        )
         print(f"{stem:24s} {entry.method:32s} {score:6.2f} dB", flush=True)
     pixels = clean[crop].shape[0]
     return {
@@ -126,12 +128,12 @@ def _crop(shape: tuple[int, ...], most: int) -> tuple[slice, slice]:
     return slice(top, top + side), slice(left, left + side)
 
 
-def _row(folder, stem: str, method: str, record, psnr_db, image: np.ndarray, clean: np.ndarray, shown) -> dict:
+def _row(folder, stem: str, method: str, record, psnr_db, image: np.ndarray, clean: np.ndarray, display) -> dict:
     """The pictures of one method, written; and what the page needs to know."""
     from PIL import Image
 
     made, row = (
-        pictures.panels(image, clean, shown),
+        pictures.panels(image, clean, display),
         {"record": record, "method": method, "psnr_db": psnr_db, "sha256": {}},
     )
     for kind in pictures.KINDS:

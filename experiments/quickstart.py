@@ -73,8 +73,8 @@ def show(out: Path) -> int:
     out = Path(out)
     workspace = Workspace(out / "data", out / "runs", out / "results", experiment=NAME)
     rows = run("smoke", workspace)
-    shown = [method for method in rows.panels if not method.endswith("untuned")]
-    pictures = [rows.draw_strip(methods=shown), rows.draw_learning_curves()]
+    methods = [method for method in rows.panels if not method.endswith("untuned")]
+    pictures = [rows.draw_strip(methods=methods), rows.draw_learning_curves()]
     print("\n" + (workspace.results / "tables" / f"{NAME}.smoke.md").read_text())
     for picture in pictures:
         print(f"picture: {picture}")

@@ -142,8 +142,8 @@ def simulate_movie(
         if seen:
             clusters = [_moved(generator, cluster, motion) for cluster in clusters]
             atoms, clusters = _hop(generator, atoms, clusters, motion)
-        shown = atoms + generator.normal(0, motion.jitter, atoms.shape)
-        columns = np.concatenate([shown, *(cluster.places() for cluster in clusters)]) + place
+        jittered = atoms + generator.normal(0, motion.jitter, atoms.shape)
+        columns = np.concatenate([jittered, *(cluster.places() for cluster in clusters)]) + place
         counts = np.concatenate([np.ones(len(atoms), int), *(cluster.counts for cluster in clusters)])
         single = np.arange(len(columns)) < len(atoms)
         centres = np.array([np.average(c.places(), axis=0, weights=c.counts) for c in clusters]).reshape(-1, 2) + place

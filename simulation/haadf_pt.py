@@ -168,9 +168,9 @@ def _inside(places: np.ndarray, side: float, border: float = 0.0) -> np.ndarray:
 
 def _truth_rows(index: int, frame: int, places, counts, surface, side: float) -> np.ndarray:
     """Columns or clusters that show in a frame (`stemjax.data.datasets.TRUTH`)."""
-    shown = _inside(places, side, BORDER)
-    rows = np.zeros(shown.sum(), datasets.TRUTH)
+    inside = _inside(places, side, BORDER)
+    rows = np.zeros(inside.sum(), datasets.TRUTH)
     rows["item"], rows["frame"], rows["species"] = index, frame, b"Pt"
-    rows["count"], rows["surface"] = counts[shown], np.broadcast_to(surface, len(shown))[shown]
-    rows["x_angstrom"], rows["y_angstrom"] = places[shown].T
+    rows["count"], rows["surface"] = counts[inside], np.broadcast_to(surface, len(inside))[inside]
+    rows["x_angstrom"], rows["y_angstrom"] = places[inside].T
     return rows

@@ -56,7 +56,7 @@ def record_rows(
         Label -> images to show: the noisy ones, then those of the first record of each method.
     """
     rows.add(NOISY, None, rows.test.noisy, is_raw=True, **facts)
-    shown = {NOISY: rows.test.noisy}
+    frames_of = {NOISY: rows.test.noisy}
     for method in (Method(CALIBRATED), *methods):
         parts = validation.noisy, rows.test.noisy
         if method.denoiser is not None:
@@ -65,17 +65,17 @@ def record_rows(
         denoised = gain * parts[1] + offset
         method.record(rows, denoised, [{"gain": gain, "offset": offset}] * len(denoised), **facts)
         if method.denoiser is not None:
-            shown.setdefault(method.label, denoised)
-    return shown
+            frames_of.setdefault(method.label, denoised)
+    return frames_of
 
 
-def panels(test: ImageSet, shown: dict[str, np.ndarray], rows: Iterable[int]) -> dict[str, list[Panel]]:
+def panels(test: ImageSet, frames_of: dict[str, np.ndarray], rows: Iterable[int]) -> dict[str, list[Panel]]:
     """Some images, clean and as every method has them, each with its PSNR: rows of a montage. Colours turn grey."""
     montage = {}
     for row in rows:
         clean = test.clean[row]
         montage[test.name[row]] = [Panel("Clean", clean.mean(-1))]
-        for label, images in shown.items():
+        for label, images in frames_of.items():
             psnr_db = score(clean, images[row], **test.imaging.contract())["psnr_db"]
             montage[test.name[row]].append(Panel(label, images[row].mean(-1), psnr_db, is_noisy=label == NOISY))
     return montage

@@ -75,9 +75,9 @@ def run(size: str, workspace: Workspace) -> None:
     for pictures, split in PICTURES.items():
         test = image_set(data, Glyphs(), split, 0, GlyphImaging())
         rows = Recorder(size, workspace, data, test)
-        shown = calibrated.record_rows(rows, validation, methods, conditions={"pictures": pictures})
+        frames_of = calibrated.record_rows(rows, validation, methods, conditions={"pictures": pictures})
         some = range(1 if pictures == STROKES else min(SHOWN, len(test)))
-        montage_rows |= calibrated.panels(test, shown, some)
+        montage_rows |= calibrated.panels(test, frames_of, some)
     path = workspace.picture(size)
     montage(montage_rows, path, sampling=None)
 

@@ -84,8 +84,8 @@ def run(size: str, workspace: Workspace) -> None:
     validation, test = (_image_set(data, split, size) for split in ("validation", "test"))
     methods = (Method(BLANK, Constant()), calibrated.tuned_gaussian(validation, denoise_image), *networks)
     rows = Recorder(size, workspace, data, test)
-    shown = calibrated.record_rows(rows, validation, methods, denoise_image, conditions={"folder": data.name})
-    montage(calibrated.panels(test, shown, range(min(SHOWN, len(test)))), picture, sampling=data.noisy.sampling)
+    frames_of = calibrated.record_rows(rows, validation, methods, denoise_image, conditions={"folder": data.name})
+    montage(calibrated.panels(test, frames_of, range(min(SHOWN, len(test)))), picture, sampling=data.noisy.sampling)
 
 
 def open_images(size: str, workspace: Workspace) -> ImagePairs:
@@ -170,15 +170,15 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     grids = tuple(
         grid_of(folder, rows, [line for line in data if line["folder"] == folder]) for folder, rows in parts.items()
     )
-    said, few = [], False
+    sentences, few = [], False
     for folder, rows in parts.items():
         row = rows[NETWORK]
         few |= len(set(row.units)) < bootstrap.FEWEST_UNITS
-        said.append(
+        sentences.append(
             f"{folder}: {row.records[0]['data_set']['recipe_hash']} by its contents, {len(row.units)} images of "
             f"{len(set(row.units))} files that no network saw."
         )
-    caption = " ".join(said) + (
+    caption = " ".join(sentences) + (
         " Protocol `stem`: unclamped, data range the maximum minus the minimum of the clean image. "
         + wording.means_over("files", few, " of a folder: neither intervals nor ranks.")
     )

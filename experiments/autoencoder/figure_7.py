@@ -64,13 +64,13 @@ def run(size: str, workspace: Workspace) -> None:
         tunable = {"sigma": SpaceTimeGaussian.tunable["sigma"]}
         gaussian, how = tune(SpaceTimeGaussian(1.0, 0.0), validation, tunable=tunable, denoise=denoise)
         bars = [Method(NOISY), Method(BLANK, Constant()), Method("Gaussian filter, tuned", gaussian, {}, how)]
-        rows, shown = Recorder(size, workspace, data, test), {}
+        rows, frames_of = Recorder(size, workspace, data, test), {}
         for method in (*bars, *_of_scene(size, workspace, data, imaging, session, changes)):
             denoised = method.denoise(test)
             method.record(rows, denoised, [{}] * len(test), conditions={"scene": scene})
             if method.label != BLANK:
-                shown[method.label] = denoised
-        (pictures[scene],) = calibrated.panels(test, shown, [test.images.typical]).values()
+                frames_of[method.label] = denoised
+        (pictures[scene],) = calibrated.panels(test, frames_of, [test.images.typical]).values()
         samplings.add(data.manifest["frame"]["sampling_angstrom"])
     sampling = samplings.pop() if len(samplings) == 1 else None  # one scale bar is for all rows
     montage(pictures, workspace.picture(size, "montage"), sampling=sampling)

@@ -47,14 +47,14 @@ def run(size: str, workspace: Workspace) -> None:
     data = workspace.haadf_pt(size)
     test = very_noisy.frames(data, size, very_noisy.LEARNT_FROM)
     validation = very_noisy.frames(data, size, very_noisy.LEARNT_FROM, "validation")
-    rows, shown = Recorder(size, workspace, data, test), {"Clean": test.clean}
+    rows, frames_of = Recorder(size, workspace, data, test), {"Clean": test.clean}
     for method in (*very_noisy.filters(validation), *networks(size, workspace)):
         best, chosen = very_noisy.threshold(method, data, validation)
         denoised = method.denoise(test)
         method.record(rows, denoised, _recalls(denoised, data, test, best), chosen, conditions={"film": "film-20nm"})
         if method.label in SHOWN:
-            shown[method.label] = denoised
-    _draw(shown, data, test, workspace.picture(size))
+            frames_of[method.label] = denoised
+    _draw(frames_of, data, test, workspace.picture(size))
 
 
 def _recalls(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best: float) -> list[dict]:
@@ -75,7 +75,7 @@ def _recalls(denoised: np.ndarray, data: datasets.DataSet, test: ImageSet, best:
     return rows
 
 
-def _draw(shown: dict[str, np.ndarray], data: datasets.DataSet, test: ImageSet, path) -> None:
+def _draw(frames_of: dict[str, np.ndarray], data: datasets.DataSet, test: ImageSet, path) -> None:
     """Frames before and after a single atom, the last one of a movie to do so, is gone into a cluster."""
     truth, sampling = very_noisy.atoms(data, test), data.manifest["frame"]["sampling_angstrom"]
     side, at, place = test.clean.shape[1], 0, None
@@ -103,7 +103,7 @@ def _draw(shown: dict[str, np.ndarray], data: datasets.DataSet, test: ImageSet, 
     rows = {
         f"frame {test.images.frame[index]}": [
             Panel(label, frames[index, top : top + cut, left : left + cut, 0], is_noisy=label == "Noisy")
-            for label, frames in shown.items()
+            for label, frames in frames_of.items()
         ]
         for index in range(first, min(first + SPAN, last + 1))
     }

@@ -165,8 +165,8 @@ def _variant(row: Row, standard: Row) -> dict:
             estimate = bootstrap.difference(row.scores[name], standard.scores[name], row.units)
             low, high = (round(end, 6) for end in estimate[1:]) if estimate else ("", "")
         figures_of |= {f"{channel}_difference_db": difference, f"{channel}_low_db": low, f"{channel}_high_db": high}
-    said = PAPER_ORDER.get(row.method, "nothing") if is_variant else ""
-    return figures_of | {"paper": said, "records": wording.record_ids(row.records)}
+    claim = PAPER_ORDER.get(row.method, "nothing") if is_variant else ""
+    return figures_of | {"paper": claim, "records": wording.record_ids(row.records)}
 
 
 def _printed_variant(line: dict) -> tuple[str, ...]:

@@ -54,13 +54,13 @@ def run(size: str, workspace: Workspace) -> None:
         imaging = n2v.imaging_of(level)
         test = n2v.unseen(data, size, imaging, session="b")
         rows, conditions = Recorder(size, workspace, data, test), {"input_psnr_db": level}
-        shown = record_bars(rows, conditions=conditions)
+        frames_of = record_bars(rows, conditions=conditions)
         for method, network in four:
             parts = network.run, network.variables, network.info, network.outcome
-            shown[method] = denoise_movies(network.run.denoiser, network.variables, test)
-            rows.add_trained(method, *parts, denoised=shown[method], conditions=conditions)
+            frames_of[method] = denoise_movies(network.run.denoiser, network.variables, test)
+            rows.add_trained(method, *parts, denoised=frames_of[method], conditions=conditions)
         path = workspace.picture(size, f"{level:g}db")
-        pictures = {"ADF, square root": panels(test, shown, 0), "BF": panels(test, shown, 1)}
+        pictures = {"ADF, square root": panels(test, frames_of, 0), "BF": panels(test, frames_of, 1)}
         montage(pictures, path, sampling=imaging.sampling)
 
 

@@ -80,8 +80,8 @@ def run(size: str, workspace: Workspace) -> None:
         for measured_on, images in (("frame", frames), ("error", frames - test.clean)):
             extra = chequerboards(images, data, test, pitch + jitter, depth)
             method.record(rows, frames, extra, conditions=conditions | {"measured_on": measured_on})
-    shown = {"Clean": test.clean} | {label: frames for label, frames in denoised.items() if label != "Constant"}
-    montage(pictures(shown, test), workspace.picture(size), sampling=imaging.sampling)
+    frames_of = {"Clean": test.clean} | {label: frames for label, frames in denoised.items() if label != "Constant"}
+    montage(pictures(frames_of, test), workspace.picture(size), sampling=imaging.sampling)
 
 
 def networks(size: str, workspace: Workspace) -> Iterator[tuple[str, Trained]]:
@@ -150,7 +150,7 @@ def _record_clean(rows: Recorder, spectra: list[dict], conditions: dict) -> None
     records.append(rows.workspace.results / "records", record, scores)
 
 
-def pictures(shown: dict[str, np.ndarray], test: ImageSet) -> dict[str, list[Panel]]:
+def pictures(frames_of: dict[str, np.ndarray], test: ImageSet) -> dict[str, list[Panel]]:
     """Per channel the middle of a frame, enlarged, and the mean spectrum of a movie's frames.
 
     The spectrum begins at -1/4 cycles per pixel, so that neither 0 nor half a cycle lies at its border; each point
@@ -163,7 +163,7 @@ def pictures(shown: dict[str, np.ndarray], test: ImageSet) -> dict[str, list[Pan
     for number, channel in enumerate(test.imaging.channels):
         noise = np.var(test.noisy[movie, ..., number] - test.clean[movie, ..., number])
         frames, spectra = [], []
-        for label, images in shown.items():
+        for label, images in frames_of.items():
             planes = images[movie, ..., number]
             part = planes[0, top : top + ENLARGED, left : left + ENLARGED]
             frames.append(Panel(label, displayed(part, channel), is_noisy=label == "Noisy"))

@@ -82,10 +82,10 @@ def _record_level(
     test = n2v.unseen(data, size, imaging)
     rows = Recorder(size, workspace, data, test)
     facts = {"conditions": {"input_psnr_db": level}}
-    shown = record_bars(rows, **facts)
-    shown |= record_filters(rows, n2v.unseen(data, size, imaging, "validation"), **facts)
-    shown |= record_networks(rows, seeds, conditions={"input_psnr_db": level, "trained_at_psnr_db": trained_at})
-    return {channel: panels(test, shown, number) for number, channel in enumerate(imaging.channels)}
+    frames_of = record_bars(rows, **facts)
+    frames_of |= record_filters(rows, n2v.unseen(data, size, imaging, "validation"), **facts)
+    frames_of |= record_networks(rows, seeds, conditions={"input_psnr_db": level, "trained_at_psnr_db": trained_at})
+    return {channel: panels(test, frames_of, number) for number, channel in enumerate(imaging.channels)}
 
 
 # ---------------------------------------------------------------------------------------------------- the table

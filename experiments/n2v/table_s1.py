@@ -64,12 +64,12 @@ def _record_level(level: float, seeds: list[Trained], size: str, workspace: Work
     test = n2v.unseen(data, size, imaging)
     rows = Recorder(size, workspace, data, test)
     facts = {"conditions": conditions | {"frames": "unseen"}}
-    shown = record_bars(rows, **facts)
-    shown |= record_filters(rows, n2v.unseen(data, size, imaging, "validation"), **facts)
-    shown |= record_networks(rows, seeds, **facts)
+    frames_of = record_bars(rows, **facts)
+    frames_of |= record_filters(rows, n2v.unseen(data, size, imaging, "validation"), **facts)
+    frames_of |= record_networks(rows, seeds, **facts)
     pictures = {
-        "ADF, square root": panels(test, shown, 0),
-        "BF": panels(test, shown, 1),
+        "ADF, square root": panels(test, frames_of, 0),
+        "BF": panels(test, frames_of, 1),
     }
     path = workspace.picture(size, f"{level:g}db")
     montage(pictures, path, sampling=imaging.sampling)

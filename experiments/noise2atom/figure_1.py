@@ -62,7 +62,7 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
     limit = {"cycle": limits["cycle_loss_below"], "low_frequency": limits["low_frequency_cycle_loss_below"]}
     met = [point["step"] for point in curve if all(point[name] < value for name, value in limit.items())]
     rule = f"cycle below {limit['cycle']:g} and low-frequency cycle below {limit['low_frequency']:g}"
-    said = f"first at step {met[0]}" if met else "at no validation of this training"
+    when = f"first at step {met[0]}" if met else "at no validation of this training"
     lines = tuple((str(p["step"]), *(format(p[name], form) for name, (_, form) in CURVES.items())) for p in curve)
     losses = Grid(("Step", *(heading for heading, _ in CURVES.values())), lines)
     columns, data = ("Unseen movies", *(heading for heading, _ in SCORES.values())), []
@@ -70,7 +70,7 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
         data.append({"method": name} | figures_of(row))
     grid = Grid(columns, tuple((figure["method"], *cells(figure)) for figure in data))
     notes = (
-        f"The paper's rule, {rule}, is met {said}.",
+        f"The paper's rule, {rule}, is met {when}.",
         *restarts(records),
         "Losses are means over the steps since the last validation, in units of half the range of the movie.",
         *notes_of(records),

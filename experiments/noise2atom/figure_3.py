@@ -39,15 +39,15 @@ def run(size: str, workspace: Workspace) -> None:
     learnt, pictures = list(networks(size, workspace)), {}
     for film in very_noisy.FILMS:
         test, validation = very_noisy.frames(data, size, film), very_noisy.tuned_on(data, size, film)
-        rows, shown = Recorder(size, workspace, data, test), {}
+        rows, frames_of = Recorder(size, workspace, data, test), {}
         for method in (*very_noisy.filters(validation), *learnt):
             best, chosen = very_noisy.threshold(method, data, validation)
             denoised = method.denoise(test)
             extra = very_noisy.scores(denoised, data, test, best)
             method.record(rows, denoised, extra, chosen, conditions={"film": film})
             if method.label != BLANK:
-                shown[method.label] = denoised
-        pictures[film.removeprefix("film-")] = panels(test, shown)
+                frames_of[method.label] = denoised
+        pictures[film.removeprefix("film-")] = panels(test, frames_of)
     sampling = data.manifest["frame"]["sampling_angstrom"]
     montage(pictures, workspace.picture(size, "montage"), sampling=sampling)
 

@@ -39,14 +39,14 @@ def run(size: str, workspace: Workspace) -> None:
     """Train, score and record with every number of images; draw the picture."""
     data = workspace.haadf_pt(size)
     test, validation = (very_noisy.frames(data, size, very_noisy.LEARNT_FROM, s) for s in ("test", "validation"))
-    rows, shown = Recorder(size, workspace, data, test), test.images.typical
+    rows, typical = Recorder(size, workspace, data, test), test.images.typical
     for method in noise2atom.bars():
         noise2atom.record(rows, method, data, validation, {"training_images": 0})
-    panels = [figures.Panel("Clean", test.clean[shown, ..., 0]), figures.Panel("Noisy", test.noisy[shown, ..., 0])]
+    panels = [figures.Panel("Clean", test.clean[typical, ..., 0]), figures.Panel("Noisy", test.noisy[typical, ..., 0])]
     for count, network in networks(size, workspace):
         method = learnt(LABEL, network)
         denoised = noise2atom.record(rows, method, data, validation, {"training_images": count})
-        panels.append(figures.Panel(f"{count} image{'s' * (count > 1)}", denoised[shown, ..., 0]))
+        panels.append(figures.Panel(f"{count} image{'s' * (count > 1)}", denoised[typical, ..., 0]))
     path = workspace.picture(size, "montage")
     montage({"20 nm": panels}, path, sampling=data.manifest["frame"]["sampling_angstrom"])
 

@@ -54,15 +54,18 @@ def run(size: str, workspace: Workspace) -> None:
         test, validation = (
             very_noisy.frames(data, size, very_noisy.LEARNT_FROM, split, imaging) for split in ("test", "validation")
         )
-        rows, shown = Recorder(size, workspace, data, test), test.images.typical
+        rows, typical = Recorder(size, workspace, data, test), test.images.typical
         conditions = _conditions(size, background)
         for method in noise2atom.bars():
             noise2atom.record(rows, method, data, validation, conditions)
-        panels = [figures.Panel("Clean", test.clean[shown, ..., 0]), figures.Panel("Noisy", test.noisy[shown, ..., 0])]
+        panels = [
+            figures.Panel("Clean", test.clean[typical, ..., 0]),
+            figures.Panel("Noisy", test.noisy[typical, ..., 0]),
+        ]
         for network in _trained(size, workspace, background):
             method = learnt(LABEL, network)
             denoised = noise2atom.record(rows, method, data, validation, conditions)
-            panels.append(figures.Panel(f"Seed {network.run.seed}", denoised[shown, ..., 0]))
+            panels.append(figures.Panel(f"Seed {network.run.seed}", denoised[typical, ..., 0]))
         path = workspace.picture(size, background)
         montage({background: panels}, path, sampling=data.manifest["frame"]["sampling_angstrom"])
 
@@ -147,9 +150,9 @@ def _with_each_weight(ended: dict[tuple[str, str], list], records: list[dict]) -
         together.setdefault(cycles, []).extend(trainings)
     if list(together) == [FORMERLY]:
         return older_weights(records)
-    said = "; ".join(f"with {cycles} {_ended(trainings)}" for cycles, trainings in together.items())
+    outcomes = "; ".join(f"with {cycles} {_ended(trainings)}" for cycles, trainings in together.items())
     before = f"; they stood {FORMERLY} before a correction" * (FORMERLY in together)
     return [
         f"Cycles: weights of the cycle and of the low-frequency cycle. The paper weighs them alike{before}. On all "
-        f"backgrounds together: {said}."
+        f"backgrounds together: {outcomes}."
     ]

@@ -86,10 +86,13 @@ def table(records: list[dict], scores: dict[str, list[dict]]) -> Table:
         f"{np.sqrt(doses[0] * doses[-1]):.0f} e/Å²"  # the experiment puts its doses evenly about the training's
     )
     series = {(method.replace("one dose", f"one dose, {trained_at}"), rule): v for (method, rule), v in series.items()}
-    shown = (("strict_", "tuned", "one to one with the atomic model"), *(("", rule, "as the paper") for rule in RULES))
+    grids_of = (
+        ("strict_", "tuned", "one to one with the atomic model"),
+        *(("", rule, "as the paper") for rule in RULES),
+    )
     words, grids = {"f1": "F1", "recall": "recall"}, []
     for ratio, word in words.items():
-        for kind, rule, how in shown:
+        for kind, rule, how in grids_of:
             name, printed = f"{kind}surface_{ratio}", []
             for (method, its_rule), rows in series.items():
                 cells = [mean_of(rows[dose], name) if dose in rows else "not run" for dose in doses]

@@ -46,7 +46,7 @@ def run(size: str, workspace: Workspace) -> None:
     imaging = recipes.SBD_TRAINING[size]["imaging"]
     test = image_set(data, WHITE, "test", IMAGES_PER_UNIT[size], imaging)
     rows, pixels = Recorder(size, workspace, data, test), find_pixels(data, test)
-    shown, pictures = test.images.typical, {}
+    typical, pictures = test.images.typical, {}
     for method, name in NETWORKS.items():
         network, *trained, tuning = tuned_network(name, size, workspace, data)
         looks = [look(network.denoiser, trained[0], *pair) for pair in zip(test.noisy, pixels, strict=True)]
@@ -56,8 +56,8 @@ def run(size: str, workspace: Workspace) -> None:
             facts = {"denoised": denoised, "extra": extra, "conditions": {"pixel": site}}
             rows.add_trained(method, network, *trained, tuning, **facts)
         reach = field_of_view(network.denoiser.network.geometry())
-        pictures[f"{method}, {reach} px"] = (looks[shown].gradients, [s["fov90_px"] for s in looks[shown].scores])
-    draw(test, shown, pixels[shown], pictures, workspace.picture(size))
+        pictures[f"{method}, {reach} px"] = (looks[typical].gradients, [s["fov90_px"] for s in looks[typical].scores])
+    draw(test, typical, pixels[typical], pictures, workspace.picture(size))
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def find_pixels(data: datasets.DataSet, test: ImageSet) -> list[np.ndarray]:
 
 
 # ---------------------------------------------------------------------------------------------------- picture
-def draw(test: ImageSet, shown: int, pixels: np.ndarray, pictures: dict, path: Path, reach: int = 60) -> None:
+def draw(test: ImageSet, typical: int, pixels: np.ndarray, pictures: dict, path: Path, reach: int = 60) -> None:
     """Write a PNG: a row per site with the noisy image, the clean one, and the gradient of every network about it.
 
     A gradient is divided by its largest value; the square holds 90 % of the squared gradient.
@@ -121,7 +121,7 @@ def draw(test: ImageSet, shown: int, pixels: np.ndarray, pictures: dict, path: P
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-    clean, noisy = test.clean[shown, ..., 0], test.noisy[shown, ..., 0]
+    clean, noisy = test.clean[typical, ..., 0], test.noisy[typical, ..., 0]
     limits = np.percentile(clean, [0.1, 99.9])
     spread = noisy.mean() + np.array([-2.5, 2.5]) * noisy.std()
     figure = Figure(figsize=(1.75 * (2 + len(pictures)) + 0.7, 1.75 * 3 + 0.6), dpi=180, layout="constrained")

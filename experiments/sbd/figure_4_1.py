@@ -39,7 +39,7 @@ CAMERAS = {
 
 def run(size: str, workspace: Workspace) -> None:
     """Make and examine the movies; draw the picture."""
-    data, shown = workspace.pt_ceo2(size), {}
+    data, check_of = workspace.pt_ceo2(size), {}
     counts = replace(recipes.SBD_TRAINING[size]["imaging"], counts=micrographs.VACUUM_COUNTS)
     test = image_set(data, WHITE, "test", 1, counts)
     for camera, noise in CAMERAS.items():
@@ -47,7 +47,7 @@ def run(size: str, workspace: Workspace) -> None:
         for number, clean in enumerate(test.clean):
             still = np.broadcast_to(clean, (FRAMES, *clean.shape))
             check = check_noise(noisy_images(still, imaging, TEST_NOISE + number)[..., 0])
-            shown.setdefault(camera, check)
+            check_of.setdefault(camera, check)
             row = {"image": test.name[number], "unit": str(test.images.unit[number])}
             scores.append(row | {"mean_counts": clean.mean()} | _scores(check))
             print(f"{test.name[number]:32s} {camera:36s} {check.verdict:16s} gain {check.gain}", flush=True)
@@ -63,7 +63,7 @@ def run(size: str, workspace: Workspace) -> None:
             conditions={"frames": FRAMES},
         )
         records.append(workspace.results / "records", record, scores)
-    path, content = workspace.picture(size), picture(shown)
+    path, content = workspace.picture(size), picture(check_of)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda stream: stream.write(content))
 

@@ -54,16 +54,16 @@ def run(size: str, workspace: Workspace) -> None:
         "One extra atom": (bare, clean_bare, more, found_more),
         "One missing atom": (more, reference.clean, bare, found_bare),
     }
-    shown = next(index for index, name in enumerate(more.name) if SHOWN in name)
+    number = next(index for index, name in enumerate(more.name) if SHOWN in name)
     panels = []
     for case, (truth, clean, test, columns) in cases.items():
         scores = [atoms.compare(*pair, reference.finder.tolerance) for pair in zip(clean, columns, strict=True)]
         Recorder(size, workspace, data, truth).add(case, None, test.noisy, extra=scores)
-        image, view = test.noisy[shown, ..., 0], reference.views[shown]
-        of_image = score(truth.clean[shown, ..., 0], image, "sbd") | scores[shown]
+        image, view = test.noisy[number, ..., 0], reference.views[number]
+        of_image = score(truth.clean[number, ..., 0], image, "sbd") | scores[number]
         note = "PSNR {psnr_db:.2f} dB, SSIM {ssim:.3f}\nsurface F1 {surface_f1:.3f}, Jaccard {surface_jaccard:.3f}"
-        panels.append(Panel(case, note.format(**of_image), image, view, columns[shown], clean[shown]))
-    limits = tuple(np.percentile(more.clean[shown], [0.1, 99.9]))
+        panels.append(Panel(case, note.format(**of_image), image, view, columns[number], clean[number]))
+    limits = tuple(np.percentile(more.clean[number], [0.1, 99.9]))
     draw_columns(panels, workspace.picture(size), limits)
 
 

@@ -90,18 +90,18 @@ def _shown(test: ImageSet) -> int:
 
 def _panel(method: str, test: ImageSet, reference: Reference, denoised: np.ndarray, columns_of: list) -> Panel:
     """The columns that a method finds with its own threshold."""
-    shown = _shown(test)
-    clean, columns = reference.clean[shown], columns_of[shown]
+    number = _shown(test)
+    clean, columns = reference.clean[number], columns_of[number]
     note = f"surface F1 {atoms.compare(clean, columns)['surface_f1']:.3f}"
-    return Panel(method, note, denoised[shown, ..., 0], reference.views[shown], columns, clean)
+    return Panel(method, note, denoised[number, ..., 0], reference.views[number], columns, clean)
 
 
 def _draw(panels: list[Panel], test: ImageSet, reference: Reference, path: Path) -> None:
     """Clean and noisy image before what the methods find."""
-    shown = _shown(test)
-    view, clean, noisy = reference.views[shown], test.clean[shown, ..., 0], test.noisy[shown, ..., 0]
+    number = _shown(test)
+    view, clean, noisy = reference.views[number], test.clean[number, ..., 0], test.noisy[number, ..., 0]
     first = [
-        Panel("Clean", f"defocus {test.images.defocus[shown] / 10:g} nm", clean, view, reference.clean[shown]),
+        Panel("Clean", f"defocus {test.images.defocus[number] / 10:g} nm", clean, view, reference.clean[number]),
         Panel("Noisy", f"{test.imaging.dose():.0f} e/Å², own grey scale", noisy, view),
     ]
     draw_columns([*first, *panels], path, tuple(np.percentile(clean, [0.1, 99.9])))

@@ -48,12 +48,12 @@ def run(size: str, workspace: Workspace) -> None:
     rows, average = Recorder(size, workspace, data, test), TimeAverage()
     reference = Method(AVERAGE, average).denoise(test)
     surface = [surface_row(data, test, index) for index in range(len(test))]
-    shown, at = {}, int(np.flatnonzero(test.images.unit == learnt_movie(data))[0])
+    image_of, at = {}, int(np.flatnonzero(test.images.unit == learnt_movie(data))[0])
     for method, conditions in methods(size, workspace, data, imaging):
         denoised = method.denoise(test)
         method.record(rows, denoised, _extra(method, denoised, test, reference, surface), conditions=conditions)
-        shown[method.label] = denoised[at, ..., 0]
-    _draw(rows, shown, surface[at], at)
+        image_of[method.label] = denoised[at, ..., 0]
+    _draw(rows, image_of, surface[at], at)
 
 
 # ---------------------------------------------------------------------------------------------------- scores
@@ -85,7 +85,7 @@ def _psnr_db(true: np.ndarray, test: np.ndarray, data_range: float) -> float:
 
 
 # ---------------------------------------------------------------------------------------------------- pictures
-def _draw(rows: Recorder, shown: dict[str, np.ndarray], surface: SurfaceRow, at: int) -> None:
+def _draw(rows: Recorder, image_of: dict[str, np.ndarray], surface: SurfaceRow, at: int) -> None:
     """A frame as every method has it, its profiles along the surface columns, and maps of likelihood ratios."""
     test = rows.test
     clean = test.clean[at, ..., 0]
@@ -93,15 +93,15 @@ def _draw(rows: Recorder, shown: dict[str, np.ndarray], surface: SurfaceRow, at:
     panels = [figures.Panel("Clean", clean)]
     panels += [
         figures.Panel(label, image, _psnr_db(clean, image, span), is_noisy=label == NOISY)
-        for label, image in shown.items()
+        for label, image in image_of.items()
         if label != BLANK
     ]
     path = rows.picture("frame")
     figures.strip(panels, path, sampling=surface.sampling, zoom_box=surface.box(), columns=6)
-    profiled = {label: image for label, image in shown.items() if label != BLANK}
+    profiled = {label: image for label, image in image_of.items() if label != BLANK}
     surface_profiles.draw(surface, clean, profiled, rows.picture("profiles"))
     scene = surface_profiles.scene(rows.data, test, at)
-    maps = {label: (scene, shown[label], sort_regions(scene, shown[label])) for label in PICTURED}
+    maps = {label: (scene, image_of[label], sort_regions(scene, image_of[label])) for label in PICTURED}
     draw_maps(maps, rows.picture("likelihood"))
 
 

@@ -90,7 +90,7 @@ def networks(size: str, workspace: Workspace) -> Iterator[tuple[Method, dict]]:
     movie, held_out = learnt_movie(data), HELD_OUT[size]
     whole = OneMovie(movie, held_out=held_out)
     count = len(whole.images(data, "train"))
-    told = {
+    conditions = {
         "trained_on": f"frames 1 to {count} of {movie}" + f", {held_out} held out" * bool(held_out),
         "movie": movie,
         "learnt_frames": count,
@@ -103,10 +103,10 @@ def networks(size: str, workspace: Workspace) -> Iterator[tuple[Method, dict]]:
         return Trained(run, *workspace.trained(run, data, label))
 
     blind = trained(EARLY, "laine", whole)
-    yield learnt(EARLY, blind), told
-    yield learnt(LAST, last_weights(blind)), told
-    yield learnt("UDVD", trained("UDVD", "udvd", whole)), told
-    yield learnt("WCVD", trained("WCVD", "wcvd", whole)), told
+    yield learnt(EARLY, blind), conditions
+    yield learnt(LAST, last_weights(blind)), conditions
+    yield learnt("UDVD", trained("UDVD", "udvd", whole)), conditions
+    yield learnt("WCVD", trained("WCVD", "wcvd", whole)), conditions
     single = {"trained_on": f"frame 1 of {movie}", "movie": movie, "learnt_frames": 1}
     yield learnt("Self2Self", trained("Self2Self", "self2self", OneMovie(movie, learnt=1))), single
 
@@ -119,5 +119,5 @@ def _learnt_from(run: Run, simulated: datasets.DataSet, movies: datasets.DataSet
     names = ("particle", "support", "thickness_angstrom", "tilt_deg")
     known = [simulated.items[index] for index in dict.fromkeys(images.item.tolist())]
     same = any(one["defect"] == defect and all(one[name] == item[name] for name in names) for one in known)
-    told = f"{len(images):,} simulated images, {'also' if same else 'none'} of this structure"
-    return {"trained_on": told, "knows_structure": int(same)}
+    source = f"{len(images):,} simulated images, {'also' if same else 'none'} of this structure"
+    return {"trained_on": source, "knows_structure": int(same)}

@@ -8,17 +8,17 @@ from stemjax.tables.rows import Row
 def of_the_notebooks() -> str:
     """What the authors' notebooks print for the networks that they released, beside the paper's figures."""
     printed = {row["model"]: row["psnr"] for row in PUBLISHED["table_3_1_tem"]}
-    said, unsupported = [], []
+    prints, unsupported = [], []
     for model, figures in reversed(PUBLISHED["notebooks"]["networks"].items()):
         patches = " to ".join(dict.fromkeys(f"{value:.2f}" for value in figures["psnr_patches"]))
-        said.append(
+        prints.append(
             f"{figures['psnr_whole']:.2f} dB on whole images and {patches} dB in patches for the {model} "
             f"(the paper: {printed[model]:.2f} dB)"
         )
         if max(figures["psnr_patches"]) < printed[model]:
             unsupported.append(f"{printed[model]:.2f} dB")
     return (
-        f"The authors' own notebooks print for the networks that they released {'; '.join(said)}. "
+        f"The authors' own notebooks print for the networks that they released {'; '.join(prints)}. "
         f"They do not support the {' and '.join(unsupported)}."
     )
 

@@ -202,7 +202,7 @@ MAPS = {
 _RING, _RINGED = figures.COLOURS[3], {SPURIOUS: "-", MISSED: ":"}
 
 
-def draw_maps(shown: dict[str, tuple[Scene, np.ndarray, dict[str, Sorted]]], path: Path) -> None:
+def draw_maps(scenes: dict[str, tuple[Scene, np.ndarray, dict[str, Sorted]]], path: Path) -> None:
     """Write a PNG of likelihood maps: noisy counts, denoised image, and its regions in the colours of two ratios.
 
     False positives are ringed; false negatives have a dotted ring. Colours end at 0.9 of the largest value.
@@ -215,11 +215,11 @@ def draw_maps(shown: dict[str, tuple[Scene, np.ndarray, dict[str, Sorted]]], pat
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    boxes = [_shown(scene) for scene, *_ in shown.values()]
+    boxes = [_shown(scene) for scene, *_ in scenes.values()]
     heights = [(bottom - top) / (right - left) for left, right, bottom, top in boxes]
-    figure = Figure(figsize=(10.6, 2.2 * sum(heights) + 0.5 * len(shown) + 0.2), dpi=150, layout="constrained")
-    grid = figure.subplots(len(shown), 4, squeeze=False, height_ratios=heights)
-    for row, box, (label, (scene, denoised, classes)) in zip(grid, boxes, shown.items(), strict=True):
+    figure = Figure(figsize=(10.6, 2.2 * sum(heights) + 0.5 * len(scenes) + 0.2), dpi=150, layout="constrained")
+    grid = figure.subplots(len(scenes), 4, squeeze=False, height_ratios=heights)
+    for row, box, (label, (scene, denoised, classes)) in zip(grid, boxes, scenes.items(), strict=True):
         limits = np.percentile(scene.clean, [0.1, 99.9])
         wide = scene.noisy.mean() + np.array([-2.5, 2.5]) * scene.noisy.std()
         for axes, image, (low, high) in zip(row, (scene.noisy, *[denoised] * 3), (wide, *[limits] * 3), strict=True):

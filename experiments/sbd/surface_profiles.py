@@ -98,11 +98,11 @@ def _columns(data: datasets.DataSet, images: ImageSet, index: int) -> np.ndarray
     return np.stack([truth["y_angstrom"], truth["x_angstrom"]], axis=-1).astype(float)
 
 
-def draw(row: SurfaceRow, clean: np.ndarray, shown: dict[str, np.ndarray], path: Path, columns: int = 4) -> None:
+def draw(row: SurfaceRow, clean: np.ndarray, frame_of: dict[str, np.ndarray], path: Path, columns: int = 4) -> None:
     """Write a PNG of the profile through frames [H, W], each over that of the clean one, with the true positions."""
     place, true = row.along(clean)
     titled = {
-        f"{label}\nr = {row.correlation(clean, frame):.2f}": row.along(frame)[1] for label, frame in shown.items()
+        f"{label}\nr = {row.correlation(clean, frame):.2f}": row.along(frame)[1] for label, frame in frame_of.items()
     }
     labels = "x [Å]; grey lines: true columns", "Electrons per pixel"
     picture = figures_groups.profiles(place, true, titled, *labels, marks=row.columns[:, 1], columns=columns)

@@ -120,16 +120,16 @@ def _verdicts(name: str, rows: dict[str, Row]) -> list[str]:
 
 
 def _caption(parts: dict[str, str], gathered: dict[str, dict[str, Row]]) -> str:
-    said = []
+    sentences = []
     for value, rows in gathered.items():
         row = next(iter(rows.values()))
         movies = len(set(row.units))
-        said.append(
+        sentences.append(
             f"{parts[value]}: {wording.data_set(row.records[0], 'data set')}, {len(row.units)} frames of "
             f"{movies} movies that no network saw."
         )
     few = any(wording.too_few(next(iter(rows.values())).units) for rows in gathered.values())
-    return "\n\n".join(said) + (
+    return "\n\n".join(sentences) + (
         "\n\nProtocol `stem`: unclamped, data range the maximum minus the minimum of the clean frame. "
         + wording.means_over("movies", few, ": neither intervals nor ranks.")
     )

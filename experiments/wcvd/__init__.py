@@ -157,17 +157,17 @@ def particle(data: datasets.DataSet, images: ImageSet, kind: str, rows: np.ndarr
 # ---------------------------------------------------------------------------------------------------- tables
 def caption(parts: dict[str, dict[str, Row]]) -> str:
     """What was scored, kind by kind, and by which contract."""
-    said = []
+    sentences = []
     for kind, rows in parts.items():
         row = next(iter(rows.values()))
         record, movies = row.records[0], len(set(row.units))
-        said.append(
+        sentences.append(
             f"{kind}: {wording.data_set(record, 'data set')}, {len(row.units)} frames of {movies} movies that no "
             "method saw."
         )
     few = any(wording.too_few(next(iter(rows.values())).units) for rows in parts.values())
     return (
-        "\n\n".join(said)
+        "\n\n".join(sentences)
         + "\n\nProtocol `movie`: every frame by itself, its data range the maximum minus the minimum of its clean "
         f"movie. {wording.means_over('movies', few)}"
     )

@@ -63,7 +63,7 @@ SCANNED = ("Noisy", "Gaussian filter, 3-D, tuned", "Noise2Void", "UDVD", "WCVD",
 def run(size: str, workspace: Workspace) -> None:
     """Train, tune, score and record every method on every kind of movie; draw the pictures."""
     common = list(wcvd.networks(size, workspace))
-    shown: dict[str, list[figures.Panel]] = {}
+    montage_rows: dict[str, list[figures.Panel]] = {}
     for kind, name in wcvd.KINDS.items():
         data, test = wcvd.movies(kind, size, workspace)
         records = Recorder(size, workspace, data, test)
@@ -88,14 +88,14 @@ def run(size: str, workspace: Workspace) -> None:
                 scanned[method.label] = denoised
             if method.label != BLANK and not method.label.startswith(tuple(m.label for m in anew)):  # in every row
                 pictures[method.label] = denoised
-        shown[name] = panels(test, pictures, 0)
+        montage_rows[name] = panels(test, pictures, 0)
         _histogram(test, workspace, size, kind)
         _spectra(data, test, pictures, workspace, size, kind)
         path = workspace.picture(size, f"scan_{kind}")
         draw_scans(data, test, wcvd.METAL[kind], scanned, path)
     # the scale bar stands in the first image
     sampling = workspace.movies(wcvd.LEARNT_FROM, size).manifest["frame"]["sampling_angstrom"]
-    montage(shown, workspace.picture(size, "montage"), sampling=sampling)
+    montage(montage_rows, workspace.picture(size, "montage"), sampling=sampling)
 
 
 def networks(size: str, workspace: Workspace) -> Iterator[Method]:
@@ -150,7 +150,9 @@ def _histogram(test: ImageSet, workspace: Workspace, size: str, kind: str) -> No
     figures.write(picture, path)
 
 
-def _spectra(data: datasets.DataSet, test: ImageSet, shown: dict, workspace: Workspace, size: str, kind: str) -> None:
+def _spectra(
+    data: datasets.DataSet, test: ImageSet, frames_of: dict, workspace: Workspace, size: str, kind: str
+) -> None:
     """Spectra of the first movie along the line through the strongest Bragg spot of its clean frames."""
     rows, sampling = next(iter(rows_of_movies(test))), data.manifest["frame"]["sampling_angstrom"]
     power = np.mean([power_spectrum(frame) for frame in test.clean[rows, ..., 0]], axis=0)
@@ -160,7 +162,7 @@ def _spectra(data: datasets.DataSet, test: ImageSet, shown: dict, workspace: Wor
     spot = np.argmax(np.where((distance > SPOTS[0]) & (distance < SPOTS[1]), power, 0))
     angle = float(np.rad2deg(np.arctan2(y.flat[spot], x.flat[spot])))
     series = {}
-    for label, frames in {"Clean": test.clean, **{name: shown[name] for name in SCANNED}}.items():
+    for label, frames in {"Clean": test.clean, **{name: frames_of[name] for name in SCANNED}}.items():
         scans = [frequency_scan(frame, sampling, angle, SPOTS[1], POINTS) for frame in frames[rows, ..., 0]]
         magnitude = np.sqrt(np.mean([values**2 for _, values in scans], axis=0))[1:]
         series[label] = figures.Line(scans[0][0][1:].tolist(), np.log10(np.maximum(magnitude, 1e-12)).tolist())

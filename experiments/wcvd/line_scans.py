@@ -67,7 +67,7 @@ def contrast_along(frame: np.ndarray, line: dict | None) -> float:
 
 
 def draw_scans(
-    data: datasets.DataSet, test: ImageSet, species: bytes, shown: dict[str, np.ndarray], path: Path
+    data: datasets.DataSet, test: ImageSet, species: bytes, frames_of: dict[str, np.ndarray], path: Path
 ) -> dict | None:
     """Write a PNG of the scan through one frame as every method has it, each over that of the clean frame.
 
@@ -89,7 +89,7 @@ def draw_scans(
     if line is None:
         return None
     scanned = {}
-    for label, frames in shown.items():
+    for label, frames in frames_of.items():
         contrast = contrast_along(frames[row, ..., 0], line)
         scanned[f"{label}\ncontrast {contrast:.2f}"] = line_profile(frames[row, ..., 0], **line)[1]
     clean, contrast = test.clean[row, ..., 0], contrast_along(test.clean[row, ..., 0], line)

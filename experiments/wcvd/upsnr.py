@@ -40,10 +40,10 @@ def misranked(rows: dict[str, Row]) -> float:
             both = np.isfinite(estimated) & np.isfinite(other_estimated)
             if not both.any():
                 continue
-            told, really = (
+            estimate, really = (
                 (one - other)[both].mean() for one, other in ((estimated, other_estimated), (true, other_true))
             )
-            if told * really < 0:
+            if estimate * really < 0:
                 wrong.append(abs(really))
     return float(max(wrong))
 
@@ -75,9 +75,9 @@ def highest_upsnr(parts: dict[str, dict[str, Row]]) -> Iterator[str]:
             yield begin + "untested, as long as these rows are not recorded for every kind."
     for reading, filters in READINGS.items():
         there = {kind: rows for kind, rows in parts.items() if WCVD in rows and set(filters) <= set(rows)}
-        told = [f"{k}, {_highest(r, filters, REGION)}" for k, r in there.items() if REGION[1] in r[WCVD].scores]
-        if told:
-            yield f"The same in the region of the particle, with filters of {reading}: {'; '.join(told)}."
+        verdicts = [f"{k}, {_highest(r, filters, REGION)}" for k, r in there.items() if REGION[1] in r[WCVD].scores]
+        if verdicts:
+            yield f"The same in the region of the particle, with filters of {reading}: {'; '.join(verdicts)}."
 
 
 def _highest(rows: dict[str, Row], filters: tuple[str, ...], scores: tuple[str, str] = ("umse", "mse")) -> str:

@@ -142,17 +142,17 @@ class Job:
         return Work(image, movie, parts, shape, warned + self._pixel_size_warning(image, model))
 
     def write(self, target: Path, denoised: Iterable, work: Work, model: Model) -> None:
-        """Write the denoised frames [H, W, C] of what was found, as they come."""
+        """Write the denoised frames [H, W, C], as they come."""
         preview = []
 
-        def shown() -> Iterator:
+        def frames() -> Iterator:
             for frame in self.checked(denoised, work, model):
                 if self.png and not preview:
                     preview.extend((next(self.frames(work.movie)), frame))
                 yield frame
 
         target.parent.mkdir(parents=True, exist_ok=True)
-        files.write_frames(target, shown(), work.shape, work.image, self.provenance(work, model), self.dtype)
+        files.write_frames(target, frames(), work.shape, work.image, self.provenance(work, model), self.dtype)
         if self.png:
             _write_preview(target.with_suffix(".png"), *preview)
         self.written.update(output.resolve() for output in self.outputs(target))

@@ -99,10 +99,10 @@ def read_faces(path: Path) -> Iterator[Face]:
         try:
             with TTFont(path, fontNumber=index, lazy=True) as font:
                 count = getattr(font.reader, "numFonts", 1)
-                said = {(row.nameID, row.toUnicode("replace").lower()) for row in font["name"].names}
+                entries = {(row.nameID, row.toUnicode("replace").lower()) for row in font["name"].names}
         except Exception:  # noqa: BLE001  bitmap and damaged fonts: readers raise whatever they stumble over
             return
-        texts = {number: sorted(text for name, text in said if name == number) for number in (1, 2, 16, 17)}
+        texts = {number: sorted(text for name, text in entries if name == number) for number in (1, 2, 16, 17)}
         # a family of four styles (1, 2) and, where there are more, the family of all (16, 17)
         names = [(family, style) for a, b in ((1, 2), (16, 17)) for family in texts[a] for style in texts[b]]
         yield Face(path, index, tuple(names))

@@ -87,11 +87,11 @@ def strip(
             bottom = top - head - heights[0] - row * (heights[1] + _GAP)
             place = (left / size[0], bottom / size[1], _PANEL / size[0], heights[row] / size[1])
             axes = figure.add_axes(place, xticks=[], yticks=[])
-            shown = binned(part, int(part.shape[1] // (_PANEL * _DPI)))
-            spread = shown.mean() + np.array([-2.5, 2.5]) * shown.std()
+            pixels = binned(part, int(part.shape[1] // (_PANEL * _DPI)))
+            spread = pixels.mean() + np.array([-2.5, 2.5]) * pixels.std()
             low, high = spread if panel.is_noisy else limits
             extent = (0, part.shape[1], part.shape[0], 0)
-            axes.imshow(shown, cmap="gray", vmin=low, vmax=high, extent=extent, aspect="auto", interpolation="nearest")
+            axes.imshow(pixels, cmap="gray", vmin=low, vmax=high, extent=extent, aspect="auto", interpolation="nearest")
             axes.spines[:].set(visible=row == 1, color=_BOX, linewidth=1.2)
             if row == 0:
                 axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=_BOX, linewidth=1.2))

@@ -82,7 +82,7 @@ def boxes(groups: dict[str, dict[str, Sequence[float]]], ylabel: str) -> bytes:
 def profiles(
     place: np.ndarray,
     true: np.ndarray,
-    shown: dict[str, np.ndarray],
+    profile_of: dict[str, np.ndarray],
     xlabel: str,
     ylabel: str,
     *,
@@ -107,11 +107,11 @@ def profiles(
     """
     from matplotlib.figure import Figure
 
-    rows = -(-len(shown) // columns)
+    rows = -(-len(profile_of) // columns)
     figure = Figure(figsize=(2.5 * columns, 1.55 * rows + 0.5), dpi=150, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
     reach = np.array([true.min(), true.max()]) + np.array([-0.8, 0.8]) * np.ptp(true)
-    for axes, (title, profile) in zip(grid.flat, shown.items(), strict=False):
+    for axes, (title, profile) in zip(grid.flat, profile_of.items(), strict=False):
         axes.vlines(marks, *reach, color="#cccccc", linewidth=0.8, zorder=0)
         axes.plot(place, true, color=COLOURS[2], linewidth=1.0, label="clean")
         axes.plot([], [], color=COLOURS[1], linewidth=1.2, label="the method")
@@ -126,7 +126,7 @@ def profiles(
         axes.set_title(title, fontsize=7)
         axes.tick_params(labelsize=6)
         axes.spines[["top", "right"]].set_visible(False)
-    for axes in list(grid.flat)[len(shown) :]:
+    for axes in list(grid.flat)[len(profile_of) :]:
         axes.set_visible(False)
     figure.supxlabel(xlabel, fontsize=8)
     figure.supylabel(ylabel, fontsize=8)

@@ -43,10 +43,10 @@ def montage(rows: dict[str, Sequence[Panel]], path: str | Path, *, sampling: flo
             left = _SIDE + column * (_PANEL + _GAP)
             place = left / size[0], bottom / size[1], _PANEL / size[0], _PANEL / size[1]
             axes = figure.add_axes(place, xticks=[], yticks=[])
-            shown = binned(panel.image, int(panel.image.shape[1] // (_PANEL * _DPI)))
-            low, high = shown.mean() + np.array([-2.5, 2.5]) * shown.std() if panel.is_noisy else limits
+            pixels = binned(panel.image, int(panel.image.shape[1] // (_PANEL * _DPI)))
+            low, high = pixels.mean() + np.array([-2.5, 2.5]) * pixels.std() if panel.is_noisy else limits
             extent = (0, panel.image.shape[1], panel.image.shape[0], 0)
-            axes.imshow(shown, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest")
+            axes.imshow(pixels, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="nearest")
             axes.spines[:].set(color="#999999", linewidth=0.5)
             centre = (left + _PANEL / 2) / size[0]
             if row == column == 0 and sampling is not None:

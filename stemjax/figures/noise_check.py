@@ -28,10 +28,10 @@ def picture(checks: Mapping[str, NoiseCheck]) -> bytes:
 
 
 def _histogram(axes, check: NoiseCheck) -> None:
-    shown = check.observed > 0
+    counted = check.observed > 0
     total, width = check.observed.sum(), 0.85 * (check.levels[1] - check.levels[0])
     label = "measured" if len(check.expected) else "measured; no test"
-    axes.bar(check.levels[shown], check.observed[shown] / total, width, color=figures.COLOURS[6], label=label)
+    axes.bar(check.levels[counted], check.observed[counted] / total, width, color=figures.COLOURS[6], label=label)
     axes.set(xlabel="value", ylabel="part of all values", yscale="log", ylim=(0.3 / total, 2))
     if len(check.expected):
         seen = check.expected > 0.5

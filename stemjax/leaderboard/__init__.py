@@ -34,10 +34,10 @@ def render(results: str | Path) -> dict[Path, bytes]:
     scores = records.load_scores(results / "records", candidates)
     ranked = list(rankings(definition, candidates, scores))
     rows, errata = list(plain_rows(ranked)), benchmark.read_errata(results, definition)
-    shown = pictures.read(results, {record["id"] for record in current}, records.origins(every))
+    picture_sets = pictures.read(results, {record["id"] for record in current}, records.origins(every))
     digest = benchmark.digest(json.loads((results / benchmark.NAME).read_text("utf-8")))
     contents = {
-        results / "index.html": index_page(definition, ranked, errata, shown, results),
+        results / "index.html": index_page(definition, ranked, errata, picture_sets, results),
         results / "data.json": as_json(definition, digest, rows),
         results / "data.csv": as_csv(rows),
     }

@@ -29,8 +29,10 @@ def board_html(ranking: Ranking) -> str:
     name = f"{track.id}-{board.id}-{ranking.size}"
     head = f'<h3>{escape(board.title)}</h3> <span class="size">size {ranking.size}</span>'
     if not ranking.entries:
-        said = f"<strong>Missing:</strong> none of the {len(ranking.missing)} methods has a record at this size yet."
-        rest = f'<p class="none">{said} {_left_out(ranking)}</p>'
+        sentence = (
+            f"<strong>Missing:</strong> none of the {len(ranking.missing)} methods has a record at this size yet."
+        )
+        rest = f'<p class="none">{sentence} {_left_out(ranking)}</p>'
         return f'<div class="board" id="{name}" data-size="{ranking.size}"><header>{head}</header>{rest}</div>'
     images = f"{ranking.entries[0].images} images of {len(ranking.units)} {track.unit}s"
     head += f' <span class="small">{images}</span>'
@@ -176,11 +178,11 @@ def _published(ranking: Ranking, columns: int) -> str:
     lead, rest = "<td></td>" * ranking.is_ranked, columns - 2 - ranking.is_ranked
     rows = []
     for row in ranking.published:
-        said = f"{row.source}{f', {row.parameters} parameters' if row.parameters else ''}"
-        value = f'<td>{value_text(ranking, row.value)}</td><td colspan="{rest}" class="text">{escape(said)}</td>'
+        text = f"{row.source}{f', {row.parameters} parameters' if row.parameters else ''}"
+        value = f'<td>{value_text(ranking, row.value)}</td><td colspan="{rest}" class="text">{escape(text)}</td>'
         rows.append(f'<tr>{lead}<th scope="row">{escape(row.method)}</th>{value}</tr>')
-    said = "Printed in the papers: other images, other networks. Not ranked, and not to be compared in decibels."
-    heading = f'<tr class="heading"><td colspan="{columns}"><span>{said}</span></td></tr>'
+    text = "Printed in the papers: other images, other networks. Not ranked, and not to be compared in decibels."
+    heading = f'<tr class="heading"><td colspan="{columns}"><span>{text}</span></td></tr>'
     return f'<tbody class="published">{heading}{"".join(rows)}</tbody>'
 
 
@@ -193,11 +195,13 @@ def _units(ranking: Ranking) -> str:
         + "</tr>"
         for e in ranking.entries
     )
-    said = f"{len(ranking.units)} {ranking.track.unit}s, fewer than {FEWEST_UNITS}: the value of each, and no ranks."
+    sentence = (
+        f"{len(ranking.units)} {ranking.track.unit}s, fewer than {FEWEST_UNITS}: the value of each, and no ranks."
+    )
     table = (
         f'<table><thead><tr><th class="text" scope="col">Method</th>{heads}</tr></thead><tbody>{rows}</tbody></table>'
     )
-    return f'<p class="note">{said}</p><div class="scroll" tabindex="0">{table}</div>'
+    return f'<p class="note">{sentence}</p><div class="scroll" tabindex="0">{table}</div>'
 
 
 def _left_out(ranking: Ranking) -> str:

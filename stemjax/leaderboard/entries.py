@@ -254,9 +254,9 @@ def family_of(record: dict) -> tuple[str, str]:
 
 def _settings(record: dict) -> int:
     """How many values of the method were tried; a finder's threshold, chosen alike for every method, is none of it."""
-    told = record["denoiser"]["settings"] if is_submission(record) else 0
+    settings = record["denoiser"]["settings"] if is_submission(record) else 0
     tuning = record["tuning"] or {}
-    return told + sum(len(tried["values"]) for name, tried in tuning.items() if name != FINDER)
+    return settings + sum(len(tried["values"]) for name, tried in tuning.items() if name != FINDER)
 
 
 def _of_seeds(row: Row, name: str, scores: dict) -> np.ndarray:

@@ -234,8 +234,8 @@ def _advice(folder: Path, part: str, counts: dict[str, int]) -> str:
     """What to do about a missing prediction: the folders that are there may be those of another track."""
     there = sorted(path.name for path in folder.iterdir() if path.is_dir() and not _is_litter(path, folder))
     if not (folder / part).is_dir() and (strange := [name for name in there if name not in counts]):
-        said = f"the folder has {', '.join(strange)}, which this track does not have at this size"
-        return f"{said}: are these predictions of another --track or --size?"
+        reason = f"the folder has {', '.join(strange)}, which this track does not have at this size"
+        return f"{reason}: are these predictions of another --track or --size?"
     return f"the track needs a prediction for each of {counts[part]} images in {part}"
 
 

@@ -27,13 +27,13 @@ def export(rankings: Sequence[Ranking], form: str) -> str:
     ValueError
         If none has a row.
     """
-    shown = [ranking for ranking in rankings if ranking.entries]
-    if not shown:
+    filled = [ranking for ranking in rankings if ranking.entries]
+    if not filled:
         raise ValueError("these rankings have no record yet: there is nothing to export")
     if form == "benchopt":
-        return benchopt_csv(shown)
+        return benchopt_csv(filled)
     write = markdown_table if form == "markdown" else latex_table
-    return "\n".join(write(ranking) for ranking in shown)
+    return "\n".join(write(ranking) for ranking in filled)
 
 
 def markdown_table(ranking: Ranking) -> str:
@@ -81,9 +81,9 @@ def _note(ranking: Ranking) -> str:
     interval = (
         f"95 % interval over {len(ranking.units)} {ranking.track.unit}s; methods that share a letter are not told"
     )
-    said = f"{interval} apart" if ranking.is_ranked else f"{len(ranking.units)} {ranking.track.unit}s: no ranks"
+    text = f"{interval} apart" if ranking.is_ranked else f"{len(ranking.units)} {ranking.track.unit}s: no ranks"
     missing = f". Not run: {', '.join(ranking.missing)}" if ranking.missing else ""
-    return f"{said}{missing}."
+    return f"{text}{missing}."
 
 
 def _cells(ranking: Ranking) -> Iterator[list[str]]:

@@ -62,9 +62,9 @@ def _header(definition: Benchmark, rankings: Sequence[Ranking]) -> str:
         else f"Version {definition.version} is a draft: tracks, data and rules may still change before it is frozen."
     )
     kind = "" if definition.published else " draft"
-    shown = [r for r in rankings if r.entries]
-    rows = "".join(_overview_row(r) for r in shown if r.board is r.track.boards[0])
-    empty = [t.title for t in definition.tracks if not any(r.track is t for r in shown)]
+    filled = [r for r in rankings if r.entries]
+    rows = "".join(_overview_row(r) for r in filled if r.board is r.track.boards[0])
+    empty = [t.title for t in definition.tracks if not any(r.track is t for r in filled)]
     waiting = f'<p class="note">Without any record so far: {escape("; ".join(empty))}.</p>' if empty else ""
     heads = "<th class=text scope=col>Track<th class=text scope=col>Size<th class=text scope=col>Ahead"
     return f"""<header class="top"><h1>Denoising atomic-resolution micrographs</h1>
@@ -140,8 +140,8 @@ def _section(
             continue
         says = escape(track.sizes[size]["says"])
         named = [{"name": name, "recipe_hash": digest} for name, digest in track.sizes[size]["data"].items()]
-        if said := remark([{"data_set": data} for data in named]):
-            says = f"{says}. {escape(said).removesuffix('.')}"
+        if sentence := remark([{"data_set": data} for data in named]):
+            says = f"{says}. {escape(sentence).removesuffix('.')}"
         blocks.append(f'<p class="note" data-size="{size}"><b>Size {size}:</b> {says}.</p>')
         blocks += [board_html(ranking) for ranking in of_size[:_OPEN]]
         blocks += [_folded(ranking) for ranking in of_size[_OPEN:]]

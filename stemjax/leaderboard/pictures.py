@@ -29,7 +29,7 @@ class Panels:
     spectrum: np.ndarray
 
 
-def panels(image: np.ndarray, clean: np.ndarray, shown: Callable = np.asarray) -> Panels:
+def panels(image: np.ndarray, clean: np.ndarray, display: Callable = np.asarray) -> Panels:
     """Pictures of a denoised crop [P, P] with the limits of the clean one.
 
     Black to white is the clean crop's minimum to maximum; a residual of half that range either way is black or white;
@@ -42,7 +42,7 @@ def panels(image: np.ndarray, clean: np.ndarray, shown: Callable = np.asarray) -
         np.log10(np.abs(np.fft.fftshift(np.fft.fft2((i - i.mean()) * window))) ** 2 + 1e-12) for i in (image, clean)
     )
     return Panels(
-        _grey(shown(image), float(shown(clean).min()), float(shown(clean).max())),
+        _grey(display(image), float(display(clean).min()), float(display(clean).max())),
         _grey(image - clean, (low - high) / 2, (high - low) / 2),
         _grey(power, top.max() - 6, top.max()),
     )
@@ -91,10 +91,10 @@ def _current(one: dict, measured: set[str], origins: dict[str, str]) -> dict:
     one = one | {"rows": named}
     rows = [row for row in named if not row["record"] or origins[row["record"]] in measured]
     gone = [row["method"] for row in one["rows"] if row not in rows]
-    said = (
+    sentence = (
         f" Left out until they are made again, since their records are superseded: {', '.join(gone)}." if gone else ""
     )
-    return one | {"rows": rows, "says": one["says"] + said}
+    return one | {"rows": rows, "says": one["says"] + sentence}
 
 
 def compare_html(sets: list[dict], rankings: list[Ranking]) -> str:

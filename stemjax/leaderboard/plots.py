@@ -34,8 +34,10 @@ def _over_parameters(ranking: Ranking) -> str:
     label = _label(ranking)
     svg = scatter(points, "Parameters", label, f"{label} against parameters, {ranking.board.title}")
     left_out = "The noisy images themselves lie below." if len(points) < len(ranking.entries) else ""
-    said = f"{ranking.board.title}: {ranking.track.score['label']} against parameters, with 95 % intervals. {left_out}"
-    return _figure(svg, said)
+    caption = (
+        f"{ranking.board.title}: {ranking.track.score['label']} against parameters, with 95 % intervals. {left_out}"
+    )
+    return _figure(svg, caption)
 
 
 def _over_dose(ranking: Ranking):
@@ -89,8 +91,8 @@ def _over_time(rankings: Sequence[Ranking], results: Path) -> list[str]:
     label = _label(ranking)
     svg = scatter(points, times["label"], label, f"{label} against time, {ranking.board.title}")
     machine = f"{measured['machine']['cpu']}, {measured['machine']['cores']} cores"
-    said = f"{ranking.board.title}: against time, measured alone on {machine} (benchmarks/{times['file']})."
-    return [_figure(svg, said)]
+    caption = f"{ranking.board.title}: against time, measured alone on {machine} (benchmarks/{times['file']})."
+    return [_figure(svg, caption)]
 
 
 def _label(ranking: Ranking) -> str:
@@ -98,5 +100,5 @@ def _label(ranking: Ranking) -> str:
     return f"{score['label']} [{score['unit']}]" if score["unit"] else score["label"]
 
 
-def _figure(svg: str, said: str) -> str:
-    return f'<figure class="wide">{svg}<figcaption>{escape(said)}</figcaption></figure>'
+def _figure(svg: str, caption: str) -> str:
+    return f'<figure class="wide">{svg}<figcaption>{escape(caption)}</figcaption></figure>'

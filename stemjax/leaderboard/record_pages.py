@@ -11,19 +11,19 @@ from stemjax.records import is_submission
 
 def record_articles(track: Track, rankings: Sequence[Ranking], scores: dict[str, list[dict]]) -> str:
     """The records of one track: command, hashes, hardware, and the score of every image."""
-    shown: dict[str, str] = {}
+    article_of: dict[str, str] = {}
     for ranking in rankings:
         for entry in ranking.entries:
             for record in entry.records:
-                if record["id"] not in shown:
-                    shown[record["id"]] = _article(record, ranking.score, scores[record["id"]])
+                if record["id"] not in article_of:
+                    article_of[record["id"]] = _article(record, ranking.score, scores[record["id"]])
     head = markup(
         '<header class="top"><p><a href="../index.html#{}">Leaderboard</a></p><h1>{}</h1>'
         '<p class="lede">The {} records behind this track. An id is the sha256 of the contents: '
         "whatever is edited shows.</p></header>",
-        *(track.id, track.title, len(shown)),
+        *(track.id, track.title, len(article_of)),
     )
-    return f'{head}<main id="main">{"".join(shown.values())}</main>'
+    return f'{head}<main id="main">{"".join(article_of.values())}</main>'
 
 
 def _article(record: dict, score: str, rows: list[dict]) -> Html:
@@ -94,10 +94,10 @@ def _network(record: dict) -> str:
 
 
 def _tuning(record: dict) -> str:
-    told = record["denoiser"]["settings"] if is_submission(record) else 0
-    if not record["tuning"] and not told:
+    settings = record["denoiser"]["settings"] if is_submission(record) else 0
+    if not record["tuning"] and not settings:
         return "nothing: a fixed recipe"
-    texts = [f"{told} settings, as its authors say"] * bool(told)
+    texts = [f"{settings} settings, as its authors say"] * bool(settings)
     for field, tried in (record["tuning"] or {}).items():
         values = ", ".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in tried["values"])
         texts.append(f"{field}: {tried['chosen']} of {values}")

@@ -54,12 +54,12 @@ def draw(key: Array, size: int, atoms: bool | None = None) -> Array:
     place = jnp.stack(jnp.meshgrid(grid, grid, indexing="ij"))
     bounds = _outline(chance, size)
     inside = jax.nn.sigmoid(-_beyond(bounds, *place) / _between(next(chance), 1.0, 6.0))
-    shown = next(chance) < WITH_ATOMS
-    shown = shown if atoms is None else jnp.bool_(atoms)
-    pattern = _columns(chance, jax.random.bits(seed, (), jnp.uint32), place, bounds, shown)
+    has_atoms = next(chance) < WITH_ATOMS
+    has_atoms = has_atoms if atoms is None else jnp.bool_(atoms)
+    pattern = _columns(chance, jax.random.bits(seed, (), jnp.uint32), place, bounds, has_atoms)
     pattern += _sometimes(chance, 0.6, _between(next(chance), 0.0, 1.5)) * inside
-    empty = ~shown & (next(chance) < 0.1)  # vacuum, but for a gradient
-    pattern += jnp.where(empty, 0.0, _amorphous(chance, texture, size, shown)) * _between(next(chance), inside, 1.0)
+    empty = ~has_atoms & (next(chance) < 0.1)  # vacuum, but for a gradient
+    pattern += jnp.where(empty, 0.0, _amorphous(chance, texture, size, has_atoms)) * _between(next(chance), inside, 1.0)
     pattern += _gradient(chance, place / size)
     pattern *= jnp.where(next(chance) < 0.5, 1.0, -1.0)
     contrast = jnp.where(next(chance) < 0.3, 1.0, _log_between(next(chance), 0.12, 1.0))
@@ -69,7 +69,7 @@ def draw(key: Array, size: int, atoms: bool | None = None) -> Array:
 
 
 # ---------------------------------------------------------------------------------------------------- atoms
-def _columns(chance: Iterator, seed: Array, place: Array, bounds: tuple, shown: Array) -> Array:
+def _columns(chance: Iterator, seed: Array, place: Array, bounds: tuple, has_atoms: Array) -> Array:
     """Columns of one or two lattices at every pixel [size, size]; the brightest are about 1. Zero if not `shown`."""
     spacing, count = _log_between(next(chance), *SPACING), jnp.int32(1)
     kind = next(chance)
@@ -122,7 +122,7 @@ def _columns(chance: Iterator, seed: Array, place: Array, bounds: tuple, shown: 
         weight *= 1 + height * (_signed(step, down, right) > 0)
         return total + bright[column] * weight * (wave**2 + halo * wave)
 
-    return jax.lax.fori_loop(0, jnp.where(shown, 9 * lattices * count, 0), add, jnp.zeros_like(y))
+    return jax.lax.fori_loop(0, jnp.where(has_atoms, 9 * lattices * count, 0), add, jnp.zeros_like(y))
 
 
 def _cell(chance: Iterator, length: Array) -> Array:

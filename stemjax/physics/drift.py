@@ -215,11 +215,11 @@ def _to_mean(frames: np.ndarray, path: np.ndarray, reach: float, upsample: int) 
             break
     middle = frames.shape[2] // 2
     others = _means_of_others(frames, path)
-    said = [
+    steps = [
         [_shift(other[:, half], frame[:, half], guess, reach, upsample) for half in (np.s_[:middle], np.s_[middle:])]
         for other, frame, guess in zip(others, frames, path, strict=True)
     ]
-    apart = np.linalg.norm(np.diff(said, axis=1)[:, 0], axis=1)
+    apart = np.linalg.norm(np.diff(steps, axis=1)[:, 0], axis=1)
     if np.median(apart) > TYPICAL_DISAGREEMENT:
         raise RegistrationError(
             f"the frames cannot be registered: their halves disagree by {np.median(apart):.1f} px (median); they hold "

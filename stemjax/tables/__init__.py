@@ -44,8 +44,8 @@ def render(results: str | Path, table_of: TableOf, only: str = "") -> dict[Path,
             if chosen and not (is_published and size == "smoke"):
                 kept = of_one_recipe(chosen)
                 table = _made(name, make, kept, records.load_scores(results / "records", kept))
-                if said := remark(kept, len(chosen) - len(kept)):
-                    table = replace(table, notes=(said, *table.notes))
+                if note := remark(kept, len(chosen) - len(kept)):
+                    table = replace(table, notes=(note, *table.notes))
                 contents[results / "tables" / f"{name}.{size}.md"] = table.markdown().encode()
                 contents[results / "tables" / f"{name}.{size}.csv"] = table.csv().encode()
                 for plot, draw in table.plots.items():

@@ -6,12 +6,12 @@ from typing import Any
 
 def quality(measured: dict[str, Any]) -> str:
     """How good a network is on validation images, of what `validation.validation` measured."""
-    told = []
+    texts = []
     if (db := measured.get("validation_psnr_db")) is not None:
-        told.append(f"{db:.2f} dB on validation images")
+        texts.append(f"{db:.2f} dB on validation images")
     if (loss := measured.get("validation_loss")) is not None:
-        told.append(f"validation loss {loss:.4g}")
-    return ", ".join(told)
+        texts.append(f"validation loss {loss:.4g}")
+    return ", ".join(texts)
 
 
 class Report:
