@@ -1,4 +1,4 @@
-"""Atomic columns in an image of a particle, and how many of them survive denoising.
+"""Atomic columns in an image of a particle, its surface by an alpha shape, and how many of them survive denoising.
 
 Columns are blobs in the Laplacian of Gaussian (LoG). Those at the rim of the alpha shape, except along the interface to
 the support, are the surface; the others are bulk. With the columns C of the clean image and D of the denoised one,
