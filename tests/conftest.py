@@ -53,5 +53,5 @@ def smoke(tmp_path_factory) -> Path:
     with open(root / "pt-ceo2-smoke.lock", "w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)  # the first process makes it, the others wait
         if not (folder / "manifest.json").exists():
-            assert main(["simulate", "pt-ceo2", "--out", str(folder), "--size", "smoke", "--workers", "2"]) == 0
+            assert main(["simulate", "pt-ceo2", "--out", str(folder), "--size", "smoke", "--workers", "1"]) == 0
     return folder
