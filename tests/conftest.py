@@ -13,13 +13,14 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 # Compiled programs are kept in a cache of the tests' own: all processes share them, and the next run finds them.
+# Of the smallest, too: most of what tests compile is single operations, by the thousand.
 # They are known by program, flags and versions, so an old one is never taken for a new one; `make clean` removes them.
 if "STEMJAX_CACHE" not in os.environ:
     _CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "stemjax-tests")
     os.environ |= {
         "STEMJAX_CACHE": _CACHE,
         "JAX_COMPILATION_CACHE_DIR": _CACHE,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
 
 if os.environ["JAX_PLATFORMS"] == "cpu":

@@ -1,5 +1,7 @@
 """Drift of toy movies whose path is known."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -56,7 +58,8 @@ def test_a_known_path_is_found_at_an_eighth_of_an_electron_per_pixel_after_wcid(
     np.save(tmp_path / "movie.npy", noisy)
     movie = open_recording(tmp_path / "movie.npy", "THW")
     wcid = find_preset("wcid").at("cpu")
-    outcome = train.train(recorded_run(wcid, "cpu", movie, steps=10), movie, tmp_path / "runs")
+    run = replace(recorded_run(wcid, "cpu", movie, steps=10), validate_every=10)
+    outcome = train.train(run, movie, tmp_path / "runs")
     _, variables, _ = train.load_run(outcome.folder)
     denoised = np.asarray(jax.jit(wcid.denoise)(variables, noisy[None, ..., None]))[0, ..., 0]
     errors = {}
