@@ -51,7 +51,9 @@ def test_the_losses_are_the_mean_squared_and_the_mean_absolute_error(variables, 
 
 def test_rematerialisation_changes_neither_variables_nor_gradient(variables, batch):
     saving = replace(PLAIN, network=PLAIN.network.clone(rematerialise=True))
-    assert jax.tree.structure(jax.eval_shape(saving.init, jax.random.key(0), batch["noisy"])) == jax.tree.structure(variables)
+    assert jax.tree.structure(jax.eval_shape(saving.init, jax.random.key(0), batch["noisy"])) == jax.tree.structure(
+        variables
+    )
     (loss, expected), (other_loss, found) = (gradient(d, variables, batch) for d in (PLAIN, saving))
     assert loss == pytest.approx(other_loss, rel=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), found, expected)
