@@ -88,7 +88,7 @@ def page(browser, results) -> Iterator:
 
 
 def wait_for(page, expression: str, wanted) -> None:
-    """Wait until an expression of the page is `wanted`: on a busy machine the page answers later than the click returns."""
+    """Wait until an expression of the page is `wanted`: on a busy machine that is after the click has returned."""
     same = "([expression, wanted]) => JSON.stringify(eval(expression)) === JSON.stringify(wanted)"
     try:
         page.wait_for_function(same, arg=[expression, wanted])
