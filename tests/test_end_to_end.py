@@ -22,8 +22,8 @@ RUN = {
     "imaging": micrographs.Imaging(sampling=0.2, counts=7.5),
     "crops": micrographs.Crops(size=32, count=4, render=256),
     "optimiser": Optimiser(learning_rate=5e-3, schedule="cosine", warmup=5),
-    "steps": 60,
-    "validate_every": 20,
+    "steps": 30,
+    "validate_every": 15,
     "validation_per_unit": 1,
 }
 

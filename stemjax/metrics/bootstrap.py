@@ -20,6 +20,7 @@ Piepho, "An algorithm for a letter-based representation of all-pairwise comparis
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -191,9 +192,12 @@ def _estimate(methods: list, units: Sequence[str], seed: int, draws: int) -> tup
     return float(mean), float(low), float(high)
 
 
+@lru_cache(maxsize=8)
 def _chosen(count: int, seed: int, draws: int) -> np.ndarray:
-    """Indices of units drawn with replacement, [draws, count]."""
-    return np.random.default_rng(seed).integers(count, size=(draws, count))
+    """Indices of units drawn with replacement, [draws, count], to be read only: one draw for all rows of a table."""
+    chosen = np.random.default_rng(seed).integers(count, size=(draws, count))
+    chosen.flags.writeable = False
+    return chosen
 
 
 def _split(group: set[str], one: str, other: str) -> list[set[str]]:

@@ -62,9 +62,10 @@ def test_a_training_on_ones_own_movie_is_mirrored_offline(movie, tmp_path, wandb
 
 def test_a_training_on_a_data_set_is_mirrored_and_has_as_many_steps_as_are_said(tmp_path, wandb, capsys):
     make_toy(tmp_path / "data")
-    narrow = ["--set", "network.width=2"]
+    narrow = ["--set", "network.width=1"]
     assert train("sbd-dncnn", tmp_path / "data", tmp_path, *narrow, "--steps", 3, "--wandb") == 0
-    assert load_run(the_run(tmp_path))[0].steps == 3 and "finished at step 3 of 3" in capsys.readouterr().out
+    run = load_run(the_run(tmp_path))[0]
+    assert (run.steps, run.denoiser.network.width) == (3, 1) and "finished at step 3 of 3" in capsys.readouterr().out
     assert [step for step, _ in wandb.logged] == [3] and wandb.finished == 1
 
 

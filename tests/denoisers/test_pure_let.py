@@ -33,7 +33,7 @@ def test_the_risk_estimate_is_unbiased(interscale):
             expansion = expand(image, 4, interscale)
             return risk(expansion, given), jnp.mean((combine(expansion, given) - clean) ** 2)
 
-        return jax.lax.map(one, noisy)
+        return jax.lax.map(one, noisy, batch_size=50)
 
     for rate in (0.1, 0.45, 1.8, 10.0):
         clean = lattice(24, rate, period=10)

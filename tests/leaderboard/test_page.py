@@ -87,54 +87,74 @@ def page(browser, results) -> Iterator:
         assert faults == []
 
 
-def methods(page) -> list[str]:
+def wait_for(page, expression: str, wanted) -> None:
+    """Wait until an expression of the page is `wanted`: on a busy machine that is after the click has returned."""
+    same = "([expression, wanted]) => JSON.stringify(eval(expression)) === JSON.stringify(wanted)"
+    try:
+        page.wait_for_function(same, arg=[expression, wanted])
+    except Exception as error:
+        raise AssertionError(f"{expression} is {page.evaluate(expression)!r}, not {wanted!r}") from error
+
+
+def wait_for_methods(page, *wanted: str) -> None:
     """Methods of the rows that can be seen, in their order."""
-    rows = page.locator("tr[data-row]:visible")
-    return [rows.nth(index).get_attribute("data-method") for index in range(rows.count())]
+    rows = "[...document.querySelectorAll('tr[data-row]')].filter(row => row.checkVisibility())"
+    wait_for(page, f"{rows}.map(row => row.dataset.method)", list(wanted))
+
+
+def value_of(name: str) -> str:
+    return f"document.querySelector('select[name={name}]').value"
 
 
 def test_sorting_by_click_and_by_key(page):
-    assert methods(page) == ["SBD + UNet", "Gaussian filter", "Raw"]
+    orders = "[...document.querySelectorAll('th[aria-sort]')].filter(th => th.ariaSort !== 'none')"
+    sorted_by = lambda *wanted: wait_for(page, f"{orders}.map(th => [th.innerText.trim(), th.ariaSort])", [[*wanted]])
+    best_first = "SBD + UNet", "Gaussian filter", "Raw"
     score = page.locator("th[aria-sort]", has_text="PSNR")
-    assert score.get_attribute("aria-sort") == "descending"
+    title = score.inner_text().strip()
+    sorted_by(title, "descending")
+    wait_for_methods(page, *best_first)
     score.locator("button").click()
-    assert score.get_attribute("aria-sort") == "ascending" and methods(page)[0] == "Raw"
+    sorted_by(title, "ascending")
+    wait_for_methods(page, *best_first[::-1])
     score.locator("button").click()
-    assert score.get_attribute("aria-sort") == "descending" and methods(page) == [
-        "SBD + UNet",
-        "Gaussian filter",
-        "Raw",
-    ]
+    sorted_by(title, "descending")
+    wait_for_methods(page, *best_first)
     method = page.locator("th[aria-sort]", has_text="Method")
     method.locator("button").focus()
     page.keyboard.press("Enter")
-    assert methods(page) == ["Gaussian filter", "Raw", "SBD + UNet"]
-    assert method.get_attribute("aria-sort") == "ascending" and score.get_attribute("aria-sort") == "none"
+    sorted_by(method.inner_text().strip(), "ascending")
+    wait_for_methods(page, "Gaussian filter", "Raw", "SBD + UNet")
 
 
 def test_filters_live_in_the_address(page, results):
     page.select_option("select[name=family]", "network")
-    assert methods(page) == ["SBD + UNet"] and page.locator("output").inner_text() == "1 rows"
-    assert page.url.endswith("#family=network") and not page.locator("tbody.missing").is_visible()
+    wait_for_methods(page, "SBD + UNet")
+    wait_for(page, "document.querySelector('output').innerText", "1 rows")
+    wait_for(page, "location.hash", "#family=network")
+    page.locator("tbody.missing").wait_for(state="hidden")
     page.select_option("select[name=parameters]", "none")
-    assert methods(page) == []
+    wait_for_methods(page)
     page.goto((results / "index.html").as_uri() + "#rules=tuned&size=cpu")
     page.reload()
-    assert methods(page) == ["Gaussian filter"] and page.input_value("select[name=rules]") == "tuned"
+    wait_for_methods(page, "Gaussian filter")
+    wait_for(page, value_of("rules"), "tuned")
     page.get_by_role("button", name="Show all").click()
-    page.wait_for_function("location.hash === '#'  || location.hash === ''")
-    assert len(methods(page)) == 3
+    wait_for(page, "location.hash", "")
+    wait_for_methods(page, "SBD + UNet", "Gaussian filter", "Raw")
     page.select_option("select[name=size]", "gpu")
-    assert methods(page) == [] and "All 4 methods are missing" in page.locator("section#pt-ceo2").inner_text()
+    wait_for_methods(page)
+    page.locator("section#pt-ceo2", has_text="All 4 methods are missing").wait_for()
 
 
 def test_a_link_shows_what_a_filter_hid_and_keeps_the_others(page, results):
     page.goto((results / "index.html").as_uri() + "#size=gpu&rules=tuned")
     page.reload()
-    assert methods(page) == []
+    wait_for_methods(page)
     page.evaluate("document.querySelector('.board[data-size=cpu]').id = 'wanted'; location.hash = '#wanted'")
-    page.wait_for_function("location.hash === '#rules=tuned'")
-    assert methods(page) == ["Gaussian filter"] and page.input_value("select[name=size]") == ""
+    wait_for(page, "location.hash", "#rules=tuned")
+    wait_for_methods(page, "Gaussian filter")
+    wait_for(page, value_of("size"), "")
 
 
 def test_a_view_is_downloaded(page):
@@ -151,25 +171,25 @@ def test_a_view_is_downloaded(page):
 def test_a_permalink_shows_the_record_in_full(page, results):
     record = next(r for r in records.load(results / "records") if r["method"] == "Gaussian filter")
     page.locator("tr[data-method='Gaussian filter'] a").click()
-    assert page.url.endswith(f"leaderboard/pt-ceo2.html#{record['id'][:16]}")
+    page.wait_for_url(f"**/leaderboard/pt-ceo2.html#{record['id'][:16]}")
     text = page.locator("article:target").inner_text()
     for wanted in (record["id"], record["command"], record["denoiser_hash"], record["hardware"]["cpu"]):
         assert wanted in text
     page.locator("article:target summary").click()
     rows = records.load_scores(results / "records", [record])[record["id"]]
+    page.locator("article:target table.images", has_text=f"{rows[0]['psnr_db']:.2f}").wait_for()
     assert page.locator("article:target table.images td").count() == len(rows)
-    assert f"{rows[0]['psnr_db']:.2f}" in page.locator("article:target table.images").inner_text()
     page.get_by_role("link", name="Leaderboard").click()
-    assert page.url.endswith("index.html#pt-ceo2")
+    page.wait_for_url("**/index.html#pt-ceo2")
 
 
 def test_images_are_compared_by_slider_flip_and_keys(page):
     stage, slider = page.locator(".stage"), page.locator(".compare input[type=range]")
-    shows = "value => document.querySelector('.stage').style.getPropertyValue('--cut') === value"
-    cut_at = lambda value: page.wait_for_function(shows, arg=value)  # drawn in the next frame, on a busy machine later
-    page.wait_for_function("[...document.images].every(image => image.complete)")  # nothing moves any more
+    cut_at = lambda value: wait_for(page, "document.querySelector('.stage').style.getPropertyValue('--cut')", value)
+    shows = lambda side, name: stage.locator(f".{side}[src$='{name}.png']").wait_for()
+    wait_for(page, "[...document.images].every(image => image.complete)", True)  # nothing moves any more
     cut_at("50%")
-    assert stage.locator(".scalebar").inner_text() == "1 nm"
+    wait_for(page, "document.querySelector('.stage .scalebar').innerText", "1 nm")
     slider.focus()
     page.keyboard.press("ArrowRight")
     cut_at("51%")
@@ -179,13 +199,13 @@ def test_images_are_compared_by_slider_flip_and_keys(page):
     cut_at("100%")
     stage.click(position={"x": 0.25 * stage.bounding_box()["width"], "y": 20})
     cut_at("25%")
-    assert stage.locator(".under").get_attribute("src").endswith("0-image.png")
+    shows("under", "0-image")
     slider.focus()
     page.keyboard.press("2")
-    pressed = page.locator(".kinds [aria-pressed=true]")
-    assert pressed.inner_text() == "Residual" and stage.locator(".over").get_attribute("src").endswith("-residual.png")
+    wait_for(page, "document.querySelector('.kinds [aria-pressed=true]').innerText", "Residual")
+    shows("over", "-residual")
     page.get_by_label("Left image").select_option("2")
-    assert stage.locator(".under").get_attribute("src").endswith("2-residual.png")
+    shows("under", "2-residual")
     assert stage.locator(".under").evaluate("image => image.decode().then(() => image.naturalWidth)") == 32
 
 
@@ -232,8 +252,9 @@ def test_the_published_page_fits_its_window(browser, width, scheme):
 
 def test_print_hides_the_controls_and_keeps_the_tables(page):
     page.emulate_media(media="print")
-    assert not page.locator(".filters").is_visible() and not page.locator(".viewer").is_visible()
-    assert len(methods(page)) == 3
+    for controls in (".filters", ".viewer"):
+        page.locator(controls).wait_for(state="hidden")
+    wait_for_methods(page, "SBD + UNet", "Gaussian filter", "Raw")
 
 
 def test_the_published_page_is_small():

@@ -84,7 +84,8 @@ def test_udvd_does_not_see_a_pixel_in_any_of_its_frames(frames, size):
 def test_the_last_layer_of_laine_can_start_small():
     image = jax.random.normal(jax.random.key(1), (1, 8, 8, 1))
     first, small = (
-        network.init_with_output(jax.random.key(0), image)[0] for network in (LAINE, LAINE.clone(last_layer_scale=0.1))
+        jax.jit(network.init_with_output)(jax.random.key(0), image)[0]
+        for network in (LAINE, LAINE.clone(last_layer_scale=0.1))
     )
     np.testing.assert_allclose(small, 0.1 * first, rtol=1e-5, atol=1e-7)
 

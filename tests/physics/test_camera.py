@@ -36,9 +36,10 @@ def test_a_plain_camera_counts(counts):
 def test_gain_offset_and_read_out():
     counts = 50.0
     camera = Camera(counts=(counts, counts), scanned=0.0, faulty=0.0)
+    record, scene = jax.jit(camera.record), jnp.concatenate([0.5 * FLAT, 1.5 * FLAT])
     gains, reads = [], []
     for seed in range(40):
-        noisy, target = camera.record(jax.random.key(seed), jnp.concatenate([0.5 * FLAT, 1.5 * FLAT]))
+        noisy, target = record(jax.random.key(seed), scene)
         gain = float(target[-1, 0, 0] - target[0, 0, 0]) / counts  # the two levels differ by `counts`
         offset = float(target[0, 0, 0]) / gain - 0.5 * counts
         assert -0.1 < offset < 100.1 and (gain != pytest.approx(1) or abs(offset) < 0.01)

@@ -1,6 +1,7 @@
 """The data set of stills, from data sets that are there: splits, doses, the same again, and what is missing."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,6 @@ import pytest
 pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)")
 
 from simulation import atoms  # noqa: E402
-from simulation.pt_ceo2 import make_pt_ceo2  # noqa: E402
 from stemjax.data import datasets  # noqa: E402
 from stemjax.data.atoms import StillImaging, Stills, read_stills  # noqa: E402
 
@@ -16,10 +16,10 @@ SIDE = 32
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(smoke, tmp_path_factory):
     """Of exit waves and drawings alone: (data set, folder of the sources)."""
     folder, patch = tmp_path_factory.mktemp("atoms"), pytest.MonkeyPatch()
-    make_pt_ceo2(folder / "pt-ceo2-smoke", "smoke", workers=1, progress=False)
+    shutil.copytree(smoke, folder / "pt-ceo2-smoke")
     patch.setattr(atoms, "SOURCES", ("pt-ceo2",))
     patch.setattr(atoms, "KINDS", {k: v for k, v in atoms.KINDS.items() if v[0] in (None, "pt-ceo2")})
     patch.setitem(atoms.PLANS, "smoke", atoms.Plan(SIDE, (3, 2, 2), (0, 2, 2)))

@@ -124,7 +124,7 @@ def test_a_patch_has_its_adatom_in_the_middle_and_nothing_at_its_edge():
 
 # ---------------------------------------------------------------------------------------------------- data set
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+def tiny(in_one_process, tmp_path_factory):
     """A data set of the tiny model, and the plan to make it with."""
     plan = replace(PLANS["smoke"], stem=TINY, frames=2)
     with pytest.MonkeyPatch.context() as patch:

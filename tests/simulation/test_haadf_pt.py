@@ -97,7 +97,7 @@ def test_atoms_move_and_are_taken_up_but_none_is_lost():
 
 # ---------------------------------------------------------------------------------------------------- data sets
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+def tiny(in_one_process, tmp_path_factory):
     """A data set of the tiny microscope."""
     plan = replace(PLANS["smoke"], haadf=TINY, frames=2)
     with pytest.MonkeyPatch.context() as patch:

@@ -122,7 +122,7 @@ def defocus_of(movie):
 
 # ---------------------------------------------------------------------------------------------------- data set
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+def tiny(in_one_process, tmp_path_factory):
     """Pt movies of a coarse simulation that drift fast."""
     plan = hrtem_movies.plan("pt", "smoke")
     plan = replace(plan, cell=40.2, cell_pixels=300, multislice=TINY, motion=Motion(speed=3.0), movies=(1, 0, 1))

@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)")
 
-from simulation.pt_ceo2 import ALL_TILTS, make, make_pt_ceo2, plan, plan_of_names  # noqa: E402
+from simulation.pt_ceo2 import ALL_TILTS, main, make, make_pt_ceo2, plan, plan_of_names  # noqa: E402
 from simulation.structures import PARTICLES, columns  # noqa: E402
 from stemjax.data.datasets import open_data_set, verify  # noqa: E402
 
@@ -39,7 +39,7 @@ def test_the_sizes_are_one_recipe():
     assert plan("pt-ceo2", "gpu", 107).multislice.pixels >= 512 * 107 / 50.1
 
 
-def test_structures_by_name_are_a_data_set_of_their_own(tmp_path):
+def test_structures_by_name_are_a_data_set_of_their_own(in_one_process, tmp_path):
     work = plan_of_names(["PtNp2-S3_2-S5_2"], tilts=((3, -1),))
     assert "PtNp2-S3_2-S5_2" in work.tasks[0][0].name and work.recipe()["platinum"]["rows"].keys() == {"PtNp2"}
     coarse = replace(work, multislice=plan("pt-ceo2", "smoke").multislice)
@@ -74,7 +74,7 @@ def test_smoke_is_sound_and_complete(smoke):
 def test_killed_and_damaged_ends_with_the_same_manifest(smoke, tmp_path):
     """kill -9 after the first finished shard, one bit flipped in it, then the same call again."""
     out = tmp_path / "data"
-    process = subprocess.Popen([*COMMAND, "--out", out, "--workers", "2"], cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*COMMAND, "--out", out, "--workers", "1"], cwd=ROOT, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not (finished := sorted(out.glob("markers/*.json"))) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -90,7 +90,7 @@ def test_killed_and_damaged_ends_with_the_same_manifest(smoke, tmp_path):
     kept = [shard for shard in shards if (out / "markers" / f"{shard.stem}.json").exists() and shard != damaged]
     written = [shard.stat().st_mtime_ns for shard in kept]
 
-    make_pt_ceo2(out, "smoke", workers=2, progress=False)
+    make_pt_ceo2(out, "smoke", workers=1, progress=False)
     assert manifest_bytes(out) == manifest_bytes(smoke)
     assert verify(out) == []
     assert [shard.stat().st_mtime_ns for shard in kept] == written  # finished work is not done again
@@ -129,14 +129,15 @@ def test_impossible_requests_write_nothing(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_a_full_disk_is_one_line(tmp_path):
+def test_a_full_disk_is_one_line(in_one_process, tmp_path, capsys):
     """A limit on the size of files stands in for it: the shard cannot be written."""
-    limited = ["sh", "-c", 'ulimit -f 40; exec "$0" "$@"']  # blocks of 512 or 1024 bytes
-    command = [*limited, *COMMAND, "--out", tmp_path / "data", "--workers", "1"]
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert result.returncode == 2
-    assert [line for line in result.stderr.splitlines() if "structures," not in line] == [
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40 * 1024, before[1]))
+    try:
+        assert main(["pt-ceo2", "--size", "smoke", "--out", str(tmp_path / "data")]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [line for line in capsys.readouterr().err.splitlines() if "structures," not in line] == [
         f"error: {tmp_path}/data: cannot write (is the disk full?); mend that and run again to continue"
     ]
     assert not list((tmp_path / "data").glob("*.npy")) and not list((tmp_path / "data").rglob("*.json"))

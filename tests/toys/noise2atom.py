@@ -13,7 +13,7 @@ from stemjax.training import train
 SIDE = 16
 
 
-class Plain(nn.Module):
+class PlainGenerator(nn.Module):
     """A generator that compiles at once."""
 
     channels_out: int = 1
@@ -26,7 +26,7 @@ class Plain(nn.Module):
         return jnp.tanh(jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=numbers) + bias)
 
 
-class Linear(nn.Module):
+class LinearCritic(nn.Module):
     """A critic whose gradient is its kernel."""
 
     @nn.compact
@@ -34,7 +34,7 @@ class Linear(nn.Module):
         return jnp.einsum("bhwc,hwc->b", x, self.param("kernel", nn.initializers.normal(0.1), x.shape[1:]))
 
 
-DENOISER = Noise2Atom(Plain(), Linear())
+DENOISER = Noise2Atom(PlainGenerator(), LinearCritic())
 
 
 def small_run(data, **changes) -> train.Run:

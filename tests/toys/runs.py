@@ -12,7 +12,7 @@ CROPS = micrographs.Crops(size=32, count=8, render=128)
 
 def small_run(data, **changes) -> train.Run:
     fields = {
-        "denoiser": Supervised(DnCNN(depth=4, width=4)),  # compiles sooner than a UNet
+        "denoiser": Supervised(DnCNN(depth=3, width=4)),  # compiles sooner than a UNet
         "imaging": IMAGING,
         "crops": CROPS,
         "optimiser": train.Optimiser(schedule="cosine", warmup=2),

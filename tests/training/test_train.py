@@ -23,6 +23,7 @@ from tests.toys.micrographs import make_toy
 from tests.toys.runs import CROPS, IMAGING, small_run
 
 ROOT = Path(__file__).parents[2]
+TINY = Supervised(DnCNN(depth=2, width=2))
 
 
 class Diverging(Supervised):
@@ -118,7 +119,7 @@ def test_going_on_after_a_time_limit_is_bitwise(data, finished, tmp_path):
 
 def test_a_method_with_its_own_update_goes_on_bitwise(data, tmp_path):
     """The states of all its optimisers are in the checkpoint, and it is told apart from one step of its loss."""
-    run = small_run(data, denoiser=Alternating(DnCNN(depth=2, width=1)), steps=8)
+    run = small_run(data, denoiser=Alternating(DnCNN(depth=2, width=1)), steps=4, validate_every=2)
     whole = train.train(run, data, tmp_path / "whole")
     assert train.train(run, data, tmp_path / "stopped", time_limit=0.0).step < run.steps
     again = train.train(run, data, tmp_path / "stopped")
@@ -127,28 +128,28 @@ def test_a_method_with_its_own_update_goes_on_bitwise(data, tmp_path):
     counts = {
         path: int(leaf) for path, leaf in state.items() if path.startswith("['optimiser']") and leaf.dtype.kind == "i"
     }
-    assert {path.split("'")[3] for path in counts} == {"first", "second"} and set(counts.values()) == {8}
+    assert {path.split("'")[3] for path in counts} == {"first", "second"} and set(counts.values()) == {4}
 
 
 def test_averaged_weights_are_the_mean_over_steps(data):
     """Against the weights of the same training without averaging, mean by mean."""
-    plain, averaged = small_run(data), small_run(data, averaging=0.6)
+    plain, averaged = (small_run(data, denoiser=TINY, averaging=decay) for decay in (0.0, 0.3))
     assert averaged.hash != plain.hash
     arrays = IMAGING.device_arrays(data, plain.selection.images(data, "train"))
     mesh, key = parallel.batch_mesh(1), jax.random.key(0)
     states = [train.initial_state(run) for run in (plain, averaged)]
     steps = [train.make_step(run, data.band, mesh) for run in (plain, averaged)]
     mean = jax.device_get(states[0]["variables"])
-    for number in range(1, 25):
+    for number in range(1, 9):
         states = [step(state, arrays, key)[0] for step, state in zip(steps, states, strict=True)]
-        keep = min(0.6, number / (number + 10))
+        keep = min(0.3, number / (number + 10))  # the second from the fifth step on
         mean = jax.tree.map(lambda a, v: keep * a + (1 - keep) * v, mean, jax.device_get(states[0]["variables"]))  # noqa: B023
     for a, b in zip(jax.tree.leaves(mean), jax.tree.leaves(states[1]["average"]), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
 def test_a_run_with_averaged_weights_goes_on_bitwise_and_gives_the_mean(data, tmp_path):
-    run = small_run(data, averaging=0.9)
+    run = small_run(data, denoiser=TINY, averaging=0.9, steps=4, validate_every=2)
     whole = train.train(run, data, tmp_path / "whole").folder
     while train.train(run, data, tmp_path / "parts", time_limit=0.0).stopped:
         pass
@@ -182,7 +183,7 @@ from stemjax.training import train
 from tests.toys.runs import small_run
 data = datasets.open_data_set({data!r})
 print("ready", flush=True)
-train.train(small_run(data, steps=40, validate_every=2), data, {out!r}, log=lambda e: print(e["step"], flush=True))
+train.train(small_run(data, steps=16, validate_every=2), data, {out!r}, log=lambda e: print(e["step"], flush=True))
 """
 
 
@@ -230,7 +231,7 @@ def test_resuming_after_kill_is_bitwise(data, tmp_path):
     (whole_run,), (killed_run,) = (tmp_path / "whole").iterdir(), (tmp_path / "killed").iterdir()
     assert final_digest(killed_run) == final_digest(whole_run)
     steps = [json.loads(line)["step"] for line in (killed_run / "log.jsonl").read_text().splitlines()]
-    assert steps == list(range(2, 41, 2))
+    assert steps == list(range(2, 17, 2))
 
 
 def test_a_kill_between_the_two_saves_does_not_block_the_run(data, finished, tmp_path):
@@ -243,20 +244,21 @@ def test_a_kill_between_the_two_saves_does_not_block_the_run(data, finished, tmp
     assert final_digest(folder) == whole and train.load_run(folder)[2]["digest"] == best["digest"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_stops(data, tmp_path, number):
+def test_a_signal_saves_and_stops(data, tmp_path):
     code = (
-        "import os, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import os, signal, sys; sys.path.insert(0, sys.argv[1])\n"
         "from stemjax.data import datasets\n"
         "from stemjax.training import train\n"
         "from tests.toys.runs import small_run\n"
         "data = datasets.open_data_set(sys.argv[2])\n"
-        "stop = lambda event: os.kill(os.getpid(), int(sys.argv[4])) if event['step'] == 4 else None\n"
-        "print(train.train(small_run(data), data, sys.argv[3], log=stop).stopped)\n"
+        "for number in (signal.SIGINT, signal.SIGTERM):\n"
+        "    stop = lambda event: os.kill(os.getpid(), number) if event['step'] == 4 else None\n"
+        "    outcome = train.train(small_run(data), data, os.path.join(sys.argv[3], number.name), log=stop)\n"
+        "    print(outcome.stopped, outcome.step)\n"
     )
-    arguments = [str(ROOT), str(data.folder), str(tmp_path), str(int(number))]
+    arguments = [str(ROOT), str(data.folder), str(tmp_path)]
     result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
-    assert result.stdout.strip() == number.name and "Traceback" not in result.stderr
+    assert result.stdout == "SIGINT 4\nSIGTERM 4\n" and "Traceback" not in result.stderr
 
 
 DEVICES = """

@@ -1,5 +1,7 @@
 """Table S1 and Figure 8 of the Noise2Void paper: figures that can be computed by hand, and the montages."""
 
+import re
+
 import numpy as np
 import pytest
 from skimage.io import imread
@@ -81,7 +83,7 @@ def test_nrmse_says_what_the_clean_frames_are_like():
     Movies from 6.5 to 7.5 dB have 0.224 in the mean. The published 0.27 at 7 dB is 0.60, 0.04 at 23 dB 0.57.
     """
     (note,) = (n for n in table_s1({0: (26.0, 22.0)}).notes if n.startswith("NRMSE over 10^(-PSNR/20)"))
-    assert "0.57 to 0.64 in ADF and 0.90 to 0.92 in BF in the published table, 0.22 in ADF and 0.22 in BF here." in note
+    assert re.search("0.57 to 0.64 in ADF and 0.90 to 0.92 in BF .*published.* 0.22 in ADF and 0.22 in BF", note)
 
 
 def test_without_an_nrmse_of_now_its_cells_are_blank():
@@ -101,7 +103,7 @@ def test_without_an_nrmse_of_now_its_cells_are_blank():
 def test_table_s1_says_where_the_network_fails():
     notes = table_s1({0: (26.0, 22.0), 1: (23.5, 19.0)}).notes
     # The mean of the ADF seeds is above the constant, one seed is not; in BF both the mean and a seed are too low.
-    assert notes[0] == "7 dB, ADF: fails the gate, its lowest seed (23.50 dB) is not above Constant."
+    assert notes[0].startswith("7 dB, ADF: fails the gate") and "lowest seed (23.50 dB)" in notes[0]
     assert notes[1].startswith("7 dB, BF: fails the gate") and len([n for n in notes if "gate" in n]) == 2
     weak = table_s1({0: (26.0, 20.0)}).notes
     assert any(

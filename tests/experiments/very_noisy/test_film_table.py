@@ -1,5 +1,7 @@
 """Tables of the very noisy HAADF movies: gates, atoms, the stopping rule, inverted trainings."""
 
+import re
+
 import pytest
 
 from experiments import table_of
@@ -121,15 +123,13 @@ def test_the_stopping_rule_says_at_which_step_it_was_met():
     rows = [row for row in every({}) if row[0] in ("Noisy", "Constant", "Noise2Atom")]
     found, scores = made_up(rows)
     table = table_of("noise2atom_figure_1")(found, scores)
-    assert table.notes[0] == (
-        "The paper's rule, cycle below 0.05 and low-frequency cycle below 0.1, is met first at step 200."
-    )
+    assert re.search("rule, .*0.05 .*0.1, is met first at step 200", table.notes[0])
     assert [line[:2] for line in table.grids[0].rows] == [("100", "0.0900"), ("200", "0.0400")]
     assert not any("began anew" in note for note in table.notes)
     found[-1]["learning_curve"][1]["restarts"] = 1.0
     assert "Noise2Atom began anew after step 100" in table_of("noise2atom_figure_1")(found, scores).notes[1]
     found[-1]["learning_curve"] = found[-1]["learning_curve"][:1]
-    assert "is met at no validation of this training." in table_of("noise2atom_figure_1")(found, scores).notes[0]
+    assert "is met at no validation" in table_of("noise2atom_figure_1")(found, scores).notes[0]
 
 
 def test_numbers_of_training_images_stand_beside_the_published_css():
@@ -137,7 +137,7 @@ def test_numbers_of_training_images_stand_beside_the_published_css():
     rows += [("Noise2Atom", {"training_images": count}, 0, {}) for count in (1, 50, 128)]
     rows[-1][-1]["psnr_db"] = 21.9
     table = table_of("noise2atom_figure_4")(*made_up(rows))
-    assert table.notes[0] == "Less than 0.1 dB above the constant, so nothing was learnt: from 128 images."
+    assert re.search("nothing was learnt: from 128 images", table.notes[0])
     assert any("trained for 200 steps of 2 crops" in note for note in table.notes)
     lines = {line[0]: line[-1] for line in table.grids[0].rows}
     assert list(lines) == ["Constant", "Noise2Atom, 1 image", "Noise2Atom, 50 images", "Noise2Atom, 128 images"]
@@ -154,21 +154,21 @@ def test_inverted_trainings_and_those_that_learnt_nothing_are_counted():
     table = table_of("noise2atom_figure_5")(*made_up(rows))
     failures = {line[0]: line[-1] for line in table.grids[0].rows}
     assert [name for name, failure in failures.items() if failure] == ["Seed 1, even"]
-    assert "Background even, cycles 5 : 1: 1 of 3 trainings inverted, 1 learnt nothing." in table.notes
-    assert "Background gradient, cycles 5 : 1: 0 of 1 training inverted, 0 learnt nothing." in table.notes
-    assert table.notes[0].endswith("the paper weighs them alike. To be recorded anew.")
+    for counts in ("even, .*5 : 1: 1 of 3 .* inverted, 1 learnt", "gradient, .*5 : 1: 0 of 1 .* inverted, 0 learnt"):
+        assert any(re.search(counts, note) for note in table.notes)
+    assert "To be recorded anew" in table.notes[0]
 
 
 def test_the_channels_of_an_autoencoder_are_those_of_its_record():
     found, scores = made_up(every({"film": "film-20nm"}))
-    said = "Autoencoder with 16 channels at its bottleneck: the paper has 64 by default. To be recorded anew."
-    for channels, notes in ((16, [said]), (64, [])):
+    for channels, notes in ((16, 1), (64, 0)):
         found[-1]["denoiser"] = to_config(MultiResolutionAutoencoder(BottleneckAutoencoder(channels), "mse"))
         for make in (table_of("noise2atom_figure_3"), table_of("autoencoder_figure_9")):
             table = make(found, scores)
             assert table.grids[0].rows[-1][0] == f"Autoencoder, {channels} channels"
             assert table.data[-1]["method"] == "Autoencoder"
-            assert [note for note in table.notes if "at its bottleneck" in note] == notes
+            said = [note for note in table.notes if re.search("16 channels at its bottleneck.* 64 ", note)]
+            assert len(said) == notes
     found[-1]["method"] = "Bottleneck of 64 channels"
     assert table_of("autoencoder_figure_3")(found, scores).grids[0].rows[-1][0] == "Bottleneck of 64 channels"
 
@@ -192,11 +192,8 @@ def mended(found: list[dict], which=lambda record: True) -> None:
 )
 def test_records_of_the_older_weights_are_named_until_they_are_recorded_anew(table, conditions):
     found, scores = made_up(every(conditions))
-    said = [note for note in table(found, scores).notes if "the paper weighs them alike" in note]
-    assert said == [
-        "Noise2Atom was trained before a correction: the cycle weighed five times as much as the low-frequency cycle; "
-        "the paper weighs them alike. To be recorded anew."
-    ]
+    (said,) = [note for note in table(found, scores).notes if "the paper weighs them alike" in note]
+    assert said.startswith("Noise2Atom was trained before a correction") and "To be recorded anew" in said
     mended(found)
     assert not any("the paper weighs them alike" in note for note in table(found, scores).notes)
 
@@ -223,12 +220,9 @@ def test_trainings_with_both_weights_of_the_cycles_stand_side_by_side():
     mended(found, lambda record: "cycles" in record["conditions"])
     assert len({identity(record) for record in map(hashable, found)}) == len(found)  # none supersedes another
     table = table_of("noise2atom_figure_5")(found, scores)
-    assert table.notes[0] == (
-        "Cycles: weights of the cycle and of the low-frequency cycle. The paper weighs them alike; they stood 5 : 1 "
-        "before a correction. On all backgrounds together: with 5 : 1 2 of 4 trainings inverted, 3 learnt nothing; "
-        "with 1 : 1 1 of 4 trainings inverted, 1 learnt nothing."
-    )
-    assert "Background level, cycles 1 : 1: 1 of 3 trainings inverted, 1 learnt nothing." in table.notes
+    counts = "5 : 1 2 of 4 .* inverted, 3 learnt nothing.* 1 : 1 1 of 4 .* inverted, 1 learnt nothing"
+    assert re.search(counts, table.notes[0])
+    assert any(re.search("level, .*1 : 1: 1 of 3 .* inverted, 1 learnt", note) for note in table.notes)
     assert not any("To be recorded anew" in note for note in table.notes)
     assert [line[:2] for line in table.grids[0].rows] == [
         ("Constant, level", ""),

@@ -1,5 +1,7 @@
 """Tables of the WCVD paper: figures of movies, and how far uPSNR is from the truth."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -191,10 +193,8 @@ def test_a_fit_parts_level_from_shape_where_it_is_recorded():
         said = [note for note in table.notes if "of shape" in note]
         assert len(said) == (kind != "pt")
         if said:
-            assert (
-                f"{kind}: WCVD has 10.05 dB, and 16.00 dB fitted. Gaussian filter, 3-D, tuned, the best row" in said[0]
-            )
-            assert "ahead by +10.00 [+10.00, +10.00] dB: +5.00 [" in said[0] and "and +5.00 [+5.00, +5" in said[0]
+            assert re.search(f"{kind}: WCVD .*10.05 dB.* 16.00 dB fitted.* Gaussian filter, 3-D, tuned", said[0])
+            assert re.search(r"\+10.00 \[\+10.00, \+10.00\] dB: \+5.00 \[.* \+5.00 \[\+5.00, \+5", said[0])
     part = [(m, c, rows if m != "Constant" else rows_of(m)) for m, c, rows in entries]
     assert [row[2] for row in table_of("wcvd_figure_2")(*made_up(part)).grids[0].rows][1] == ""
     ahead = [(m, {"tested_on": "au"}, rows_of(m, psnr_db=1.0, fitted_psnr_db=2.0)) for m in ("Noisy", "Constant")]
