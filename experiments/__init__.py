@@ -16,8 +16,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 
-from stemjax import tables
-
 PAPERS = ("sbd", "n2v", "wcvd", "autoencoder", "noise2atom")
 ABLATION, QUICKSTART = "ablation", "quickstart"  # of verbs of their own
 
@@ -52,6 +50,8 @@ class Experiment:
 
     def run(self, size: str, workspace) -> None:
         """Measure and record, then render the table with its plots."""
+        from stemjax import tables
+
         self.module.run(size, replace(workspace, experiment=self.name))
         tables.write(workspace.results, table_of, self.name)
 

@@ -22,7 +22,8 @@ from stemjax.config import to_config
 from stemjax.data import micrographs
 from stemjax.data.micrographs import Selection
 from stemjax.models import presets
-from stemjax.training import memory, parallel
+from stemjax.training import memory
+from stemjax.training.compilation_cache import enable_compilation_cache
 from stemjax.training.train import Run, load_run
 
 # The shipped network meets any contrast, half to twice the dose, and pixels a third smaller or larger.
@@ -106,7 +107,7 @@ def main() -> int:
     parser.add_argument("--as", dest="name", choices=SHIPS, help="the preset that --ship-run is a training of")
     options = parser.parse_args()
     memory.keep_freed_memory()  # before any data set is made or opened: JAX may begin there
-    parallel.enable_compilation_cache()
+    enable_compilation_cache()
     workspace = Workspace.for_size(options.size, options.time_limit)
     try:
         if options.ship:

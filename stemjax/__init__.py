@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from stemjax.apply.learning import train
     from stemjax.files import Image, read, write
     from stemjax.leaderboard.trial import benchmark
-    from stemjax.models.model import Model, list_models, load_model
+    from stemjax.models.catalogue import list_models
+    from stemjax.models.model import Model, load_model
 
 _HOMES = {
     "stemjax.files": ("Image", "read", "write"),
-    "stemjax.models.model": ("Model", "list_models", "load_model"),
+    "stemjax.models.catalogue": ("list_models",),
+    "stemjax.models.model": ("Model", "load_model"),
     "stemjax.apply.denoise": ("denoise", "score"),
     "stemjax.apply.learning": ("train",),
     "stemjax.leaderboard.trial": ("benchmark",),
@@ -51,10 +53,8 @@ def __getattr__(name: str):
     """The public functions, imported when they are asked for: `import stemjax` loads nothing heavy."""
     if name not in _HOME:
         raise AttributeError(f"module 'stemjax' has no attribute {name!r}")
-    found = getattr(import_module(_HOME[name]), name)
-    if isinstance(found, type):
-        return found
-    return import_module("stemjax.apply.words").speaks_python(found)
+    public = getattr(import_module(_HOME[name]), name)
+    return public if isinstance(public, type) else import_module("stemjax.apply.words").speaks_python(public)
 
 
 def __dir__() -> list[str]:

@@ -92,7 +92,7 @@ def _run(verb: str, arguments: list[str]) -> int | None:
 
     command = getattr(import_module(f"stemjax.cli.{verb.replace('-', '_')}"), verb.replace("-", "_"))
     if not {"-h", "--help"} & set(arguments):
-        from stemjax.training.parallel import enable_compilation_cache
+        from stemjax.training.compilation_cache import enable_compilation_cache
 
         enable_compilation_cache()
     also = ""

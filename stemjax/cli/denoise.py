@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from stemjax.cli import fail
 from stemjax.cli.arguments import Count, Files, Flag, Folder, MaybeCount, Settings, named
+from stemjax.models.catalogue import CATALOGUE, refuse_unknown
 
 
 def denoise(
@@ -56,7 +57,8 @@ def denoise(
         paths: Image files, or folders of images, as many as you like.
         model: Name from `stemjax models` that needs no training, or folder of a run. Default: the network
             that comes along.
-        set: A setting of the model, as often as you like: --model gaussian --set sigma=2. A wrong one gets the list.
+        set: A setting of the model, as often as you like: --model gaussian --set sigma=2. A wrong one
+            lists them all.
         train: Train the model, noise2void by default, on the movie itself first; it needs no clean images. The run's
             folder is kept, for `--model` and `--fine-tune`.
         fine_tune: Train on the movie from the weights of this run.
@@ -87,14 +89,6 @@ def denoise(
         until: End after so many frames. Default: never.
         idle: End after so many seconds without a new frame. Default: never.
     """
-    from stemjax.apply.job import Job
-    from stemjax.apply.learning import SELF_SUPERVISED, plan_on_movie
-    from stemjax.cli.denoise_movie import put_in_place, report_quality
-    from stemjax.cli.training import STATUS, train_plan
-    from stemjax.models.model import load_model
-    from stemjax.models.presets import PRESETS
-
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is said once, in our own line
     learns = train or fine_tune is not None
     if not paths and watch is None:
         raise ValueError("no file given: stemjax denoise FILE...")
@@ -116,8 +110,25 @@ def denoise(
         raise ValueError("--fine-tune RUN says what to train: leave out --model and --train")
     if fine_tune is not None and set:
         raise ValueError("--fine-tune RUN goes on with the settings of that run: leave out --set")
-    if absent := [path for path in paths if str(path) in PRESETS and not path.exists()]:
-        raise ValueError(f"{absent[0]} is a model, not a file: say --model {absent[0]}")
+    absent = [path for path in paths if not path.exists()]
+    if mistaken := [path for path in absent if str(path) in CATALOGUE]:
+        raise ValueError(f"{mistaken[0]} is a model, not a file: say --model {mistaken[0]}")
+    if model is not None:
+        refuse_unknown(model)
+    if absent and len(absent) == len(paths):
+        reasons = [f"{path}: no such file" for path in absent]
+        for reason in reasons:
+            fail(reason)
+        return _ended(reasons, len(paths))
+
+    # What was asked for can be done, as far as one sees: now what is heavy.
+    from stemjax.apply.job import Job
+    from stemjax.apply.learning import SELF_SUPERVISED, plan_on_movie
+    from stemjax.cli.denoise_movie import put_in_place, report_quality
+    from stemjax.cli.training import STATUS, train_plan
+    from stemjax.models.model import load_model
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is said once, in our own line
     command = shlex.join(["stemjax", *sys.argv[1:]])
     job = Job(axes, sampling, bin, fill_nonfinite, dtype, tile, blend, png, overwrite, command=command, warn=_warn)
     if not learns:
@@ -153,8 +164,13 @@ def denoise(
             reason = str(error) if str(error).startswith(str(path)) else f"{path}: {_reason(error)}"
             failed.append(reason)
             fail(reason, error)
-    if failed and len(paths) > 1:
-        print(f"\n{len(failed)} of {len(paths)} files failed:", file=sys.stderr)
+    return _ended(failed, len(paths))
+
+
+def _ended(failed: list[str], count: int) -> int:
+    """Say once more which files failed, where there are several; the exit status."""
+    if failed and count > 1:
+        print(f"\n{len(failed)} of {count} files failed:", file=sys.stderr)
         for reason in failed:
             print(f"  {reason}", file=sys.stderr)
     return 2 if failed else 0

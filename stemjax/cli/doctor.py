@@ -50,6 +50,8 @@ def noise(
         png: Also draw the histogram and the mean-variance line.
         axes: What the file's axes mean: T frames, H rows, W columns, e.g. THW.
     """
+    if not file.exists():
+        raise FileNotFoundError(f"{file}: no such file")
     from stemjax.files import read_image, warnings_about, write_whole
     from stemjax.metrics.noise_check import ALPHA, check_noise
 

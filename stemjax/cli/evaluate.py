@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from stemjax.cli.arguments import Count, Flag, named
+from stemjax.models.catalogue import refuse_unknown
 
 
 def evaluate(
@@ -21,15 +22,15 @@ def evaluate(
     results: Annotated[Path, named("FOLDER")] = Path("results"),
     train: Flag = False,
 ) -> int:
-    """Score a model, or a filter, on simulated test images of structures, or movies, that no training saw.
+    """Score a model or a filter on test images that no training saw.
 
     It takes every data set that `stemjax simulate` makes, and two that need no folder: --data glyphs and --data
     scikit-image-photographs. A movie denoiser sees all frames of every test movie.
 
     Args:
         model: Name from `stemjax models`, or a run's folder; a run is scored under the conditions it was trained for.
-        data: Folder of a data set made by `stemjax simulate`, or one of the two names; with --reproduce found below
-            `data`.
+        data: Folder of a data set made by `stemjax simulate`, or one of the two names; with --reproduce they are
+            searched for below `data`.
         sampling: Of pt-ceo2, the pixel size of the test images [Å/px]. Default: 0.0979. Others have their own.
         counts: Of pt-ceo2, mean electrons per pixel of vacuum. Default: 1.8. Others have the noise of the benchmark.
         contrast: Of pt-ceo2, the contrast class of the images. Default: white.
@@ -48,6 +49,7 @@ def evaluate(
         return reproduce_record(reproduce, data or Path("data"), runs, results, train)
     if not model or data is None:
         raise ValueError("give a model and --data FOLDER, or --reproduce RECORD_ID; see `stemjax evaluate --help`")
+    refuse_unknown(model)
     _score(model, data, {"sampling": sampling, "counts": counts}, contrast, images, tune)
     return 0
 

@@ -50,12 +50,11 @@ def run(
         axes: What the axes of these images mean, e.g. HWC for RGB.
         time_limit: Seconds after which a training saves and stops; the same command goes on.
     """
-    experiments = from_checkout()
+    experiment = from_checkout().load(name)
     from dataclasses import replace
 
     from experiments.workspace import Workspace
 
-    experiment = experiments.load(name)
     for mark, given, why in (
         ("USES_PHOTOGRAPHS", {"photos": photos}, "has no photographs"),
         ("USES_FONT", {"font": font}, "draws no characters"),
@@ -81,11 +80,11 @@ def run(
 def run_all(names: Names = (), size: Size = "smoke") -> int:
     """Run every experiment, one after the other; exits 1 if one failed.
 
-    One that takes images of your own is left out, but for size smoke.
+    One on images of your own is left out, except at size smoke.
 
     Args:
         names: Only these; a name may hold `*`, and "!" before it leaves out: '!sbd_*', say. Default: all.
-        size: See `stemjax experiment run`. Default: smoke, where other verbs have cpu: all at cpu take many hours.
+        size: See `stemjax experiment run`. Default: smoke (other verbs: cpu), since all of them at cpu take many hours.
     """
     experiments, failed = from_checkout(), []
     for name in chosen(experiments.NAMES, names):

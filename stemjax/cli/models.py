@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from stemjax.cli.arguments import named
-from stemjax.denoisers.protocol import ask, is_trainable
+from stemjax.models.catalogue import CATALOGUE, Entry, has_weights, refuse_unknown
 
 
 def list_() -> None:
@@ -14,12 +14,10 @@ def list_() -> None:
     The column `weights` says what `stemjax denoise --model NAME` needs. "none needed" is a filter and "included" a
     trained network: both denoise at once. "train first" has no weights: train it on a data set (`stemjax train NAME
     --data FOLDER`, then `stemjax denoise FILE --model RUN`); or, if it learns from noisy images alone, on your movie
-    (`stemjax denoise MOVIE --train --model NAME`). `stemjax models show NAME` tells all about one.
+    (`stemjax denoise MOVIE --train --model NAME`). `stemjax models show NAME` shows one in detail.
     """
-    from stemjax.models.presets import PRESETS
-
     header = ("model", "weights", "parameters", "field of view", "what it is", "paper")
-    rows = [(name, _weights(name, p), *_size(p), p.about, p.paper) for name, p in PRESETS.items()]
+    rows = [(name, _weights(name), *_size(entry), entry.about, entry.paper) for name, entry in CATALOGUE.items()]
     if not sys.stdout.isatty():
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
         for row in (header, *rows):
@@ -38,24 +36,16 @@ def list_() -> None:
     print("\nParameters and field of view are those of the paper's size.")
 
 
-def _weights(name: str, preset) -> str:
+def _weights(name: str) -> str:
     """Whether `stemjax denoise` can use the model at once."""
-    from stemjax.models.presets import WEIGHTS
-
-    if not is_trainable(preset.denoiser):
+    if not CATALOGUE[name].learns:
         return "none needed"
-    return "included" if (WEIGHTS / f"{name}.json").is_file() else "train first"
+    return "included" if has_weights(name) else "train first"
 
 
-def _size(preset) -> tuple[str, str]:
+def _size(entry: Entry) -> tuple[str, str]:
     """Parameters as the papers count them, and field of view."""
-    from stemjax.metrics.field_of_view import field_of_view
-    from stemjax.networks.weights import parameter_count
-
-    network = ask(preset.denoiser, "network")
-    if network is None:
-        return "-", "-"
-    return f"{parameter_count(network, published=True):,}", f"{field_of_view(network.geometry())} px"
+    return ("-", "-") if entry.parameters is None else (f"{entry.parameters:,}", f"{entry.field_of_view_px} px")
 
 
 def show(
@@ -69,6 +59,7 @@ def show(
         name: Name from `stemjax models`, or folder of a run of `stemjax train`.
         results: Folder that holds `records`. Default: results.
     """
+    refuse_unknown(name)
     from stemjax.cli.model_card import model_card
 
     for heading, lines in model_card(name, results).items():

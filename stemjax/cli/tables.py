@@ -17,10 +17,10 @@ def tables(results: Annotated[Path, named("FOLDER")] = Path("results"), check: F
 
     Exits 2 if there are no records.
     """
-    from stemjax import tables as library
-
     if not any((results / "records").glob("*.jsonl")):
         raise OSError(f"{results}: no records here, so no tables; `stemjax experiment run NAME` makes some")
+    from stemjax import tables as library
+
     table_of = from_checkout().table_of  # a table's function stands beside the experiment that records for it
     if check:
         problems = library.check(results, table_of)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from stemjax.cli.arguments import Count, Flag, Folder, MaybeCount, Settings, named
+from stemjax.models.catalogue import CATALOGUE, unknown
 
 
 def train(
@@ -34,8 +35,8 @@ def train(
             from noisy images alone.
         size: gpu is the paper's network and training, cpu a narrow network in minutes, smoke a test in seconds.
         set: A setting of the model, as often as you like: noise2atom --set flatten=true, autoencoder --set
-            network.bottleneck=4; or of the noise and the imaging of a data set: imaging.gradient=1. A wrong one gets
-            the list.
+            network.bottleneck=4; or of the noise and the imaging of a data set: imaging.gradient=1. A wrong one
+            lists them all.
         steps: Steps of the training, in place of those of the size; another number is another run.
         start_from: Start with the weights of this model, a name from `stemjax models` or a run's folder, in place of
             random ones. Needs a data set made by `stemjax simulate`.
@@ -47,6 +48,8 @@ def train(
         wandb: Mirror the log to Weights & Biases; offline without an account.
         axes: What the axes of images of your own mean, e.g. HWC for a folder of RGB images.
     """
+    if preset not in CATALOGUE:
+        raise unknown(preset)
     from stemjax.apply.learning import has_data_set, plan_on_data_set, plan_on_movie
     from stemjax.cli.training import train_plan
     from stemjax.denoisers.protocol import ask, is_trainable

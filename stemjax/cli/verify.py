@@ -11,6 +11,8 @@ def verify(folder: Folder, /) -> int:
     Args:
         folder: Folder of the data set.
     """
+    if not folder.is_dir():
+        raise OSError(f"{folder}: no such folder; make a data set with `stemjax simulate`")
     from stemjax.data import datasets
 
     problems = datasets.verify(folder)

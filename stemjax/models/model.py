@@ -119,12 +119,3 @@ def load_model(model: Any = None) -> Model:
             f"{type(model).__name__} learns: train it first, stemjax.train(denoiser, movie), and give what that returns"
         )
     return Model(getattr(model, "name", type(model).__name__), model)
-
-
-def list_models() -> dict[str, str]:
-    """Name of every model -> what it is; "train first" stands before those that ship without weights."""
-    found = {}
-    for name, preset in presets.PRESETS.items():
-        ready = not is_trainable(preset.denoiser) or (presets.WEIGHTS / f"{name}.json").is_file()
-        found[name] = preset.about if ready else f"train first: {preset.about}"
-    return found

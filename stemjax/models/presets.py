@@ -1,12 +1,12 @@
 """Named models: each published network, as its method at the paper's size and at sizes that a laptop trains.
 
-A new method is one file in `denoisers/` and one line here; the contract tests find it.
+A new method is one file in `denoisers/`, the tag of its class in `stemjax.config` and one line here; then
+``python -m stemjax.models.catalogue`` puts it on the list, and the contract tests find it.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from stemjax.denoisers.udvd import UDVD
 from stemjax.denoisers.wcvd import WCVD
 from stemjax.denoisers.wiener import Wiener
 from stemjax.files import write_whole
+from stemjax.models.catalogue import WEIGHTS, has_weights, unknown
 from stemjax.networks import DURR, BlindEnsemble, DnCNN, N2VUNet, UNet
 from stemjax.networks.autoencoder import Autoencoder
 from stemjax.networks.bottleneck import BottleneckAutoencoder
@@ -58,7 +59,6 @@ from stemjax.training.recipes import (
 )
 from stemjax.training.train import Run, load_run
 
-WEIGHTS = Path(__file__).parent / "weights"
 SHIPPED = "sbd-unet-small"
 SBD = "Mohan et al. 2020, arXiv:2010.12970"
 N2V = "Thornley et al., Noise2Void for STEM"
@@ -237,8 +237,7 @@ def find_preset(name: str) -> Preset:
         If there is none; the message lists them.
     """
     if name not in PRESETS:
-        near = "".join(f": did you mean {one!r}?" for one in get_close_matches(name, PRESETS, 1))
-        raise ValueError(f"no model named {name!r}{near or ';'} there are {', '.join(PRESETS)}, or give a run's folder")
+        raise unknown(name)
     return PRESETS[name]
 
 
@@ -261,7 +260,7 @@ def load_model(model: str) -> tuple[Any, dict, dict]:
         raise ValueError(f"{model} needs the package {package}, which is not installed: {hint}")
     if not is_trainable(preset.denoiser):
         return preset.denoiser, {}, {}
-    if not (WEIGHTS / f"{model}.json").is_file():
+    if not has_weights(model):
         raise ValueError(
             f"{model} has no weights of its own; train it (`stemjax train {model}`, in Python stemjax.train({model!r}, "
             "data)) and give the run's folder"

@@ -4,9 +4,6 @@ Training is one jitted function of global arrays; the compiler inserts the sums 
 normalisation layers are therefore those of the whole batch, and n devices compute what one does, to rounding.
 """
 
-import os
-from pathlib import Path
-
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
@@ -43,15 +40,3 @@ def constrain_batch(tree, mesh: Mesh):
     """Inside jit: shard the leading axis of every array in `tree` over the mesh."""
     sharding = NamedSharding(mesh, PartitionSpec("batch"))
     return jax.tree.map(lambda leaf: jax.lax.with_sharding_constraint(leaf, sharding), tree)
-
-
-def enable_compilation_cache() -> None:
-    """Keep compiled programs in the user's cache folder: a second start then takes a fraction of the time.
-
-    ``STEMJAX_CACHE`` names another folder; empty, it turns the cache off.
-    """
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "stemjax"
-    folder = os.environ.get("STEMJAX_CACHE", str(default))
-    if folder:
-        jax.config.update("jax_compilation_cache_dir", folder)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -289,10 +289,10 @@ def test_unknown_model_and_model_without_weights(micrograph, capsys):
 
 
 def test_traceback_on_request(capsys):
-    with pytest.raises(OSError, match="no finished data set"):
+    with pytest.raises(OSError, match="no such folder"):
         main(["verify", "nowhere", "--traceback"])
     assert main(["verify", "nowhere"]) == 2
-    assert capsys.readouterr().err.startswith("error: nowhere: no finished data set here")
+    assert capsys.readouterr().err.startswith("error: nowhere: no such folder")
 
 
 def test_traceback_of_a_file_that_fails_while_the_others_go_on(tmp_path, capsys):

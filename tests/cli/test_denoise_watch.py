@@ -21,7 +21,7 @@ from stemjax.apply.live import LiveMovie, Pace
 from stemjax.cli import denoise_watch, main
 from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
 from stemjax.denoisers.wcvd import WCVD
-from stemjax.models import presets
+from stemjax.models import catalogue, presets
 from stemjax.networks import BlindEnsemble
 
 MOVIE = np.random.default_rng(0).poisson(3.0, (7, 16, 20, 1)).astype(np.float32)
@@ -51,6 +51,7 @@ def hasty(monkeypatch):
 @pytest.fixture
 def tiny(monkeypatch, variables):
     """A model of the command line that is a small WCVD; returns what it makes of the whole movie."""
+    monkeypatch.setitem(catalogue.CATALOGUE, "tiny", catalogue.Entry("A small WCVD", "-", learns=True))
     load = lambda name: (VIDEO, variables[VIDEO], {}) if name == "tiny" else presets.load_model(name)
     monkeypatch.setattr("stemjax.models.presets.load_model", load)
     return denoise_image(VIDEO, variables[VIDEO], MOVIE)

@@ -57,4 +57,4 @@ def test_a_data_set_of_another_kind_is_refused_in_one_line(lattice, monkeypatch,
     monkeypatch.setattr(DataSet, "name", property(lambda self: "sand"))
     assert evaluate("gaussian", lattice) == 2
     said = capsys.readouterr().err
-    assert "a data set of the unknown kind sand; there are pt-ceo2" in said and said.count("\n") == 1
+    assert "a data set of the unknown kind sand; there are atoms" in said and said.count("\n") == 1

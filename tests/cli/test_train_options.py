@@ -115,12 +115,13 @@ def test_no_steps_are_refused(movie, tmp_path, capsys):
 def test_a_training_starts_from_the_weights_of_another_and_they_may_ship(tmp_path, monkeypatch, capsys):
     """The way on from shipped weights, where the run that they are from is lost."""
     from experiments import zoo
-    from stemjax.models import presets
+    from stemjax.models import catalogue, presets
 
     data = make_toy(tmp_path / "data").folder
     assert train("sbd-dncnn", data, tmp_path, "--steps", 2) == 0
     first = the_run(tmp_path)
-    monkeypatch.setattr(presets, "WEIGHTS", tmp_path / "weights")
+    for module in (catalogue, presets):
+        monkeypatch.setattr(module, "WEIGHTS", tmp_path / "weights")
     with pytest.raises(ValueError, match="a training of another method than sbd-unet-fine"):
         zoo.ship_run("sbd-unet-fine", first)
     zoo.ship_run("sbd-dncnn", first)

@@ -85,5 +85,5 @@ def test_frames_of_two_channels_are_files_of_two_channels(tmp_path):
     read = [read_image(out / "noisy" / f"{name}.tif").data for name in images.names(data)]
     np.testing.assert_allclose(read, expected, rtol=1e-5, atol=1e-6)
     datasets.write_manifest(data.folder, data.manifest | {"name": "nothing"})
-    with pytest.raises(ValueError, match="the unknown kind nothing; there are pt-ceo2, "):
+    with pytest.raises(ValueError, match="the unknown kind nothing; there are atoms, "):
         export_images(data.folder, tmp_path / "other", progress=False)

@@ -9,6 +9,7 @@ import jax
 import pytest
 
 from stemjax.training import parallel
+from stemjax.training.compilation_cache import enable_compilation_cache
 from tests.toys.micrographs import make_toy
 
 ROOT = Path(__file__).parents[2]
@@ -63,12 +64,12 @@ def test_the_compilation_cache_is_where_it_is_asked_for(monkeypatch, tmp_path):
     settings = {}
     monkeypatch.setattr(jax.config, "update", settings.__setitem__)
     monkeypatch.setenv("STEMJAX_CACHE", "")
-    parallel.enable_compilation_cache()
+    enable_compilation_cache()
     assert settings == {}
     monkeypatch.setenv("STEMJAX_CACHE", str(tmp_path))
-    parallel.enable_compilation_cache()
+    enable_compilation_cache()
     assert settings["jax_compilation_cache_dir"] == str(tmp_path)
     monkeypatch.delenv("STEMJAX_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    parallel.enable_compilation_cache()
+    enable_compilation_cache()
     assert settings["jax_compilation_cache_dir"] == str(tmp_path / "home" / "stemjax")
