@@ -299,7 +299,7 @@ data = datasets.open_data_set(sys.argv[2])
 run = small_run(data)
 arrays = run.imaging.device_arrays(data, run.selection.images(data, "train"))
 results = {}
-for count in (1, 2, 4):
+for count in (1, 4):
     mesh = parallel.batch_mesh(count)
     place = parallel.replicated(mesh)
     state, there = jax.device_put(train.initial_state(run), place), jax.device_put(arrays, place)
@@ -308,9 +308,8 @@ for count in (1, 2, 4):
     for _ in range(3):
         state, measurements = step(state, there, key)
     results[count] = jax.device_get(state["variables"])
-for count in (2, 4):
-    worst = jax.tree.reduce(max, jax.tree.map(lambda a, b: float(np.abs(a - b).max()), results[1], results[count]))
-    assert worst < 1e-5, (count, worst)
+worst = jax.tree.reduce(max, jax.tree.map(lambda a, b: float(np.abs(a - b).max()), results[1], results[4]))
+assert worst < 1e-5, worst
 """
 
 

@@ -274,7 +274,7 @@ data = datasets.open_data_set(sys.argv[2])
 run = small_run(data, imaging=micrographs.Imaging(sampling=0.2, counts=1.8, margin=1.0, noise=noise.FixedGaussian(1.3)))
 arrays = run.imaging.device_arrays(data, run.selection.images(data, "train"))
 results = {}
-for count in (1, 2, 8):
+for count in (1, 8):
     mesh = parallel.batch_mesh(count)
     place = parallel.replicated(mesh)
     state, there = jax.device_put(train.initial_state(run), place), jax.device_put(arrays, place)
@@ -283,15 +283,14 @@ for count in (1, 2, 8):
     for _ in range(5):
         state, measurements = step(state, there, key)
     results[count] = jax.device_get(state["variables"])
-for count in (2, 8):
-    worst = jax.tree.reduce(max, jax.tree.map(lambda a, b: float(np.abs(a - b).max()), results[1], results[count]))
-    assert worst < 1e-5, (count, worst)
+worst = jax.tree.reduce(max, jax.tree.map(lambda a, b: float(np.abs(a - b).max()), results[1], results[8]))
+assert worst < 1e-5, worst
 assert set(results[1]) == {"params", "batch_stats"}
 """
 
 
 def test_devices_do_not_change_the_result(data):
-    """1, 2 and 8 devices: the same parameters and normalisation statistics after 5 steps.
+    """1 and 8 devices: the same parameters and normalisation statistics after 5 steps.
 
     On a bias-free network: the bias of a convolution before a normalisation has a gradient of zero but for rounding,
     and Adam makes steps of full size of it.
