@@ -22,11 +22,11 @@ def ablate(
     """Train every combination alike on Pt/CeO2, and make a table and a plot of PSNR against field of view.
 
     Args:
-        networks: Of unet-2, unet-4, unet-6 (2, 4, 6 scales), dncnn, durr.
+        networks: Networks to train: unet-2, unet-4, unet-6 (2, 4, 6 scales), dncnn, durr.
         widths: Base channels of every network.
-        crops: Sides of the training crops; 0 is that of the size.
-        losses: Of mse, mae.
-        seeds: One training of every combination for each.
+        crops: Sides of the training crops; 0 stands for that of the size.
+        losses: Losses to train with: mse, mae.
+        seeds: Every combination is trained once with each.
         size: How long and on what to train; see `stemjax experiment run --help`.
         out: Folder of records, table and plot. Data sets and runs are shared with the experiments.
         time_limit: Seconds after which a training saves and stops; the same command goes on.
