@@ -50,20 +50,20 @@ def denoise(
     be larger than the memory.
 
     With --watch, files that come into a folder are denoised as they come: frames, or short movies, that together are
-    one movie, in the order of their names. A movie denoiser sees of each frame those before it alone, see --lookahead.
+    one movie, in the order of their names. A movie denoiser then uses earlier frames alone; see --lookahead.
     Ctrl-C ends it, with the frames per second and the latency.
 
     Args:
         paths: Image files, or folders of images, as many as you like.
         model: Name from `stemjax models` that needs no training, or folder of a run. Default: the network
-            that comes along.
+            that ships with stemjax.
         set: A setting of the model, as often as you like: --model gaussian --set sigma=2. A wrong one
             lists them all.
         train: Train the model, noise2void by default, on the movie itself first; it needs no clean images. The run's
             folder is kept, for `--model` and `--fine-tune`.
         fine_tune: Train on the movie from the weights of this run.
-        size: Of the network to train and its training: gpu is the paper's, cpu takes minutes, smoke is a test.
-        steps: At most so many steps of training; it ends before when what is held out gets no better.
+        size: Size of the network and its training: gpu is the paper's, cpu takes minutes, smoke is a test.
+        steps: Largest number of training steps; training ends earlier when the frames held out get no better.
         seed: Seed of the training.
         time_limit: Seconds after which to save the training and stop; the same command goes on.
         runs: Folder of the runs that are trained. Default: runs.
@@ -84,8 +84,8 @@ def denoise(
         blend: Keep the middle of tiles that overlap enough, or average tiles as the papers do.
         watch: Denoise the files of this folder that have no result yet, and those that come; - reads frames from
             standard input, .npy arrays one after the other.
-        lookahead: Let each frame wait for those after it that the model looks at (1 for wcvd, 2 for udvd). Without, the
-            movie is taken to go back from the newest frame the way it came, at once but with more noise.
+        lookahead: Denoise each frame only when the later frames that the model uses have come (1 for wcvd, 2 for udvd).
+            Without it each result comes at once, from earlier frames alone, and has more noise.
         until: End after so many frames. Default: never.
         idle: End after so many seconds without a new frame. Default: never.
     """
