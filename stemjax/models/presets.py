@@ -1,50 +1,68 @@
 """Named models: each published network, as its method at the paper's size and at sizes that a laptop trains.
 
-A preset is a configuration with a name, as `stemjax.config` reads them: the table below imports no method, so the
-command line can judge a name and list the models at once. A method is imported when its preset is built.
-
-A new method is one file in `denoisers/` and one line here; the contract tests find it.
+A new method is one file in `denoisers/`, the tag of its class in `stemjax.config` and one line here; then
+``python -m stemjax.models.catalogue`` puts it on the list, and the contract tests find it.
 """
 
-import importlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
 
 from stemjax.config import from_config
 from stemjax.denoisers import missing_package
+from stemjax.denoisers.autoencoder import MultiResolutionAutoencoder
+from stemjax.denoisers.blind import Blind
+from stemjax.denoisers.bm3d import BM3D
+from stemjax.denoisers.constant import Constant
+from stemjax.denoisers.gaussian import Gaussian
+from stemjax.denoisers.laine import Laine
+from stemjax.denoisers.low_pass import LowPass
+from stemjax.denoisers.movie_autoencoder import MovieAutoencoder
+from stemjax.denoisers.noise2atom import Noise2Atom
+from stemjax.denoisers.noise2self import Noise2Self
+from stemjax.denoisers.noise2void import Noise2Void
+from stemjax.denoisers.non_local_means import NonLocalMeans
+from stemjax.denoisers.pgure_svt import PgureSvt
+from stemjax.denoisers.protocol import is_trainable
+from stemjax.denoisers.pure_let import PureLet
+from stemjax.denoisers.self2self import Self2Self
+from stemjax.denoisers.space_time_gaussian import SpaceTimeGaussian
+from stemjax.denoisers.supervised import Supervised
+from stemjax.denoisers.total_variation import TotalVariation
+from stemjax.denoisers.udvd import UDVD
+from stemjax.denoisers.wcvd import WCVD
+from stemjax.denoisers.wiener import Wiener
+from stemjax.files import write_whole
+from stemjax.models.catalogue import WEIGHTS, has_weights, unknown
+from stemjax.networks import DURR, BlindEnsemble, DnCNN, N2VUNet, UNet
+from stemjax.networks.autoencoder import Autoencoder
+from stemjax.networks.bottleneck import BottleneckAutoencoder
+from stemjax.networks.laine import LaineNetwork
+from stemjax.networks.noise2atom import Critic, Generator
+from stemjax.networks.self2self import Self2SelfUNet
+from stemjax.networks.udvd import UDVDNetwork
+from stemjax.training.checkpoint import digest
+from stemjax.training.recipes import (
+    atoms_run,
+    autoencoder_run,
+    clip_run,
+    fine_run,
+    n2v_run,
+    noise2atom_run,
+    sbd_run,
+    wcvd_run,
+)
+from stemjax.training.train import Run, load_run
 
-if TYPE_CHECKING:
-    from stemjax.training.train import Run
-
-WEIGHTS = Path(__file__).parent / "weights"
 SHIPPED = "sbd-unet-small"
 SBD = "Mohan et al. 2020, arXiv:2010.12970"
 N2V = "Thornley et al., Noise2Void for STEM"
 LEE = "Lee et al., WCID/WCVD for HRTEM movies"
-# The kind of data that each recipe is for; see `stemjax.data.kinds`.
-LEARNS_FROM = {
-    "sbd_run": "pt-ceo2",
-    "fine_run": "pt-ceo2",
-    "atoms_run": "atoms",
-    "n2v_run": "au-graphene",
-    "wcvd_run": "movies-pt",
-    "clip_run": "movies-pt",
-    "autoencoder_run": "haadf-pt",
-    "noise2atom_run": "haadf-pt",
-}
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a network measures: its trainable parameters, as the papers count them, and its field of view [px].
-
-    Written down, since to count them takes seconds; a test counts them.
-    """
-
-    parameters: int
-    field_of_view: int
 
 
 @dataclass(frozen=True)
@@ -53,265 +71,160 @@ class Preset:
 
     Parameters
     ----------
-    config : dict
-        The denoiser at the paper's size.
+    denoiser : at the paper's size
     about, paper : str
-    size : Size
-        Of its network; None for filters, which have none and are not trained.
-    cpu_config : dict
-        The same method at the width that size `cpu` trains; None where that is the paper's.
-    training : str
-        How it is trained: a function of `stemjax.training.recipes`.
+    cpu : the same method at the width that size `cpu` trains; None for methods that are not trained
+    recipe : how it is trained; see `stemjax.training.recipes`
     """
 
-    config: dict
+    denoiser: Any
     about: str
     paper: str
-    size: Size | None = None
-    cpu_config: dict | None = None
-    training: str = "sbd_run"
+    cpu: Any = None
+    recipe: Callable[..., Run] = sbd_run
 
-    @property
-    def denoiser(self) -> Any:
-        """The denoiser at the paper's size."""
-        return from_config(self.config)
-
-    @property
-    def cpu(self) -> Any:
-        """The denoiser at the width that size `cpu` trains; None where that is the paper's."""
-        return self.cpu_config and from_config(self.cpu_config)
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether it is trained before it is used."""
-        return self.size is not None
-
-    @property
-    def recipe(self) -> "Callable[..., Run]":
-        """The function that makes its training; see `stemjax.training.recipes`."""
-        return getattr(importlib.import_module("stemjax.training.recipes"), self.training)
-
-    @property
-    def learns_from(self) -> str:
-        """The kind of data that it is trained on."""
-        return LEARNS_FROM[self.training]
-
-    def at(self, size: str) -> Any:
+    def at(self, size: str):
         """The denoiser that `size` uses: the paper's for `gpu`, the narrow one for `cpu` and `smoke`."""
-        return self.denoiser if size == "gpu" or self.cpu_config is None else self.cpu
+        return self.denoiser if size == "gpu" or self.cpu is None else self.cpu
 
-    def run(self, size: str, recipe_hash: str, seed: int = 0, **changes) -> "Run":
+    def run(self, size: str, recipe_hash: str, seed: int = 0, **changes) -> Run:
         """Its training at a size on a data set, with `changes` to the fields of `Run`."""
         return self.recipe(self.at(size), size, recipe_hash, seed, **changes)
 
 
-def _of(tag: str, **fields) -> dict:
-    """The configuration of a class of `stemjax.config.PLACES`, with the fields that differ from their defaults."""
-    return {"class": tag, **fields}
-
-
-def _supervised(network: dict) -> dict:
-    return _of("supervised.Supervised", network=network)
-
-
-def _narrow(network: dict) -> dict:
+def _narrow(network) -> Supervised:
     """Sizes below the paper's start from a centred, damped network: in a short training it makes all the difference."""
-    return _of("supervised.Supervised", network=network | {"last_layer_scale": 0.1}, centre=True)
+    return Supervised(network.clone(last_layer_scale=0.1), centre=True)
 
 
-def _n2v_unet(**fields) -> dict:
-    return _of("noise2void.N2VUNet", **fields)
-
-
-def _noise2atom(**fields) -> dict:
-    return _of("noise2atom.Noise2Atom", adversarial=5.0, cycle=1.0, low_frequency=1.0, restart=True, **fields)
-
-
-def _autoencoder(**fields) -> dict:
-    """With the paper's 64 channels, and not its absolute error: of few counts that draws black."""
-    network = _of("bottleneck.BottleneckAutoencoder", bottleneck=64, **fields)
-    return _of("autoencoder.MultiResolutionAutoencoder", network=network, objective="mse")
-
-
-def _dense(channels: int) -> dict:
+def _dense(channels: int) -> Noise2Void:
     """Noise2Void for a short training: one pixel in 4 is masked, where the paper masks one in 676.
 
     Few masked pixels say little in every step: at an input PSNR of 7 dB trainings with one in 16 can stay at the mean
     for a thousand steps before they find the lattice.
     """
-    network = _n2v_unet(depth=3, width=16, channels_out=channels)
-    return _of("noise2void.Noise2Void", network=network, pitch=2, jitter=0, window=5, strong_start=True)
+    network = N2VUNet(depth=3, width=16, channels_out=channels)
+    return Noise2Void(network, pitch=2, jitter=0, window=5, strong_start=True)
 
 
+# The kind of data that each recipe is for; see `stemjax.data.kinds`.
+LEARNS_FROM = {
+    sbd_run: "pt-ceo2",
+    fine_run: "pt-ceo2",
+    atoms_run: "atoms",
+    n2v_run: "au-graphene",
+    wcvd_run: "movies-pt",
+    clip_run: "movies-pt",
+    autoencoder_run: "haadf-pt",
+    noise2atom_run: "haadf-pt",
+}
 # Widths at size `cpu` are a quarter of the paper's.
 PRESETS = {
-    "constant": Preset(
-        _of("constant.Constant"), "Mean of the noisy image: the row that every method must beat", "-"
-    ),
-    "gaussian": Preset(_of("gaussian.Gaussian"), "Gaussian filter", "-"),
-    "low-pass": Preset(_of("low_pass.LowPass"), "Radial low-pass filter", SBD),
-    "wiener": Preset(_of("wiener.Wiener"), "Adaptive Wiener filter", SBD),
-    "tv": Preset(
-        _of("total_variation.TotalVariation"), "Total variation", "Rudin, Osher, Fatemi 1992; Chambolle 2004"
-    ),
-    "nlm": Preset(
-        _of("non_local_means.NonLocalMeans"),
-        "Non-local means, variance-stabilised",
-        "Buades et al. 2005; Makitalo, Foi 2011",
-    ),
-    "bm3d": Preset(
-        _of("bm3d.BM3D"), "BM3D, variance-stabilised (non-commercial)", "Dabov et al. 2007; Makitalo, Foi 2011"
-    ),
-    "pure-let": Preset(
-        _of("pure_let.PureLet"), "PURE-LET, Haar wavelets", "Luisier, Vonesch, Blu, Unser 2010; 2011"
-    ),
+    "constant": Preset(Constant(), "Mean of the noisy image: the row that every method must beat", "-"),
+    "gaussian": Preset(Gaussian(), "Gaussian filter", "-"),
+    "low-pass": Preset(LowPass(), "Radial low-pass filter", SBD),
+    "wiener": Preset(Wiener(), "Adaptive Wiener filter", SBD),
+    "tv": Preset(TotalVariation(), "Total variation", "Rudin, Osher, Fatemi 1992; Chambolle 2004"),
+    "nlm": Preset(NonLocalMeans(), "Non-local means, variance-stabilised", "Buades et al. 2005; Makitalo, Foi 2011"),
+    "bm3d": Preset(BM3D(), "BM3D, variance-stabilised (non-commercial)", "Dabov et al. 2007; Makitalo, Foi 2011"),
+    "pure-let": Preset(PureLet(), "PURE-LET, Haar wavelets", "Luisier, Vonesch, Blu, Unser 2010; 2011"),
     "sbd-dncnn": Preset(
-        _supervised(_of("dncnn.DnCNN", bias=True)),
-        "DnCNN, 20 layers, supervised",
-        SBD,
-        Size(668_225, 41),
-        _narrow(_of("dncnn.DnCNN", width=16, bias=True)),
+        Supervised(DnCNN(bias=True)), "DnCNN, 20 layers, supervised", SBD, cpu=_narrow(DnCNN(width=16, bias=True))
     ),
-    "sbd-small-unet": Preset(
-        _supervised(_of("durr.DURR")),
-        "Small UNet (DURR), supervised",
-        SBD,
-        Size(233_440, 45),
-        _narrow(_of("durr.DURR", width=8)),
-    ),
-    "sbd-unet-4x32": Preset(
-        _supervised(_of("unet.UNet", scales=4, width=32)),
-        "UNet, 4 scales, 32 base channels, supervised",
-        SBD,
-        Size(352_000, 221),
-    ),
+    "sbd-small-unet": Preset(Supervised(DURR()), "Small UNet (DURR), supervised", SBD, cpu=_narrow(DURR(width=8))),
+    "sbd-unet-4x32": Preset(Supervised(UNet(scales=4, width=32)), "UNet, 4 scales, 32 base channels, supervised", SBD),
     "sbd-unet-4x64": Preset(
-        _supervised(_of("unet.UNet", scales=4, width=64, bias=True)),
+        Supervised(UNet(scales=4, width=64, bias=True)),
         "UNet, 4 scales, 64 base channels, supervised",
         SBD,
-        Size(1_405_889, 221),
-        _narrow(_of("unet.UNet", scales=4, width=16)),
+        cpu=_narrow(UNet(scales=4, width=16)),
     ),
     "sbd-unet-6x128": Preset(
-        _supervised(_of("unet.UNet", scales=6, width=128)),
+        Supervised(UNet(scales=6, width=128)),
         "UNet, 6 scales, 128 base channels, supervised: the paper's best",
         SBD,
-        Size(70_504_960, 893),
-        _narrow(_of("unet.UNet", scales=6, width=32)),
+        cpu=_narrow(UNet(scales=6, width=32)),
     ),
     "sbd-unet-fine": Preset(
-        _supervised(_n2v_unet(depth=4, width=16, first_kernel=3, channels_out=1)) | {"centre": True},
+        Supervised(N2VUNet(depth=4, width=16, first_kernel=3, channels_out=1), centre=True),
         "UNet whose channels double at every scale, on counts summed 4 x 4, trained for hours, supervised",
         SBD,
-        Size(1_962_337, 221),
-        training="fine_run",
+        recipe=fine_run,
     ),
     "atoms": Preset(
-        _of("blind.Blind", network=_n2v_unet(depth=4, width=16, first_kernel=3, channels_out=1)),
+        Blind(N2VUNet(depth=4, width=16, first_kernel=3, channels_out=1)),
         "One network for images of atoms of any kind, dose and unit; takes the noise from the image, supervised",
         "-",
-        Size(1_962_337, 221),
-        training="atoms_run",
+        recipe=atoms_run,
     ),
     "noise2void": Preset(
-        _of("noise2void.Noise2Void", network=_n2v_unet()),
-        "Noise2Void, two channels together, self-supervised",
-        N2V,
-        Size(31_446_018, 225),
-        _dense(2),
-        "n2v_run",
+        Noise2Void(N2VUNet()), "Noise2Void, two channels together, self-supervised", N2V, _dense(2), n2v_run
     ),
     "noise2void-single": Preset(
-        _of("noise2void.Noise2Void", network=_n2v_unet(channels_out=1)),
-        "Noise2Void, one channel, self-supervised",
-        N2V,
-        Size(31_444_353, 225),
-        _dense(1),
-        "n2v_run",
+        Noise2Void(N2VUNet(channels_out=1)), "Noise2Void, one channel, self-supervised", N2V, _dense(1), n2v_run
     ),
-    "wcvd": Preset(
-        _of("wcvd.WCVD"),
-        "WCVD, blind ensemble over three frames, self-supervised",
-        LEE,
-        Size(867, 7),
-        training="wcvd_run",
-    ),
+    "wcvd": Preset(WCVD(), "WCVD, blind ensemble over three frames, self-supervised", LEE, recipe=wcvd_run),
     "wcid": Preset(
-        _of("wcvd.WCVD", network=_of("wcvd.BlindEnsemble", frames=1)),
-        "WCID, blind ensemble on single frames, self-supervised",
-        LEE,
-        Size(369, 7),
-        training="wcvd_run",
+        WCVD(BlindEnsemble(frames=1)), "WCID, blind ensemble on single frames, self-supervised", LEE, recipe=wcvd_run
     ),
     "udvd": Preset(
-        _of("udvd.UDVD", network=_of("udvd.UDVDNetwork", square=False)),
+        UDVD(UDVDNetwork(square=False)),
         "UDVD, blind-spot network over five frames, self-supervised",
         "Sheth et al. 2021",
-        Size(2_123_664, 287),
-        _of("udvd.UDVD", network=_of("udvd.UDVDNetwork", width=12, square=False), strong_start=True),
-        "clip_run",
+        UDVD(UDVDNetwork(width=12, square=False), strong_start=True),
+        clip_run,
     ),
     "laine": Preset(
-        _of("laine.Laine"),
+        Laine(),
         "Blind-spot network for single frames of counts, posterior mean, self-supervised",
         "Laine et al. 2019",
-        Size(1_265_858, 575),
-        _of("laine.Laine", network=_of("laine.LaineNetwork", width=12, depth=2, last_layer_scale=0.1)),
-        "clip_run",
+        Laine(LaineNetwork(width=12, depth=2, last_layer_scale=0.1)),
+        clip_run,
     ),
     "self2self": Preset(
-        _of("self2self.Self2Self"),
+        Self2Self(),
         "Self2Self, trained on the image that it denoises",
         "Quan et al. 2020",
-        Size(988_609, 257),
-        _of("self2self.Self2Self", network=_of("self2self.Self2SelfUNet", width=12), passes=20),
-        "clip_run",
+        Self2Self(Self2SelfUNet(width=12), passes=20),
+        clip_run,
     ),
     "movie-autoencoder": Preset(
-        _of("movie_autoencoder.MovieAutoencoder"),
+        MovieAutoencoder(),
         "Autoencoder with 3 blocks, trained to give back noisy frames",
         LEE,
-        Size(1_055_041, 77),
-        _of("movie_autoencoder.MovieAutoencoder", network=_of("autoencoder.Autoencoder", width=8)),
-        "clip_run",
+        MovieAutoencoder(Autoencoder(width=8)),
+        clip_run,
     ),
     "noise2self": Preset(
-        _of("noise2self.Noise2Self", network=_n2v_unet(channels_out=1)),
+        Noise2Self(N2VUNet(channels_out=1)),
         "Noise2Self, one channel, self-supervised",
         "Batson, Royer 2019",
-        Size(31_444_353, 225),
-        _of("noise2self.Noise2Self", network=_n2v_unet(depth=3, width=16, channels_out=1)),
-        "n2v_run",
+        Noise2Self(N2VUNet(depth=3, width=16, channels_out=1)),
+        n2v_run,
     ),
+    # The paper's 64 channels, and not its absolute error: of few counts that draws black.
     "autoencoder": Preset(
-        _autoencoder(),
+        MultiResolutionAutoencoder(BottleneckAutoencoder(64), objective="mse"),
         "Autoencoder with a bottleneck of 64 channels, drawing at four resolutions, squared error, self-supervised",
         "Wang et al. 2021",
-        Size(7_439_564, 3701),
-        _autoencoder(widths=(4, 4, 8, 16, 16), trunk=32, residuals=4, last_layer_scale=0.1, from_mean=True),
-        "autoencoder_run",
+        MultiResolutionAutoencoder(
+            BottleneckAutoencoder(64, (4, 4, 8, 16, 16), trunk=32, residuals=4, last_layer_scale=0.1, from_mean=True),
+            objective="mse",
+        ),
+        autoencoder_run,
     ),
     "noise2atom": Preset(
-        _noise2atom(),
+        Noise2Atom(restart=True),
         "Noise2Atom, cycle of generative networks between noisy images and drawn atoms, one channel, unsupervised",
         "Wang et al. 2020",
-        Size(13_780_111, 889),
-        _noise2atom(
-            network=_of("noise2atom.Generator", width=16, residuals=2), critic=_of("noise2atom.Critic", width=16)
-        ),
-        "noise2atom_run",
+        Noise2Atom(Generator(width=16, residuals=2), Critic(width=16), restart=True),
+        noise2atom_run,
     ),
-    "space-time-gaussian": Preset(
-        _of("space_time_gaussian.SpaceTimeGaussian"), "Gaussian filter in space and time", LEE
-    ),
+    "space-time-gaussian": Preset(SpaceTimeGaussian(), "Gaussian filter in space and time", LEE),
     "pgure-svt": Preset(
-        _of("pgure_svt.PgureSvt"),
-        "PGURE-SVT, singular values of patches through time",
-        "Furnival, Leary, Midgley 2017",
+        PgureSvt(), "PGURE-SVT, singular values of patches through time", "Furnival, Leary, Midgley 2017"
     ),
-    SHIPPED: Preset(
-        _narrow(_of("unet.UNet", scales=4, width=32)), "The network that ships with stemjax", SBD, Size(352_000, 221)
-    ),
+    SHIPPED: Preset(_narrow(UNet(scales=4, width=32)), "The network that ships with stemjax", SBD),
 }
 
 
@@ -353,3 +266,47 @@ def load_model(model: str) -> tuple[Any, dict, dict]:
             "data)) and give the run's folder"
         )
     return read_weights(WEIGHTS / model)
+
+
+# ---------------------------------------------------------------------------------------------------- shipped weights
+def write_weights(path: Path, denoiser_config: dict, variables: dict, info: dict) -> None:
+    """Store variables as float16 in `path`.npz beside `path`.json (denoiser, digest, where they come from)."""
+    leaves = {"/".join(keys): np.asarray(leaf, np.float16) for keys, leaf in _flatten(variables)}
+    meta = {"denoiser": denoiser_config, "digest": digest(leaves), **info}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **leaves))
+    text = json.dumps(meta, indent=1, sort_keys=True) + "\n"
+    write_whole(path.with_suffix(".json"), lambda stream: stream.write(text.encode()))
+
+
+def read_weights(path: Path) -> tuple[Any, dict, dict]:
+    """(denoiser, variables, info) of a file that `write_weights` made.
+
+    Raises
+    ------
+    OSError
+        If the arrays are not the ones that were written.
+    """
+    info = json.loads(path.with_suffix(".json").read_text())
+    try:
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as stored:
+            leaves = {name: stored[name] for name in sorted(stored.files)}
+        sound = digest(leaves) == info["digest"]
+    except Exception:  # noqa: BLE001  a damaged archive raises errors of many kinds
+        sound = False
+    if not sound:
+        raise OSError(f"{path.with_suffix('.npz')}: missing or damaged; install stemjax again")
+    variables: dict = {}
+    for name, leaf in leaves.items():
+        *parents, last = name.split("/")
+        node = variables
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = jnp.asarray(leaf, jnp.float32)
+    return from_config(info.pop("denoiser")), variables, info
+
+
+def _flatten(tree: dict, above: tuple = ()):
+    for name in sorted(tree):
+        value = tree[name]
+        yield from _flatten(value, (*above, name)) if isinstance(value, dict) else [((*above, name), value)]
