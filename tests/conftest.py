@@ -3,6 +3,7 @@
 import fcntl
 import gc
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ if os.environ["JAX_PLATFORMS"] == "cpu":
     os.environ.setdefault("XLA_FLAGS", FLAGS)
 
 # What tracing makes is many, small and mostly kept: to look through it every 700 objects takes a tenth of the time.
-gc.set_threshold(50_000, 20, 50)
+gc.set_threshold(50_000, 10, 10)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -56,3 +57,21 @@ def smoke(tmp_path_factory) -> Path:
         if not (folder / "manifest.json").exists():
             assert main(["simulate", "pt-ceo2", "--out", str(folder), "--size", "smoke", "--workers", "1"]) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def tiny_networks():
+    """Some presets with networks that compile in a moment."""
+    from stemjax.denoisers.noise2void import Noise2Void
+    from stemjax.denoisers.supervised import Supervised
+    from stemjax.models import presets
+    from stemjax.networks import DnCNN, N2VUNet
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("STEMJAX_TRACEBACK", raising=False)
+        for name, channels in (("noise2void", 2), ("noise2void-single", 1)):
+            tiny = Noise2Void(N2VUNet(depth=1, width=4, channels_out=channels), pitch=4, jitter=0, window=5)
+            patch.setitem(presets.PRESETS, name, replace(presets.PRESETS[name], cpu=tiny))
+        tiny = Supervised(DnCNN(depth=3, width=2))
+        patch.setitem(presets.PRESETS, "sbd-dncnn", replace(presets.PRESETS["sbd-dncnn"], cpu=tiny))
+        yield

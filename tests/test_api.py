@@ -46,7 +46,7 @@ def test_the_import_is_light():
     assert all(callable(getattr(stemjax, name)) for name in stemjax.__all__)
 
 
-def test_the_five_lines(movie, tmp_path):
+def test_the_five_lines(tiny_networks, movie, tmp_path):
     noisy = stemjax.read(movie, sampling=0.2)
     model = stemjax.train("noise2void", noisy, size="smoke", runs=tmp_path / "runs")
     result = stemjax.denoise(noisy, model)

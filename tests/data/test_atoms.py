@@ -85,7 +85,7 @@ def turns(image: np.ndarray) -> list[np.ndarray]:
 def test_the_preset_trains_resumes_and_is_validated(data, tmp_path, capsys):
     preset = find_preset("atoms")
     narrow = replace(preset.denoiser, network=preset.denoiser.network.clone(depth=2, width=4))
-    run = preset.recipe(narrow, "smoke", data.recipe_hash, steps=2, validate_every=2)
+    run = preset.recipe(narrow, "smoke", data.recipe_hash, steps=2, validate_every=2, crops=CROPS)
     outcome = train.train(run, data, tmp_path)
     assert outcome.stopped is None and outcome.step == 2 and np.isfinite(outcome.progress.best_db)
     assert train.load_run(outcome.folder)[0] == run

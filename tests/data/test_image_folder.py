@@ -13,9 +13,7 @@ from stemjax.cli import main
 from stemjax.data import recordings
 from stemjax.data.image_folder import RecordedPatches, open_pairs
 from stemjax.data.recordings import RecordedFrames, RecordedImaging, Recording, open_recording
-from stemjax.denoisers.noise2void import Noise2Void
 from stemjax.models import presets
-from stemjax.networks import N2VUNet
 from stemjax.training.recipes import recorded_run
 from stemjax.training.train import load_run
 
@@ -23,15 +21,7 @@ SIDE = 40
 OPAQUE = "images have an opaque alpha channel, which is left out"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tiny_networks():
-    """The presets with networks that compile in a moment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("STEMJAX_TRACEBACK", raising=False)
-        for name, channels in (("noise2void", 2), ("noise2void-single", 1)):
-            tiny = Noise2Void(N2VUNet(depth=1, width=4, channels_out=channels), pitch=4, jitter=0, window=5)
-            patch.setitem(presets.PRESETS, name, replace(presets.PRESETS[name], cpu=tiny))
-        yield
+pytestmark = pytest.mark.usefixtures("tiny_networks")
 
 
 def an_image(number=0, channels=1, side=SIDE) -> np.ndarray:
