@@ -10,6 +10,7 @@ import pytest
 from stemjax import records
 from stemjax.apply.evaluate import denoise_all, image_set, scores
 from stemjax.cli.simulate import simulate
+from stemjax.config import from_config, to_config
 from stemjax.data import glyphs
 from stemjax.data.glyphs import GlyphImaging, Glyphs
 from stemjax.data.kinds import KINDS
@@ -18,7 +19,8 @@ from stemjax.models.presets import find_preset
 from stemjax.records import rebuild
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
-CURRENT = records.current(records.load(RESULTS / "records"))
+EVERY = records.load(RESULTS / "records")
+CURRENT = records.current(EVERY)
 WITHOUT_FOLDER = [name for name, kind in KINDS.items() if kind.make]
 OF_EXPERIMENTS = ("NoiselessFrames",)  # imaging and noise that experiments have for themselves
 
@@ -49,6 +51,23 @@ def test_the_images_of_every_record_have_a_class_and_those_without_a_folder_no_o
             assert type(rebuild.imaging_of(record)).__name__ == record["imaging"]["class"]
         if record["data_set"]["name"] in (*WITHOUT_FOLDER, "lattice"):
             assert set(record["conditions"]) <= rebuild.PLAIN
+
+
+def test_the_configuration_of_every_record_is_rebuilt():
+    """Of superseded ones, too. Refused are a method as it was before it was mended, and frames without noise."""
+    for record in EVERY:
+        try:
+            rebuild.imaging_of(record)
+        except ValueError as error:
+            assert record["experiment"] == "n2v_simulation_check" and "'NoiselessFrames'" in str(error)
+        if not record["denoiser"]:
+            continue
+        try:
+            denoiser = from_config(record["denoiser"])
+        except ValueError as error:
+            assert "Noise2Atom without 'adversarial' is from before it was mended" in str(error)
+        else:
+            assert to_config(denoiser) == record["denoiser"]
 
 
 def test_other_pictures_than_those_of_a_record_are_refused():
