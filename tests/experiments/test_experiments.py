@@ -25,6 +25,7 @@ def test_every_experiment_can_be_run_and_makes_its_table_of_what_is_recorded():
     for name in experiments.NAMES:
         module = experiments.load(name).module
         assert set(module.TIMES) == set(records.SIZES) and callable(module.run)
+        assert f"    stemjax experiment run {name} --size cpu" in module.__doc__ or name == "autoencoder_figure_6"
         for size in ("cpu", "gpu"):
             if kept := of_one_recipe(recorded[name, size]):
                 table = module.table(kept, records.load_scores(RESULTS / "records", kept))
