@@ -16,8 +16,9 @@ import pytest
 
 pytest.importorskip("abtem", reason="abTEM is not installed (extra `simulation`)")
 
-from simulation.pt_ceo2 import ALL_TILTS, main, make, make_pt_ceo2, plan, plan_of_names  # noqa: E402
+from simulation.pt_ceo2 import ALL_TILTS, make, make_pt_ceo2, plan, plan_of_names  # noqa: E402
 from simulation.structures import PARTICLES, columns  # noqa: E402
+from stemjax.cli import main  # noqa: E402
 from stemjax.data.datasets import open_data_set, verify  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,7 +135,7 @@ def test_a_full_disk_is_one_line(in_one_process, tmp_path, capsys):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40 * 1024, before[1]))
     try:
-        assert main(["pt-ceo2", "--size", "smoke", "--out", str(tmp_path / "data")]) == 2
+        assert main(["simulate", "pt-ceo2", "--size", "smoke", "--out", str(tmp_path / "data")]) == 2
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [line for line in capsys.readouterr().err.splitlines() if "structures," not in line] == [
