@@ -50,14 +50,16 @@ def train(
     """
     if preset not in CATALOGUE:
         raise unknown(preset)
+    if not CATALOGUE[preset].learns:
+        raise ValueError(f"{preset} is a filter, with nothing to train: use it as it is, or train another model")
+    if not data.exists():
+        raise OSError(f"{data}: missing; make a data set with `stemjax simulate`, or give images of your own")
     from stemjax.apply.learning import has_data_set, plan_on_data_set, plan_on_movie
     from stemjax.cli.training import train_plan
-    from stemjax.denoisers.protocol import ask, is_trainable
+    from stemjax.denoisers.protocol import ask
     from stemjax.models import presets
 
     chosen = presets.find_preset(preset)
-    if not is_trainable(chosen.denoiser):
-        raise ValueError(f"{preset} is a filter, with nothing to train: use it as it is, or train another model")
     if steps is not None and steps < 1:
         raise ValueError("--steps must be at least 1")
     common = {"size": size, "settings": set, "steps": steps, "seed": seed}
@@ -75,8 +77,8 @@ def train(
     except OSError as error:
         if has_data_set(data) or not ask(chosen.denoiser, "self_supervised"):
             raise
-        found = "no finished data set here, and no images; put" if data.is_dir() else "missing; make it and put"
-        raise OSError(f"{data}: {found} images into it, or make a data set with `stemjax simulate`") from error
+        neither = "no finished data set here, and no images; put images into it"
+        raise OSError(f"{data}: {neither}, or make a data set with `stemjax simulate`") from error
     return _end(train_plan(plan, runs, wandb, time_limit))
 
 

@@ -13,12 +13,15 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stemjax.data.older_recipes import OLDER
 from stemjax.files import write_whole
-from stemjax.physics.optics import Band
+
+if TYPE_CHECKING:
+    from stemjax.physics.optics import Band
 
 FORMAT = "stemjax data set"
 FORMAT_VERSION = 1
@@ -132,8 +135,10 @@ class DataSet:
         return self.manifest["items"]
 
     @cached_property
-    def band(self) -> Band | None:
+    def band(self) -> "Band | None":
         """Of the exit waves; None where the data set holds none."""
+        from stemjax.physics.optics import Band  # a manifest is read without JAX
+
         return Band(**self.manifest["band"]) if "band" in self.manifest else None
 
     @cached_property

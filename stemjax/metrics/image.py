@@ -17,7 +17,6 @@ not: divided by the data range, the error would be 10^(-PSNR/20), which says not
 """
 
 import numpy as np
-from skimage.metrics import normalized_root_mse, peak_signal_noise_ratio, structural_similarity
 
 PROTOCOLS = ("sbd", "stem", "photo", "glyph", "movie")
 # Of what the scores mean. 1: NRMSE over the range of the clean image (of the clean movie under ``movie``). 2: over its
@@ -114,6 +113,9 @@ def _scaled(image: np.ndarray, protocol: str, dose_scale: float, clamp: bool) ->
 
 
 def _scores(true: np.ndarray, test: np.ndarray, data_range: float) -> dict[str, float]:
+    # Loading it takes a second, and who reads records or trains without scores does not wait for it.
+    from skimage.metrics import normalized_root_mse, peak_signal_noise_ratio, structural_similarity
+
     channel_axis = -1 if true.ndim == 3 else None
     same = np.array_equal(true, test)  # whose ratio to an error of zero would warn
     if not same and not true.any():

@@ -33,6 +33,8 @@ def run(statement: str) -> subprocess.CompletedProcess:
         (["denoise"], "no file given"),
         (["evaluate", "nosuch", "--data", "x"], "no model named 'nosuch'"),
         (["train", "nosuch", "--data", "x"], "no model named 'nosuch'"),
+        (["train", "gaussian", "--data", "x"], "gaussian is a filter"),
+        (["train", "noise2void", "--data", "nosuch"], "nosuch: missing"),
         (["models", "show", "nosuch"], "no model named 'nosuch'"),
         (["verify", "nosuch"], "nosuch: no such folder"),
         (["tables", "--results", "nosuch"], "no records here"),

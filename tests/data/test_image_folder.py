@@ -269,9 +269,9 @@ def test_an_opaque_alpha_channel_is_left_out_and_said(tmp_path, capsys, channels
 
 def test_a_folder_that_is_missing_is_called_so(tmp_path, capsys):
     assert main(["train", "noise2void", "--data", str(tmp_path / "nowhere"), "--axes", "HWC"]) == 2
-    assert "nowhere: missing; make it and put images into it, or make a data set with" in capsys.readouterr().err
+    assert "nowhere: missing; make a data set with `stemjax simulate`, or give images" in capsys.readouterr().err
     assert main(["train", "sbd-dncnn", "--data", str(tmp_path / "nowhere")]) == 2
-    assert "no finished data set here (no such folder); make one" in capsys.readouterr().err
+    assert "nowhere: missing; make a data set" in capsys.readouterr().err
 
 
 def test_an_unfinished_data_set_is_no_folder_of_images(tmp_path, capsys):
