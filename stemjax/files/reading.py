@@ -1,5 +1,6 @@
 """Reading image files, and refusing what would give a wrong answer."""
 
+import json
 import math
 import re
 from collections.abc import Iterable
@@ -76,13 +77,24 @@ def _read_npy(path: Path, axes: str | None):
         if stream.read(6) != b"\x93NUMPY":
             raise ValueError("not a .npy file; save one plain array with numpy.save")
     try:
-        return np.lib.format.open_memmap(path, mode="r"), axes, None, {}
+        array, about = np.lib.format.open_memmap(path, mode="r"), _written_beside(path)
+        own = about.get("axes") if len(about.get("axes", "")) == array.ndim else None
+        return array, axes or own, about.get("sampling_angstrom"), {}
     except ValueError as error:
         if "Python objects" in str(error):
             raise ValueError("holds Python objects, which are never unpickled; save an array of numbers") from error
         if "empty" in str(error):  # an array without elements cannot be mapped
             return np.empty(0), axes, None, {}
         raise OSError(f"damaged or truncated ({error})") from error
+
+
+def _written_beside(path: Path) -> dict:
+    """What the JSON file beside a .npy file says of it, if `writing` wrote it; {} if there is none, or another."""
+    try:
+        about = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return about if isinstance(about, dict) and {"axes", "sampling_angstrom", "provenance"} <= about.keys() else {}
 
 
 def _read_tiff(path: Path, axes: str | None, mapped: bool):

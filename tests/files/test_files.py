@@ -323,7 +323,7 @@ def test_written_images_read_back(tmp_path, suffix, shape):
     axes = about["axes"] if suffix == ".npy" else {"HWC": "CHW", "THWC": "TCHW"}.get(about["axes"], about["axes"])
     again = read_image(path, axes)
     np.testing.assert_array_equal(again.data, data)
-    assert again.sampling == (pytest.approx(0.25, rel=1e-5) if suffix == ".tif" else None)
+    assert again.sampling == pytest.approx(0.25, rel=1e-5)
 
 
 def test_integers_are_clipped_and_rounded(tmp_path):
@@ -354,3 +354,18 @@ def test_metadata_become_json():
     wild = {1: np.float32("nan"), "b": b"x", "c": (np.int64(3), {"d": np.arange(3)}), "e": object, "f": bytes(5000)}
     text = json.dumps(files.to_json(wild), allow_nan=False)
     assert json.loads(text)["c"] == [3, {"d": [0, 1, 2]}]
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".tif"])
+def test_what_was_written_is_read_with_its_pixel_size_and_axes(tmp_path, suffix):
+    image = Image(np.arange(24 * 30 * 2, dtype=np.float32).reshape(24, 30, 2), sampling=0.25)
+    write_image(tmp_path / f"a{suffix}", image, {"model": "gaussian"})
+    again = read_image(tmp_path / f"a{suffix}")
+    assert again.sampling == pytest.approx(0.25) and again.axes == "HWC"
+    np.testing.assert_array_equal(again.data, image.data)
+
+
+@pytest.mark.parametrize("text", ['{"sampling_angstrom": 3}', "[1, 2]", "no JSON"])
+def test_another_json_file_beside_an_array_says_nothing_of_it(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    assert read_image(save(tmp_path / "a.npy", NOISY)).sampling is None
