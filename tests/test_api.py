@@ -217,3 +217,11 @@ def test_a_mistake_is_one_line_in_words_of_python(fault, tmp_path, monkeypatch):
         call()
     assert "--" not in str(raised.value) and "\n" not in str(raised.value)
     assert not list(tmp_path.rglob("*.tif"))
+
+
+def test_the_truth_may_be_an_array_of_the_very_shape_of_the_result():
+    """[T, H, W, 1] by itself could mean many things; beside an image of that shape it means one."""
+    clean = np.full((3, 16, 16, 1), 5.0, np.float32) + np.arange(16, dtype=np.float32)[:, None]
+    result = stemjax.denoise(np.random.default_rng(0).poisson(clean[..., 0]).astype(np.float32), "gaussian")
+    image = stemjax.Image(np.asarray(result)[..., None])
+    assert stemjax.score(image, clean=clean) == stemjax.score(image, clean=stemjax.Image(clean))

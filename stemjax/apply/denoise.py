@@ -111,7 +111,7 @@ def score(
     noisy : Image or array, optional
         Without the truth: the noisy movie. By default what the image was denoised from.
     axes : str, optional
-        What the axes of arrays mean.
+        What the axes of arrays mean. One of the very shape of the denoised image has its axes.
     data_range : float, optional
         For PSNR and SSIM; by default maximum minus minimum of each clean channel.
     window : (int, int), optional
@@ -139,14 +139,14 @@ def score(
     if data_range is not None and not data_range > 0:
         raise ValueError(f"data_range {data_range!r}: give a number above 0")
     if clean is not None:
-        truth = files.as_image(clean, axes).data
+        truth = _beside(clean, result, axes).data
         if truth.shape != result.data.shape:
             raise ValueError(f"the clean image is {_size(truth)}, but the denoised one is {_size(result.data)}")
         return _against(truth, result.data, data_range)
     other = noisy if noisy is not None else result.noisy
     if other is None:
         raise ValueError("there is nothing to compare with: give clean=, or noisy= for a movie")
-    frames = files.as_image(other, axes).data
+    frames = _beside(other, result, axes).data
     if frames.shape != result.data.shape:
         raise ValueError(f"the noisy movie is {_size(frames)}, but the denoised one is {_size(result.data)}")
     if frames.ndim != 4:
@@ -175,6 +175,12 @@ def _window(result: files.Image, window: tuple[int, int] | None) -> tuple[int, i
     if not isinstance(window, tuple) or len(window) != 2 or not all(isinstance(n, int) and n >= 0 for n in window):
         raise ValueError(f"window {window!r}: give two whole numbers of frames, (before, after)")
     return window
+
+
+def _beside(other: Any, result: files.Image, axes: str | None) -> files.Image:
+    """What a denoised image is compared with: where it has the very shape, it has the same axes."""
+    alike = not isinstance(other, files.Image) and np.shape(other) == result.data.shape
+    return files.as_image(other, result.axes if alike else axes)
 
 
 def _against(clean: np.ndarray, denoised: np.ndarray, data_range: float | None) -> dict[str, float]:
