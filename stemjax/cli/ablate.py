@@ -8,12 +8,16 @@ from typing import Annotated, Literal
 from stemjax.cli.arguments import named, with_default
 from stemjax.cli.experiment import from_checkout
 
+# As `experiments.cells` has them, which a mistake in a name need not load.
+Network = Literal["unet-2", "unet-4", "unet-6", "dncnn", "durr"]
+Loss = Literal["mse", "mae"]
+
 
 def ablate(
-    networks: Annotated[tuple[str, ...], with_default("NAME")] = ("unet-2", "unet-4", "unet-6"),
+    networks: Annotated[tuple[Network, ...], with_default("NAME")] = ("unet-2", "unet-4", "unet-6"),
     widths: Annotated[tuple[int, ...], with_default("CHANNELS")] = (8,),
     crops: Annotated[tuple[int, ...], with_default("PIXELS")] = (0,),
-    losses: Annotated[tuple[str, ...], with_default("NAME")] = ("mse",),
+    losses: Annotated[tuple[Loss, ...], with_default("NAME")] = ("mse",),
     seeds: Annotated[tuple[int, ...], with_default("SEED")] = (0,),
     size: Literal["smoke", "cpu", "gpu"] = "cpu",
     out: Annotated[Path, with_default("FOLDER")] = Path("ablation"),

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from stemjax.cli import fail
 from stemjax.cli.arguments import Count, Files, Flag, Folder, MaybeCount, Settings, named
-from stemjax.models.catalogue import CATALOGUE, refuse_unknown
+from stemjax.models.catalogue import CATALOGUE, refuse_filter, refuse_unknown, refuse_untrained
 
 
 def denoise(
@@ -115,6 +115,11 @@ def denoise(
         raise ValueError(f"{mistaken[0]} is a model, not a file: say --model {mistaken[0]}")
     if model is not None:
         refuse_unknown(model)
+        (refuse_filter if learns else refuse_untrained)(model)
+    if fine_tune is not None and not fine_tune.is_dir():
+        raise OSError(f"{fine_tune}: not a run; give a folder made by `stemjax train`")
+    if watch not in (None, "-") and not Path(watch).is_dir():
+        raise NotADirectoryError(f"--watch {watch}: not a folder; give one, or - for frames from standard input")
     if absent and len(absent) == len(paths):
         reasons = [f"{path}: no such file" for path in absent]
         for reason in reasons:

@@ -48,8 +48,6 @@ def _source(watch: str, out: Path | None, format: str, job: Job) -> Folder | Sta
             raise ValueError("frames from standard input need a place: add --out FOLDER")
         return StandardInput(sys.stdin.buffer.raw, job.axes, out, format)
     folder = Path(watch)
-    if not folder.is_dir():
-        raise NotADirectoryError(f"--watch {folder}: not a folder; give one, or - for frames from standard input")
     return Folder(folder, job.axes, out or folder, format, redo=job.overwrite)
 
 

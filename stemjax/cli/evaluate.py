@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from stemjax.cli.arguments import Count, Flag, named
-from stemjax.models.catalogue import refuse_unknown
+from stemjax.models.catalogue import refuse_unknown, refuse_untrained
+
+FOLDERLESS = ("glyphs", "scikit-image-photographs")  # what `--data` takes by name; `KINDS` makes it
 
 
 def evaluate(
@@ -50,6 +52,9 @@ def evaluate(
     if not model or data is None:
         raise ValueError("give a model and --data FOLDER, or --reproduce RECORD_ID; see `stemjax evaluate --help`")
     refuse_unknown(model)
+    refuse_untrained(model)
+    if not data.exists() and str(data) not in FOLDERLESS:
+        raise OSError(f"{data}: missing; make a data set with `stemjax simulate`, or say {' or '.join(FOLDERLESS)}")
     _score(model, data, {"sampling": sampling, "counts": counts}, contrast, images, tune)
     return 0
 

@@ -17,6 +17,8 @@ def reproduce_record(name: str, data: Path, runs: Path, results: Path, train: bo
     OSError
         If the data set or the trained network is not here; the message has the command that makes it.
     """
+    if not re.fullmatch("[0-9a-f]{6,64}", name):
+        raise ValueError(f"{name!r}: not the id of a record: give its first 6 or more hexadecimal digits")
     from stemjax import records
     from stemjax.records import rebuild
     from stemjax.records.reproduce import NEAR, reproduce
@@ -58,8 +60,6 @@ def find_record(every: list[dict], name: str, results: Path) -> dict:
     ValueError
         If there is none, or more than one.
     """
-    if not re.fullmatch("[0-9a-f]{6,64}", name):
-        raise ValueError(f"{name!r}: not the id of a record: give its first 6 or more hexadecimal digits")
     found = [record for record in every if record["id"].startswith(name)]
     if len(found) != 1:
         raise ValueError(f"{results}: {len(found) or 'no'} records whose id begins with {name}")

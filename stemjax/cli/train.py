@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from stemjax.cli.arguments import Count, Flag, Folder, MaybeCount, Settings, named
-from stemjax.models.catalogue import CATALOGUE, unknown
+from stemjax.models.catalogue import CATALOGUE, refuse_filter, refuse_unknown, unknown
 
 
 def train(
@@ -50,8 +50,11 @@ def train(
     """
     if preset not in CATALOGUE:
         raise unknown(preset)
-    if not CATALOGUE[preset].learns:
-        raise ValueError(f"{preset} is a filter, with nothing to train: use it as it is, or train another model")
+    refuse_filter(preset)
+    if start_from is not None:
+        refuse_unknown(start_from)
+    if steps is not None and steps < 1:
+        raise ValueError("--steps must be at least 1")
     if not data.exists():
         raise OSError(f"{data}: missing; make a data set with `stemjax simulate`, or give images of your own")
     from stemjax.apply.learning import has_data_set, plan_on_data_set, plan_on_movie
@@ -60,8 +63,6 @@ def train(
     from stemjax.models import presets
 
     chosen = presets.find_preset(preset)
-    if steps is not None and steps < 1:
-        raise ValueError("--steps must be at least 1")
     common = {"size": size, "settings": set, "steps": steps, "seed": seed}
     if _is_recorded(data) and ask(chosen.denoiser, "self_supervised"):
         of_data_sets = {"precision": precision != "float32", "rematerialise": rematerialise, "start-from": start_from}

@@ -65,6 +65,21 @@ def refuse_unknown(name: str) -> None:
         raise unknown(name)
 
 
+def refuse_filter(name: str) -> None:
+    """Raise ValueError if the preset of this name has nothing to train."""
+    if name in CATALOGUE and not CATALOGUE[name].learns:
+        raise ValueError(f"{name} is a filter, with nothing to train: use it as it is, or train another model")
+
+
+def refuse_untrained(name: str) -> None:
+    """Raise ValueError if the preset of this name has to be trained first."""
+    if name in CATALOGUE and not is_ready(name):
+        raise ValueError(
+            f"{name} has no weights of its own; train it (`stemjax train {name}`, in Python stemjax.train({name!r}, "
+            "data)) and give the run's folder"
+        )
+
+
 def entries() -> dict[str, Entry]:
     """The catalogue as the presets have it: every network is built."""
     from stemjax.denoisers.protocol import ask, is_trainable

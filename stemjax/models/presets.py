@@ -38,7 +38,7 @@ from stemjax.denoisers.udvd import UDVD
 from stemjax.denoisers.wcvd import WCVD
 from stemjax.denoisers.wiener import Wiener
 from stemjax.files import write_whole
-from stemjax.models.catalogue import WEIGHTS, has_weights, unknown
+from stemjax.models.catalogue import WEIGHTS, refuse_untrained, unknown
 from stemjax.networks import DURR, BlindEnsemble, DnCNN, N2VUNet, UNet
 from stemjax.networks.autoencoder import Autoencoder
 from stemjax.networks.bottleneck import BottleneckAutoencoder
@@ -260,11 +260,7 @@ def load_model(model: str) -> tuple[Any, dict, dict]:
         raise ValueError(f"{model} needs the package {package}, which is not installed: {hint}")
     if not is_trainable(preset.denoiser):
         return preset.denoiser, {}, {}
-    if not has_weights(model):
-        raise ValueError(
-            f"{model} has no weights of its own; train it (`stemjax train {model}`, in Python stemjax.train({model!r}, "
-            "data)) and give the run's folder"
-        )
+    refuse_untrained(model)
     return read_weights(WEIGHTS / model)
 
 

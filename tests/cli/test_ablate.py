@@ -1,12 +1,14 @@
 """`stemjax ablate`: what it says and refuses before it trains."""
 
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 
-from experiments.cells import grid
+from experiments.cells import NETWORKS, grid
 from stemjax.cli import main
-from stemjax.cli.ablate import refuse_impossible_crops
+from stemjax.cli.ablate import Loss, Network, refuse_impossible_crops
+from stemjax.denoisers.supervised import OBJECTIVES
 from stemjax.physics.optics import Band
 
 
@@ -15,6 +17,10 @@ def test_the_help_shows_the_defaults(capsys):
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for default in ("unet-2 unet-4 unet-6", "8", "0", "mse", "cpu", "ablation"):
         assert f"(default: {default})" in said
+
+
+def test_the_names_that_it_takes_are_those_that_there_are():
+    assert get_args(Network) == tuple(NETWORKS) and get_args(Loss) == tuple(OBJECTIVES)
 
 
 @pytest.mark.parametrize(

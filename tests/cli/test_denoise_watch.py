@@ -51,7 +51,7 @@ def hasty(monkeypatch):
 @pytest.fixture
 def tiny(monkeypatch, variables):
     """A model of the command line that is a small WCVD; returns what it makes of the whole movie."""
-    monkeypatch.setitem(catalogue.CATALOGUE, "tiny", catalogue.Entry("A small WCVD", "-", learns=True))
+    monkeypatch.setitem(catalogue.CATALOGUE, "tiny", catalogue.Entry("A small WCVD, ready", "-", learns=False))
     load = lambda name: (VIDEO, variables[VIDEO], {}) if name == "tiny" else presets.load_model(name)
     monkeypatch.setattr("stemjax.models.presets.load_model", load)
     return denoise_image(VIDEO, variables[VIDEO], MOVIE)

@@ -7,7 +7,7 @@ import pytest
 from simulation.lattice import make_lattice
 from stemjax import records
 from stemjax.cli import main
-from stemjax.cli.evaluate import _conditions
+from stemjax.cli.evaluate import FOLDERLESS, _conditions
 from stemjax.data.datasets import DataSet
 from stemjax.data.kinds import KINDS
 
@@ -27,6 +27,10 @@ def test_conditions_are_those_of_the_kind_unless_given(name):
 
 def test_every_kind_that_a_record_names_is_known():
     assert {record["data_set"]["name"] for record in records.load(RESULTS / "records")} - set(KINDS) == set()
+
+
+def test_what_needs_no_folder_is_taken_by_its_name():
+    assert set(FOLDERLESS) == {name for name, kind in KINDS.items() if kind.make}
 
 
 @pytest.fixture(scope="module")
